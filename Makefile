@@ -1,0 +1,194 @@
+# vidbatch. `make help` lists the targets.
+VERSION := 0.1.0
+BUILD ?= build/release
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+GEN := $(BUILD)/gen
+# Python for the tests; made anew only when the list of its packages changes.
+PYTHON_READY := tests/support/venv.sh build/venv tests/requirements.txt
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+PACKAGES := libmicrohttpd libcurl openssl jansson libpq expat zlib
+# Asked at the first use, once: on a bare machine pkg-config comes only with `make install-deps`.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+            -Wimplicit-fallthrough -Wundef -Wwrite-strings -Werror
+HARDENING := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection
+ifeq ($(shell uname -m),x86_64)
+HARDENING += -fcf-protection
+endif
+OPTIMIZE ?= -O2
+SANITIZE ?=
+ifneq ($(SANITIZE),)
+HARDENING := -fPIE
+endif
+CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -DVIDBATCH_VERSION='"$(VERSION)"' -g $(OPTIMIZE) $(WARNINGS) $(HARDENING) \
+             $(SANITIZE) -I. -I$(GEN) $(PKG_CFLAGS) -MMD -MP
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(SANITIZE)
+LIBS_ALL = $(PKG_LIBS) -lpthread -lm
+
+ASAN := BUILD=build/asan OPTIMIZE=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+TSAN := BUILD=build/tsan OPTIMIZE=-O1 SANITIZE="-fsanitize=thread -fno-omit-frame-pointer"
+CLANG := BUILD=build/clang CC=clang
+FUZZ := BUILD=build/fuzz CC=clang OPTIMIZE=-O1 SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+# Run the libraries' own jobs in parallel, unless the caller said how many.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
+.PHONY: help build demo test check run bench-lite clean image-test install-deps unit integration fuzz
+build: deps-build ## Build the server (the default)
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name does; do \
+	    printf '  make %-17s %s\n' "$$name" "$$does"; done
+
+demo: deps-build+demo ## See the whole thing work, no AWS needed (VIDEOS=folder: your files, ONCE=1: check and leave)
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
+	@BUILD=$(BUILD) VIDEOS="$(VIDEOS)" ONCE="$(ONCE)" tests/demo/demo.sh
+
+test: install-deps ## Everything: checks, unit, integration and fault tests, sanitizers, fuzzing, image, demo
+	@tests/support/test_all.sh
+
+check: deps-build+check ## Include direction, headers, format, lint, sizes, build under clang
+	@$(PYTHON_READY)
+	@tests/check/check.sh
+
+run: build ## Run the server with the environment's settings
+	@$(BUILD)/bin/vidbatchd
+
+bench-lite: deps-build+demo ## A small honest measurement: one job of 20,000 videos against the emulator
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
+	@BUILD=$(BUILD) tests/bench/bench_lite.sh
+
+unit: deps-build+test ## Unit tests (of the release build)
+	@$(SUBMAKE) unit-bins
+	@tests/support/run_unit.sh $(BUILD)
+
+unit-asan: deps-build+test ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(SUBMAKE) $(ASAN) unit-bins
+	@tests/support/run_unit.sh build/asan
+
+unit-tsan: deps-build+test ## Unit tests under ThreadSanitizer
+	@$(SUBMAKE) $(TSAN) unit-bins
+	@tests/support/run_unit.sh build/tsan
+
+integration: deps-build+test ## Python tests with real processes and PostgreSQL (ARGS='-k name': only some)
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@tests/support/run_pytest.sh $(BUILD) $(ARGS)
+
+integration-asan: deps-build+test ## The same with programs built under the sanitizers
+	@$(SUBMAKE) $(ASAN) build/asan/bin/vidbatchd build/asan/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@tests/support/run_pytest.sh build/asan $(ARGS)
+
+fuzz: deps-build+fuzz ## Each fuzz target for FUZZ_SECONDS (10)
+	@$(SUBMAKE) $(FUZZ) fuzz-bins
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/support/run_fuzz.sh build/fuzz
+
+image-test: deps-image ## Build the container image and run what is in it
+	@tests/image/image_test.sh
+
+install-deps: deps-build+test+check+fuzz+demo+image ## Install what all targets need
+	@$(PYTHON_READY)
+
+clean: ## Remove all that was built
+	rm -rf build
+
+.PHONY: unit-asan unit-tsan integration-asan
+# deps-GROUP+GROUP: one call, for two apt-get at once would lock each other out.
+deps-%: force
+	@tests/check/deps.sh $(subst +, ,$*)
+.PHONY: force
+force:
+
+# ---- what is built from what -------------------------------------------------------------------------------------
+MODULES := base aws sql http work handlers
+SRC_base := $(wildcard server/base/*.c)
+SRC_aws := $(wildcard aws/*.c)
+SRC_sql := $(wildcard sql/*.c)
+SRC_http := $(wildcard server/http/*.c)
+SRC_work := $(wildcard server/work/*.c)
+SRC_handlers := $(wildcard handlers/*.c)
+SRC_server := $(wildcard server/*.c)
+
+# Files that the build turns into C.
+GEN_sql := $(GEN)/sql_files.o
+GEN_work := $(if $(wildcard server/work/models.json),$(GEN)/models_file.o)
+GEN_handlers := $(if $(wildcard openapi.yaml),$(GEN)/openapi_files.o)
+GEN_HEADERS := $(patsubst %.o,%.h,$(GEN_sql) $(GEN_work) $(GEN_handlers))
+
+# The folders themselves are named too: a deleted file is a change.
+$(GEN)/sql_files.c: sql/embed.sh $(wildcard sql/queries sql/migrations sql/queries/*.sql sql/migrations/*.sql)
+	@sql/embed.sh $(GEN)
+$(GEN)/models_file.c: server/embed.sh server/work/models.json
+	@server/embed.sh $(GEN)/models_file models_json=server/work/models.json
+$(GEN)/openapi.json: server/http/openapi_json.py openapi.yaml
+	@mkdir -p $(@D)
+	@PATH="/usr/bin:$$PATH" python3 server/http/openapi_json.py openapi.yaml $@
+$(GEN)/openapi_files.c: server/embed.sh openapi.yaml $(GEN)/openapi.json
+	@server/embed.sh $(GEN)/openapi_files openapi_yaml=openapi.yaml openapi_json=$(GEN)/openapi.json
+$(GEN)/%.h: $(GEN)/%.c ;
+$(GEN)/%.o: $(GEN)/%.c
+	$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+# A first compilation needs these before gcc has told which file includes what.
+USES_GEN := $(SRC_sql) $(SRC_work) $(SRC_handlers) $(SRC_server) $(wildcard tests/*/*.c tests/*/*/*.c)
+$(USES_GEN:%.c=$(BUILD)/obj/%.o): | $(GEN_HEADERS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+define module_rule
+$$(BUILD)/lib$(1).a: $$(SRC_$(1):%.c=$$(BUILD)/obj/%.o) $$(GEN_$(1))
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
+
+LIBS_TOP := $(foreach m,handlers http work sql aws base,$(BUILD)/lib$(m).a)
+$(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
+
+# The stand-in for AWS brings its own rule for $(BUILD)/bin/vidbatch-emulator.
+-include tests/emulator/emulator.mk
+
+# ---- unit tests: tests/unit/<module>/<name>_test.c links that module and what lies below it ------------------------
+NEEDS_base := base
+NEEDS_aws := aws base
+NEEDS_sql := sql base
+NEEDS_http := http base
+NEEDS_work := work sql aws base
+NEEDS_handlers := handlers http work sql aws base
+TEST_SUPPORT := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
+define unit_rule
+$$(BUILD)/unit/$(1)/%: $$(BUILD)/obj/tests/unit/$(1)/%.o $$(TEST_SUPPORT) $$(foreach n,$$(NEEDS_$(1)),$$(BUILD)/lib$$(n).a)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS_ALL) $$^ $$(LIBS_ALL) -o $$@
+endef
+$(foreach m,$(MODULES),$(eval $(call unit_rule,$(m))))
+.PHONY: unit-bins fuzz-bins all-objects
+unit-bins: $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.c))
+
+# ---- fuzz targets: tests/fuzz/<name>_fuzz.c, with libFuzzer ------------------------------------------------------------
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBS_TOP)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(LIBS_ALL) -o $@
+fuzz-bins: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+
+# Every source file compiled, nothing linked: what `make check` asks of the second compiler.
+ALL_C := $(foreach m,$(MODULES),$(SRC_$(m))) $(SRC_server) $(wildcard tests/*/*.c tests/*/*/*.c)
+all-objects: $(ALL_C:%.c=$(BUILD)/obj/%.o) $(GEN_sql) $(GEN_work) $(GEN_handlers)
+
+.PHONY: gen-headers print-flags
+gen-headers: $(GEN_HEADERS)
+# For the checks: what a file is compiled with.
+print-flags:
+	@echo $(filter-out -MMD -MP,$(CFLAGS_ALL))
+
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

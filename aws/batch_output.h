@@ -1,0 +1,54 @@
+/* The output of a batch job: reads `.jsonl.out` as a stream, line by line, in any line and key order, and takes from each what is
+ * wanted; the echoed modelInput is skipped, reasoningContent blocks too. One thread. */
+#ifndef VIDBATCH_AWS_BATCH_OUTPUT_H
+#define VIDBATCH_AWS_BATCH_OUTPUT_H
+
+#include "server/base/buf.h"
+#include "server/base/err.h"
+#include "server/base/json_reader.h"
+#include "server/base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum batch_line_kind {
+    BATCH_LINE_ANSWER,   /* modelOutput */
+    BATCH_LINE_ERROR,    /* error */
+    BATCH_LINE_MALFORMED /* not JSON, no recordId, neither answer nor error, or a part beyond its limit; `problem` says which */
+};
+
+struct batch_line { /* text borrowed until the next line */
+    enum batch_line_kind kind;
+    int64_t offset;          /* of the line's first byte in the file */
+    int64_t next_offset;     /* of the byte after its line feed: the checkpoint */
+    struct span record_id;
+    struct span text;        /* the text blocks, concatenated; storable in PostgreSQL */
+    bool text_altered;       /* NUL or unpaired surrogates became U+FFFD */
+    struct span stop_reason; /* "end_turn", "max_tokens", "content_filtered", ... or empty */
+    int64_t input_tokens, output_tokens; /* -1 where absent */
+    int64_t error_code;      /* number, or a number in a string; 0 if absent */
+    struct span error_message;
+    bool error_retryable;
+    bool error_expired;
+    struct err problem; /* of a malformed line */
+};
+
+struct batch_output;
+/* more gives the file's bytes from `offset` on, a line's start. Gives: batch_output_free. */
+MUST_CHECK struct batch_output *batch_output_new(int64_t offset, json_more_fn *more, void *more_arg, struct err *err);
+void batch_output_free(struct batch_output *out);
+/* Next line, *eof at the end. A malformed line is a line, not a failure; false only when `more` failed or memory ran out. */
+MUST_CHECK bool batch_output_next(struct batch_output *out, struct batch_line *line, bool *eof, struct err *err);
+
+/* Splits the model's words: thinking = inside of <thinking>...</thinking>, summary = inside of <answer>...</answer> when there
+ * is one, else the text without its thinking; both trimmed. A tag left open (cut by max_tokens) runs to the end. Spans
+ * borrow from text; without tags summary is the trimmed text. */
+void batch_split_answer(struct span text, struct span *summary, struct span *thinking);
+
+struct batch_manifest { /* -1 where absent */
+    int64_t total, processed, succeeded, failed, input_tokens, output_tokens;
+};
+/* manifest.json.out, as it was read. */
+MUST_CHECK bool batch_manifest_parse(struct span json, struct batch_manifest *out, struct err *err);
+
+#endif

@@ -1,0 +1,267 @@
+#include "aws/client.h"
+
+#include "aws/client_internal.h"
+#include "aws/profile_file.h"
+#include "server/base/clock.h"
+#include "server/base/mem.h"
+
+#include <string.h>
+
+/* ---- struct aws ---- */
+
+static void default_i64(int64_t *field, int64_t value)
+{
+    if (*field <= 0)
+        *field = value;
+}
+
+static void set_numbers(struct aws *aws, const struct aws_options *options)
+{
+    struct aws_options *o = &aws->options;
+
+    o->addressing = options->addressing;
+    o->is_stopping = options->is_stopping;
+    o->is_stopping_arg = options->is_stopping_arg;
+    o->max_attempts = options->max_attempts > 0 ? options->max_attempts : 5;
+    o->connect_timeout_ms = options->connect_timeout_ms;
+    o->low_speed_timeout_ms = options->low_speed_timeout_ms;
+    o->call_timeout_ms = options->call_timeout_ms;
+    o->backoff_cap_ms = options->backoff_cap_ms;
+    default_i64(&o->connect_timeout_ms, 5000);
+    default_i64(&o->low_speed_timeout_ms, 60000);
+    default_i64(&o->call_timeout_ms, 60000);
+    default_i64(&o->backoff_cap_ms, 20000);
+}
+
+/* The first that is set, as terminated text that lives as long as both. */
+static const char *first_of(const char *a, const char *b, const char *c)
+{
+    if (a && a[0])
+        return a;
+    return b && b[0] ? b : c;
+}
+
+static bool copy_region(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                        struct err *err)
+{
+    struct span region =
+        options->region && options->region[0] ? span_of(options->region) : profile_get(profile, "region", NULL);
+
+    if (!region.len) {
+        err_set(err, ERR_INPUT, false, HERE, "no AWS Region: set AWS_REGION, or region in profile %s", profile->name);
+        return err_code(err, "no_region");
+    }
+    if (!endpoint_region_ok(region)) {
+        err_set(err, ERR_INPUT, false, HERE, "'%.*s' is not an AWS Region such as us-east-1",
+                (int)(region.len < 64 ? region.len : 64), region.ptr);
+        return err_code(err, "bad_region");
+    }
+    memcpy(aws->region, region.ptr, region.len);
+    return true;
+}
+
+static bool set_endpoints(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                          struct err *err)
+{
+    AUTO(mem_free_text) char *from_profile = NULL;
+    const char *s3, *bedrock;
+    struct span style = profile_get(profile, "s3", "addressing_style");
+    struct span url = profile_get(profile, "endpoint_url", NULL);
+
+    if (url.len && !(from_profile = mem_span(url)))
+        return err_memory(err, HERE);
+    s3 = first_of(options->endpoint_url_s3, options->endpoint_url, from_profile);
+    bedrock = first_of(options->endpoint_url_bedrock, options->endpoint_url, from_profile);
+    if (aws->options.addressing == AWS_ADDRESSING_AUTO && span_eq_text(style, "path"))
+        aws->options.addressing = AWS_ADDRESSING_PATH;
+    if (aws->options.addressing == AWS_ADDRESSING_AUTO && span_eq_text(style, "virtual"))
+        aws->options.addressing = AWS_ADDRESSING_VIRTUAL;
+    return endpoint_resolve(AWS_S3, aws->region, s3, &aws->endpoints[AWS_S3], err) &&
+           endpoint_resolve(AWS_BEDROCK, aws->region, bedrock, &aws->endpoints[AWS_BEDROCK], err);
+}
+
+static bool fill(struct aws *aws, const struct aws_options *options, struct err *err)
+{
+    const struct creds_settings *files = &options->credentials;
+    AUTO(profile_done) struct profile profile = { 0 };
+
+    set_numbers(aws, options);
+    if (options->ca_bundle && options->ca_bundle[0] && !(aws->ca_bundle = mem_text(options->ca_bundle)))
+        return err_memory(err, HERE);
+    if (!profile_load(files->config_file, files->credentials_file, files->profile, &profile, err))
+        return false;
+    if (!copy_region(aws, options, &profile, err) || !set_endpoints(aws, options, &profile, err))
+        return false;
+    aws->credentials = creds_chain_new(files, err);
+    return aws->credentials != NULL;
+}
+
+struct aws *aws_new(const struct aws_options *options, struct err *err)
+{
+    struct aws *aws = mem_alloc(1, sizeof(*aws));
+
+    if (!aws) {
+        err_memory(err, HERE);
+        return NULL;
+    }
+    pthread_mutex_init(&aws->stats_lock, NULL);
+    for (int i = 0; i < AWS_SERVICES; i++)
+        retry_budget_init(&aws->budgets[i]);
+    if (fill(aws, options, err))
+        return aws;
+    aws_free(aws);
+    return NULL;
+}
+
+void aws_free(struct aws *aws)
+{
+    if (!aws)
+        return;
+    creds_chain_free(aws->credentials);
+    pthread_mutex_destroy(&aws->stats_lock);
+    mem_free(aws->ca_bundle);
+    mem_free(aws);
+}
+
+const char *aws_region(const struct aws *aws)
+{
+    return aws->region;
+}
+
+const char *aws_partition(const struct aws *aws)
+{
+    return endpoint_partition(span_of(aws->region));
+}
+
+bool aws_credentials(struct aws *aws, struct creds *out, struct err *err)
+{
+    return creds_chain_get(aws->credentials, out, err);
+}
+
+int64_t aws_now_s(struct aws *aws)
+{
+    return (clock_wall_ms() + atomic_load(&aws->skew_ms)) / 1000;
+}
+
+bool aws_s3_address(struct aws *aws, struct span bucket, struct buf *origin, struct buf *host, struct buf *path_prefix,
+                    struct err *err)
+{
+    const struct endpoint *ep = &aws->endpoints[AWS_S3];
+    size_t host_at = host->len, prefix_at = path_prefix->len;
+
+    endpoint_address(ep, aws->options.addressing, bucket, host, path_prefix);
+    if (!buf_check(host, "S3 host name", err) || !buf_check(path_prefix, "S3 path", err))
+        return false;
+    buf_text(origin, ep->is_https ? "https://" : "http://");
+    buf_span(origin, span_tail(buf_view(host), host_at));
+    buf_span(origin, span_tail(buf_view(path_prefix), prefix_at));
+    return buf_check(origin, "S3 address", err);
+}
+
+/* ---- counters ---- */
+
+static struct stat_counters *find_stat(struct aws *aws, const char *operation)
+{
+    for (int i = 0; i < AWS_MAX_STATS; i++) {
+        const char *name = atomic_load(&aws->stats[i].operation);
+
+        if (!name)
+            return NULL;
+        if (name == operation || !strcmp(name, operation))
+            return &aws->stats[i];
+    }
+    return &aws->stats[AWS_MAX_STATS - 1];
+}
+
+struct stat_counters *client_stat(struct aws *aws, const char *operation)
+{
+    struct stat_counters *found = find_stat(aws, operation);
+
+    if (found)
+        return found;
+    pthread_mutex_lock(&aws->stats_lock);
+    found = find_stat(aws, operation); /* another thread may have been here */
+    for (int i = 0; !found; i++)
+        if (!atomic_load(&aws->stats[i].operation)) {
+            found = &aws->stats[i];
+            atomic_store(&found->operation, operation);
+        }
+    pthread_mutex_unlock(&aws->stats_lock);
+    return found;
+}
+
+size_t aws_stats(struct aws *aws, struct aws_stat *out, size_t max)
+{
+    size_t count = 0;
+
+    for (; count < max && count < AWS_MAX_STATS; count++) {
+        struct stat_counters *from = &aws->stats[count];
+        const char *operation = atomic_load(&from->operation);
+
+        if (!operation)
+            break;
+        out[count] = (struct aws_stat){
+            .operation = operation,
+            .calls = atomic_load(&from->calls),
+            .attempts = atomic_load(&from->attempts),
+            .failures = atomic_load(&from->failures),
+            .throttles = atomic_load(&from->throttles),
+            .total_ms = atomic_load(&from->total_ms),
+        };
+    }
+    return count;
+}
+
+/* ---- struct aws_client ---- */
+
+struct aws_client *aws_client_new(struct aws *aws, struct err *err)
+{
+    struct aws_client *client = mem_alloc(1, sizeof(*client));
+
+    if (client)
+        client->multi = curl_multi_init();
+    if (!client || !client->multi) {
+        mem_free(client);
+        err_memory(err, HERE);
+        return NULL;
+    }
+    client->aws = aws;
+    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 64L);
+    curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 256L);
+    return client;
+}
+
+void aws_client_free(struct aws_client *client)
+{
+    if (!client)
+        return;
+    for (int i = 0; i < client->idle_count; i++)
+        curl_easy_cleanup(client->idle[i]);
+    curl_multi_cleanup(client->multi);
+    sigv4_keys_wipe(&client->keys);
+    mem_free(client);
+}
+
+struct aws *aws_client_aws(struct aws_client *client)
+{
+    return client->aws;
+}
+
+bool client_is_stopping(const struct aws_client *client)
+{
+    const struct aws_options *o = &client->aws->options;
+
+    return o->is_stopping && o->is_stopping(o->is_stopping_arg);
+}
+
+void aws_response_done(struct aws_response *rs)
+{
+    buf_done(&rs->body);
+}
+
+bool aws_call(struct aws_client *client, const struct aws_request *rq, struct aws_response *rs, struct err *err)
+{
+    AUTO(exchange_done) struct exchange x = { .client = client, .rq = *rq, .rs = rs };
+
+    return exchange_run(&x, err);
+}

@@ -1,0 +1,117 @@
+/* What the files of the client share: client.c (life, settings, counters), signing.c (URL and signed headers),
+ * transport.c (libcurl), exchange.c (one call over its attempts), call_many.c, stream.c. Nobody else includes this. */
+#ifndef VIDBATCH_AWS_CLIENT_INTERNAL_H
+#define VIDBATCH_AWS_CLIENT_INTERNAL_H
+
+#include "aws/client.h"
+#include "aws/endpoint.h"
+#include "aws/retry.h"
+#include "aws/sigv4.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { AWS_MAX_STATS = 32, AWS_SERVICES = 2, AWS_IDLE_HANDLES = 32, AWS_POLL_MS = 200 };
+enum { AWS_MAX_ERROR_BODY = 64 * 1024, AWS_MAX_HEADER_BYTES = 256 * 1024 };
+
+struct stat_counters {
+    _Atomic(const char *) operation; /* set once */
+    atomic_uint_fast64_t calls, attempts, failures, throttles, total_ms;
+};
+
+struct aws {                    /* fixed after aws_new, but for what is atomic or has its own lock */
+    struct aws_options options; /* text pointers are cleared: only the numbers and functions are used */
+    char region[ENDPOINT_REGION_SIZE];
+    char *ca_bundle;
+    struct endpoint endpoints[AWS_SERVICES];
+    struct retry_budget budgets[AWS_SERVICES];
+    struct creds_chain *credentials;
+    _Atomic int64_t skew_ms;    /* AWS's clock minus ours */
+    pthread_mutex_t stats_lock; /* only for taking a new entry of stats */
+    struct stat_counters stats[AWS_MAX_STATS];
+};
+
+struct aws_client {
+    struct aws *aws;
+    CURLM *multi;
+    CURL *idle[AWS_IDLE_HANDLES]; /* handles kept for reuse; their connections live in the multi */
+    int idle_count;
+    struct sigv4_keys keys;
+};
+
+/* One call over all its attempts. Zeroed memory is empty; the owner fills client, rq and rs, then exchange_start. */
+struct exchange {
+    struct aws_client *client;
+    struct aws_request rq;     /* text borrowed until exchange_done */
+    struct aws_response *rs;   /* caller's */
+    struct aws_stream *stream; /* gets the body of a success; NULL: it goes into rs->body */
+
+    /* over all attempts */
+    int64_t started_ms; /* monotonic */
+    int attempts;
+    int retries;                    /* of them counted ones */
+    int taken;                      /* what the last retry cost */
+    bool skew_fixed, creds_renewed; /* the special retries were used */
+    struct creds creds;             /* that signed the present attempt */
+    int64_t skew_ms;                /* that signed the present attempt */
+
+    /* the present attempt */
+    CURL *easy; /* NULL: nothing is on its way */
+    struct curl_slist *header_list;
+    struct buf url;
+    bool is_finished; /* libcurl is done with it, `result` says how */
+    CURLcode result;
+    bool is_head_done; /* the final answer's headers are complete */
+    bool is_too_large;
+    size_t header_bytes;
+    char error_type[128]; /* x-amzn-errortype */
+    int64_t date_ms;      /* of the answer; 0: none */
+    int64_t arrived_ms;   /* wall clock when it came */
+    int64_t hint_ms;      /* when AWS wants to be asked again; 0: it did not say */
+    char transport_error[CURL_ERROR_SIZE];
+};
+
+/* ---- client.c ---- */
+bool client_is_stopping(const struct aws_client *client);
+/* Never NULL: when the table is full the last entry takes all other operations. */
+struct stat_counters *client_stat(struct aws *aws, const char *operation);
+
+/* ---- signing.c ---- */
+/* Fills x->url and x->header_list for one attempt, signed now with x->creds and x->skew_ms. */
+MUST_CHECK bool signing_prepare(struct exchange *x, struct err *err);
+
+/* ---- transport.c ---- */
+/* Puts the prepared attempt on its way. */
+MUST_CHECK bool transport_start(struct exchange *x, struct err *err);
+/* Takes it off again, finished or not. */
+void transport_end(struct exchange *x);
+/* Moves all exchanges of the client on; waits at most wait_ms for something to happen. */
+MUST_CHECK bool transport_pump(struct aws_client *client, int64_t wait_ms, struct err *err);
+/* stream.c: keeps body bytes; false: hold the answer back for now. */
+bool stream_take(struct aws_stream *stream, struct span bytes);
+
+/* ---- exchange.c ---- */
+enum exchange_state {
+    EXCHANGE_GOOD,  /* ended well: rs is filled */
+    EXCHANGE_BAD,   /* ended for good: err is filled */
+    EXCHANGE_AGAIN, /* start it again at *again_at_ms (monotonic) */
+};
+/* Empties rs for the answer of rq. */
+void exchange_prepare_response(const struct aws_request *rq, struct aws_response *rs);
+/* Signs and sends one attempt. */
+MUST_CHECK bool exchange_start(struct exchange *x, struct err *err);
+/* Judges the finished attempt, or for a stream the complete head of an answer that went well. */
+enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, struct err *err);
+/* Runs attempts until the exchange has ended, or until a stream's head is there. */
+MUST_CHECK bool exchange_run(struct exchange *x, struct err *err);
+/* A stream's body broke off: fills err, always false. */
+bool exchange_describe_cut(const struct exchange *x, struct err *err);
+/* Counts the call's end, ended well or not. */
+void exchange_count(struct exchange *x, bool is_good);
+/* ERR_CANCELLED. Always false. */
+bool exchange_cancelled(struct err *err);
+/* Ends what is on its way and wipes. */
+void exchange_done(struct exchange *x);
+
+#endif

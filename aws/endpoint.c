@@ -1,0 +1,221 @@
+#include "aws/endpoint.h"
+
+#include "server/base/text.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+struct partition {
+    const char *name;
+    const char *region_start;
+    const char *suffix;
+};
+
+/* Longer starts before shorter ones that they begin with; the last row takes every other Region. */
+static const struct partition partitions[] = {
+    { "aws-cn", "cn-", "amazonaws.com.cn" },       { "aws-us-gov", "us-gov-", "amazonaws.com" },
+    { "aws-eusc", "eusc-", "amazonaws.eu" },       { "aws-iso", "us-iso-", "c2s.ic.gov" },
+    { "aws-iso-b", "us-isob-", "sc2s.sgov.gov" },  { "aws-iso-e", "eu-isoe-", "cloud.adc-e.uk" },
+    { "aws-iso-f", "us-isof-", "csp.hci.ic.gov" }, { "aws", "", "amazonaws.com" },
+};
+
+static const struct partition *partition_of(struct span region)
+{
+    const struct partition *p = partitions;
+
+    while (!span_starts(region, span_of(p->region_start)))
+        p++;
+    return p;
+}
+
+const char *endpoint_partition(struct span region)
+{
+    return partition_of(region)->name;
+}
+
+bool endpoint_region_ok(struct span region)
+{
+    if (!region.len || region.len >= ENDPOINT_REGION_SIZE || region.ptr[0] == '-' || region.ptr[region.len - 1] == '-')
+        return false;
+    for (size_t i = 0; i < region.len; i++)
+        if (!islower((unsigned char)region.ptr[i]) && !isdigit((unsigned char)region.ptr[i]) && region.ptr[i] != '-')
+            return false;
+    return true;
+}
+
+/* ---- custom endpoints ---- */
+
+static bool refuse(const char *url, const char *rule, struct err *err)
+{
+    err_set(err, ERR_INPUT, false, HERE, "endpoint URL '%s': %s", url, rule);
+    return err_code(err, "bad_endpoint");
+}
+
+static bool is_ip4(const char *text, bool *is_loopback)
+{
+    struct in_addr address;
+
+    if (inet_pton(AF_INET, text, &address) != 1)
+        return false;
+    *is_loopback = (ntohl(address.s_addr) >> 24) == 127;
+    return true;
+}
+
+static bool is_ip6(const char *text, bool *is_loopback)
+{
+    struct in6_addr address;
+
+    if (inet_pton(AF_INET6, text, &address) != 1)
+        return false;
+    *is_loopback = IN6_IS_ADDR_LOOPBACK(&address);
+    return true;
+}
+
+/* Letters, digits, '-', '_' and single dots between labels. */
+static bool is_dns_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    if (!len || len > 253 || name[0] == '.' || name[len - 1] == '.' || strstr(name, ".."))
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+}
+
+/* host: without brackets and port, lower case */
+static bool take_host(struct endpoint *out, const char *host, bool in_brackets)
+{
+    if (in_brackets)
+        return out->is_ip = is_ip6(host, &out->is_loopback);
+    out->is_ip = is_ip4(host, &out->is_loopback);
+    if (!strcmp(host, "localhost"))
+        out->is_loopback = true;
+    return out->is_ip || is_dns_name(host);
+}
+
+static bool take_authority(struct endpoint *out, struct span authority, const char *url, struct err *err)
+{
+    char host[256];
+    bool in_brackets = authority.len && authority.ptr[0] == '[';
+    size_t end = in_brackets ? span_find(authority, ']') : span_find(authority, ':');
+    struct span name = in_brackets ? span_tail(span_head(authority, end), 1) : span_head(authority, end);
+    struct span rest = span_tail(authority, in_brackets ? end + 1 : end);
+    int64_t port = 0;
+
+    if ((in_brackets && end == authority.len) || name.len >= sizeof(host))
+        return refuse(url, "its host is malformed", err);
+    for (size_t i = 0; i < name.len; i++)
+        host[i] = (char)tolower((unsigned char)name.ptr[i]);
+    host[name.len] = '\0';
+    if (strlen(host) != name.len || !take_host(out, host, in_brackets))
+        return refuse(url, "its host must be a DNS name, an IPv4 address or an IPv6 address in brackets", err);
+    if (rest.len && (rest.ptr[0] != ':' || rest.len > 6 || !isdigit((unsigned char)rest.ptr[rest.len - 1]) ||
+                     !text_parse_i64(span_tail(rest, 1), &port) || port < 1 || port > 65535))
+        return refuse(url, "its port must be 1 to 65535", err);
+    if (port == (out->is_https ? 443 : 80))
+        port = 0;
+    snprintf(out->host, sizeof(out->host), in_brackets ? "[%s]" : "%s", host);
+    if (port)
+        snprintf(out->host + strlen(out->host), 8, ":%d", (int)port);
+    return true;
+}
+
+static bool take_path(struct endpoint *out, struct span path, const char *url, struct err *err)
+{
+    while (path.len && path.ptr[path.len - 1] == '/')
+        path.len--;
+    if (path.len >= sizeof(out->base_path))
+        return refuse(url, "its path is longer than 255 bytes", err);
+    for (size_t i = 0; i < path.len; i++)
+        if (path.ptr[i] <= ' ' || path.ptr[i] >= 127 || path.ptr[i] == '?' || path.ptr[i] == '#')
+            return refuse(url, "it must not have blanks, a query or a fragment", err);
+    memcpy(out->base_path, path.ptr, path.len);
+    out->base_path[path.len] = '\0';
+    return true;
+}
+
+static bool read_custom(const char *url, struct endpoint *out, struct err *err)
+{
+    struct span rest = span_of(url);
+    size_t slash;
+
+    out->is_custom = true;
+    out->is_https = !strncasecmp(url, "https://", 8);
+    if (!out->is_https && strncasecmp(url, "http://", 7))
+        return refuse(url, "it must start with http:// or https://", err);
+    rest = span_tail(rest, out->is_https ? 8 : 7);
+    slash = span_find(rest, '/');
+    if (span_find(span_head(rest, slash), '@') < slash)
+        return refuse(url, "it must not hold a user name or password", err);
+    return take_authority(out, span_head(rest, slash), url, err) && take_path(out, span_tail(rest, slash), url, err);
+}
+
+bool endpoint_resolve(enum aws_service service, const char *region, const char *custom_url, struct endpoint *out,
+                      struct err *err)
+{
+    const char *name = service == AWS_S3 ? "s3" : "bedrock";
+    struct endpoint ep = { .is_https = true };
+
+    if (!endpoint_region_ok(span_of(region))) {
+        err_set(err, ERR_INPUT, false, HERE, "'%.64s' is not an AWS Region such as us-east-1", region ? region : "");
+        return err_code(err, "bad_region");
+    }
+    if (custom_url && custom_url[0]) {
+        if (!read_custom(custom_url, &ep, err))
+            return false;
+    } else {
+        snprintf(ep.host, sizeof(ep.host), "%s.%s.%s", name, region, partition_of(span_of(region))->suffix);
+    }
+    *out = ep;
+    return true;
+}
+
+/* ---- buckets ---- */
+
+static bool is_hostable(struct span bucket, bool dots_allowed)
+{
+    char text[64];
+    bool ignored;
+
+    if (bucket.len < 3 || bucket.len > 63)
+        return false;
+    for (size_t i = 0; i < bucket.len; i++) {
+        char c = bucket.ptr[i];
+        bool is_edge = i == 0 || i + 1 == bucket.len || bucket.ptr[i - 1] == '.' || bucket.ptr[i + 1] == '.';
+
+        if (!islower((unsigned char)c) && !isdigit((unsigned char)c) && (is_edge || (c != '-' && c != '.')))
+            return false;
+        if (c == '.' && !dots_allowed)
+            return false;
+    }
+    memcpy(text, bucket.ptr, bucket.len);
+    text[bucket.len] = '\0';
+    return !is_ip4(text, &ignored);
+}
+
+bool endpoint_bucket_in_host(const struct endpoint *ep, enum aws_addressing addressing, struct span bucket)
+{
+    if (!bucket.len || ep->is_ip || addressing == AWS_ADDRESSING_PATH)
+        return false;
+    if (addressing == AWS_ADDRESSING_AUTO && ep->is_custom)
+        return false;
+    return is_hostable(bucket, !ep->is_https);
+}
+
+void endpoint_address(const struct endpoint *ep, enum aws_addressing addressing, struct span bucket, struct buf *host,
+                      struct buf *path_prefix)
+{
+    bool in_host = endpoint_bucket_in_host(ep, addressing, bucket);
+
+    if (in_host) {
+        buf_span(host, bucket);
+        buf_char(host, '.');
+    }
+    buf_text(host, ep->host);
+    buf_text(path_prefix, ep->base_path);
+    if (bucket.len && !in_host) {
+        buf_char(path_prefix, '/');
+        text_percent_encode(path_prefix, bucket, false);
+    }
+}

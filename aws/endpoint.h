@@ -1,0 +1,42 @@
+/* From Region and settings to host names: AWS's own, or a custom endpoint. Pure. Any thread. */
+#ifndef VIDBATCH_AWS_ENDPOINT_H
+#define VIDBATCH_AWS_ENDPOINT_H
+
+#include "aws/client.h"
+#include "server/base/attr.h"
+#include "server/base/buf.h"
+#include "server/base/err.h"
+#include "server/base/span.h"
+
+#include <stdbool.h>
+
+enum { ENDPOINT_HOST_SIZE = 280, ENDPOINT_PATH_SIZE = 256, ENDPOINT_REGION_SIZE = 64 };
+
+struct endpoint {
+    bool is_https;
+    bool is_custom;
+    bool is_ip;                         /* a bucket can never be part of the host */
+    bool is_loopback;                   /* never through a proxy */
+    char host[ENDPOINT_HOST_SIZE];      /* lower case; port only if not the scheme's own: "[::1]:9000" */
+    char base_path[ENDPOINT_PATH_SIZE]; /* "" or "/prefix" without a slash at its end */
+};
+
+/* May the text stand in a host name as a Region? */
+bool endpoint_region_ok(struct span region);
+/* "aws", "aws-cn", ...; a Region of no known pattern counts as "aws". Static text. */
+const char *endpoint_partition(struct span region);
+
+/* custom_url: the value of AWS_ENDPOINT_URL and the like; NULL or "" = AWS's own endpoint of the Region.
+ * ERR_INPUT, code "bad_endpoint" or "bad_region", with the text and the rule. */
+MUST_CHECK bool endpoint_resolve(enum aws_service service, const char *region, const char *custom_url,
+                                 struct endpoint *out, struct err *err);
+
+/* Can the bucket be the first label(s) of the host? Names with dots only over http: a wildcard certificate has one
+ * label. */
+bool endpoint_bucket_in_host(const struct endpoint *ep, enum aws_addressing addressing, struct span bucket);
+/* Appends the host to sign and send, and the path before the key ("" or "/prefix/bucket"). An empty bucket: the service
+ * itself. */
+void endpoint_address(const struct endpoint *ep, enum aws_addressing addressing, struct span bucket, struct buf *host,
+                      struct buf *path_prefix);
+
+#endif

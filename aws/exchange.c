@@ -1,0 +1,301 @@
+/* One call over all its attempts: signs and sends, judges the answer, waits, and describes the failure in the end. */
+#include "aws/client_internal.h"
+
+#include "aws/aws_error.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_MAX_RESPONSE = 4 * 1024 * 1024 };
+
+void exchange_prepare_response(const struct aws_request *rq, struct aws_response *rs)
+{
+    size_t max = rq->max_response_bytes ? rq->max_response_bytes : DEFAULT_MAX_RESPONSE;
+
+    *rs = (struct aws_response){ .content_length = -1 };
+    buf_init(&rs->body, max);
+}
+
+void exchange_done(struct exchange *x)
+{
+    if (x->client)
+        transport_end(x);
+    curl_slist_free_all(x->header_list);
+    buf_done(&x->url);
+    OPENSSL_cleanse(&x->creds, sizeof(x->creds));
+    x->header_list = NULL;
+}
+
+bool exchange_cancelled(struct err *err)
+{
+    return err_set(err, ERR_CANCELLED, true, HERE, "the service is stopping");
+}
+
+bool exchange_start(struct exchange *x, struct err *err)
+{
+    struct aws *aws = x->client->aws;
+
+    if (client_is_stopping(x->client))
+        return exchange_cancelled(err);
+    if (!x->attempts)
+        x->started_ms = clock_mono_ms();
+    if (!creds_chain_get(aws->credentials, &x->creds, err))
+        return false;
+    x->skew_ms = atomic_load(&aws->skew_ms);
+    if (!signing_prepare(x, err) || !transport_start(x, err))
+        return false;
+    x->attempts++;
+    atomic_fetch_add(&client_stat(aws, x->rq.operation)->attempts, 1);
+    return true;
+}
+
+/* ---- judging ---- */
+
+/* What the attempt came to; `said` is AWS's own part of it. */
+struct verdict {
+    struct retry_facts facts;
+    struct aws_error said;
+    bool is_good;
+};
+
+/* A stream is judged by its head alone; that its body broke off is for the reader to learn. */
+static bool has_good_head(const struct exchange *x)
+{
+    return x->stream && x->is_head_done && x->rs->status >= 200 && x->rs->status < 300;
+}
+
+static void read_verdict(struct exchange *x, struct verdict *v)
+{
+    const struct aws_response *rs = x->rs;
+    struct span body = buf_view(&rs->body);
+    bool hides_error;
+
+    *v = (struct verdict){ .facts.status = rs->status, .facts.code = v->said.code };
+    v->facts.transport = has_good_head(x) ? 0 : (int)x->result;
+    if (x->is_too_large)
+        v->facts.transport = CURLE_FILESIZE_EXCEEDED;
+    /* An error body that was cut is an error none the less. */
+    if (v->facts.transport == CURLE_PARTIAL_FILE && rs->status >= 300)
+        v->facts.transport = 0;
+    hides_error = x->rq.error_in_200 && rs->status == 200 && !v->facts.transport && aws_error_hides_in(body);
+    v->is_good = !v->facts.transport && !hides_error && ((rs->status >= 200 && rs->status < 300) || rs->status == 304);
+    if (v->is_good || v->facts.transport)
+        return;
+    if (hides_error)
+        v->facts.status = 500;
+    if (x->rq.service == AWS_S3)
+        aws_error_from_xml(body, &v->said);
+    else
+        aws_error_from_json(span_of(x->error_type), body, &v->said);
+    v->facts.has_date = x->date_ms != 0;
+    v->facts.skew_gap_ms = llabs(x->date_ms - x->arrived_ms - x->skew_ms);
+}
+
+static const char *wrong_region(const struct exchange *x, const struct verdict *v)
+{
+    const char *region = x->rs->bucket_region[0] ? x->rs->bucket_region : v->said.region;
+    int status = x->rs->status;
+    bool is_sign = status == 301 || status == 307 || status == 400;
+
+    return is_sign && region[0] && strcmp(region, x->client->aws->region) != 0 ? region : NULL;
+}
+
+static void put(char *field, size_t size, const char *text)
+{
+    struct span fits = text_utf8_head(span_of(text), size - 1);
+
+    snprintf(field, size, "%.*s", SPAN_ARG(fits));
+}
+
+static bool describe_transport(const struct exchange *x, const struct verdict *v, struct err *err)
+{
+    bool may_help = retry_judge(&v->facts) != RETRY_NEVER;
+    CURLcode code = (CURLcode)v->facts.transport;
+    const char *why = x->transport_error[0] ? x->transport_error : curl_easy_strerror(code);
+
+    if (x->is_too_large) {
+        err_set(err, ERR_UPSTREAM, false, HERE, "%s %.200s: the answer is larger than %zu bytes", x->rq.operation,
+                buf_cstr(&x->url), x->rs->body.max);
+        return err_code(err, "response_too_large");
+    }
+    return err_set(err, retry_kind(&v->facts), may_help, HERE, "%s %.200s: %s (attempt %d)", x->rq.operation,
+                   buf_cstr(&x->url), why, x->attempts);
+}
+
+static bool describe_answer(const struct exchange *x, const struct verdict *v, struct err *err)
+{
+    const char *region = wrong_region(x, v);
+    const char *id = x->rs->request_id[0] ? x->rs->request_id : v->said.request_id;
+
+    if (region) {
+        err_set(err, ERR_INPUT, false, HERE,
+                "bucket %.*s is in Region %s, this service works in %s: use a bucket there", SPAN_ARG(x->rq.bucket),
+                region, x->client->aws->region);
+        err_code(err, "wrong_region");
+    } else {
+        err_set(err, retry_kind(&v->facts), retry_judge(&v->facts) != RETRY_NEVER, HERE,
+                "%s %.*s%.*s: AWS answered %d %s: %s", x->rq.operation, SPAN_ARG(x->rq.bucket),
+                SPAN_ARG(span_head(x->rq.path, 200)), x->rs->status, v->said.code, v->said.message);
+    }
+    if (err) {
+        put(err->upstream_code, sizeof(err->upstream_code), v->said.code);
+        put(err->upstream_message, sizeof(err->upstream_message), v->said.message);
+        put(err->upstream_request_id, sizeof(err->upstream_request_id), id);
+        err->upstream_status = x->rs->status;
+        err->retry_after_ms = x->hint_ms;
+    }
+    return false;
+}
+
+static bool describe(const struct exchange *x, const struct verdict *v, struct err *err)
+{
+    return v->facts.transport ? describe_transport(x, v, err) : describe_answer(x, v, err);
+}
+
+bool exchange_describe_cut(const struct exchange *x, struct err *err)
+{
+    const struct verdict v = { .facts.transport = (int)x->result, .facts.code = "" };
+
+    return describe_transport(x, &v, err);
+}
+
+/* ---- what follows ---- */
+
+void exchange_count(struct exchange *x, bool is_good)
+{
+    struct stat_counters *stat = client_stat(x->client->aws, x->rq.operation);
+
+    atomic_fetch_add(&stat->calls, 1);
+    atomic_fetch_add(&stat->failures, is_good ? 0 : 1);
+    atomic_fetch_add(&stat->total_ms, (uint64_t)(clock_mono_ms() - x->started_ms));
+    if (is_good)
+        retry_budget_refund(&x->client->aws->budgets[x->rq.service], x->taken);
+}
+
+static void correct_clock(struct exchange *x)
+{
+    int64_t skew_ms = x->date_ms - x->arrived_ms;
+
+    atomic_store(&x->client->aws->skew_ms, skew_ms);
+    log_warn("aws.clock_skew", "skew_ms=%lld operation=%s", (long long)skew_ms, x->rq.operation);
+}
+
+/* Takes notes for later requests, and says whether this one may be tried again. */
+static bool may_retry(struct exchange *x, enum retry_class what)
+{
+    struct aws *aws = x->client->aws;
+    bool *used = what == RETRY_SKEW ? &x->skew_fixed : &x->creds_renewed;
+    int taken;
+
+    if (what == RETRY_SKEW)
+        correct_clock(x);
+    if (what == RETRY_CREDENTIALS)
+        creds_chain_expired(aws->credentials, &x->creds);
+    if (what == RETRY_NEVER || x->rq.send_once)
+        return false;
+    if (what == RETRY_SKEW || what == RETRY_CREDENTIALS) {
+        bool is_first = !*used;
+
+        *used = true;
+        return is_first;
+    }
+    if (x->retries + 1 >= aws->options.max_attempts)
+        return false;
+    taken = retry_budget_take(&aws->budgets[x->rq.service], what);
+    if (!taken)
+        return false;
+    x->taken = taken;
+    x->retries++;
+    return true;
+}
+
+static double random01(void)
+{
+    uint32_t bits;
+
+    text_random(&bits, sizeof(bits));
+    return bits / 4294967296.0;
+}
+
+enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, struct err *err)
+{
+    struct verdict v;
+    enum retry_class what;
+
+    read_verdict(x, &v);
+    if (v.is_good) {
+        /* A stream ends with its body, not with its head. */
+        if (!x->stream || x->rs->status == 304)
+            transport_end(x);
+        return EXCHANGE_GOOD;
+    }
+    transport_end(x);
+    what = retry_judge(&v.facts);
+    if (what == RETRY_THROTTLED)
+        atomic_fetch_add(&client_stat(x->client->aws, x->rq.operation)->throttles, 1);
+    if (!wrong_region(x, &v) && may_retry(x, what)) {
+        *again_at_ms = clock_mono_ms() +
+                       retry_pause_ms(what, x->retries, x->client->aws->options.backoff_cap_ms, x->hint_ms, random01());
+        return EXCHANGE_AGAIN;
+    }
+    describe(x, &v, err);
+    return EXCHANGE_BAD;
+}
+
+static bool wait_for_end(struct exchange *x, struct err *err)
+{
+    int64_t wait_ms = 0;
+
+    for (; !x->is_finished && !has_good_head(x); wait_ms = AWS_POLL_MS) {
+        if (client_is_stopping(x->client))
+            return exchange_cancelled(err);
+        if (!transport_pump(x->client, wait_ms, err))
+            return false;
+    }
+    return true;
+}
+
+static bool pause_until(struct aws_client *client, int64_t until_ms, struct err *err)
+{
+    int64_t left_ms;
+
+    while ((left_ms = until_ms - clock_mono_ms()) > 0) {
+        if (client_is_stopping(client))
+            return exchange_cancelled(err);
+        if (!transport_pump(client, left_ms, err))
+            return false;
+    }
+    return true;
+}
+
+static bool run(struct exchange *x, struct err *err)
+{
+    for (;;) {
+        int64_t again_at_ms = 0;
+        enum exchange_state state;
+
+        if (!exchange_start(x, err) || !wait_for_end(x, err))
+            return false;
+        state = exchange_settle(x, &again_at_ms, err);
+        if (state != EXCHANGE_AGAIN)
+            return state == EXCHANGE_GOOD;
+        if (!pause_until(x->client, again_at_ms, err))
+            return false;
+    }
+}
+
+bool exchange_run(struct exchange *x, struct err *err)
+{
+    bool is_good;
+
+    exchange_prepare_response(&x->rq, x->rs);
+    is_good = run(x, err);
+    if (!is_good || !x->stream)
+        exchange_count(x, is_good);
+    return is_good;
+}

@@ -1,0 +1,158 @@
+#include "aws/s3_multipart.h"
+
+#include "aws/s3_call.h"
+#include "aws/xml.h"
+#include "server/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ID_MAX_BYTES = 8 * 1024,
+    PARTS_MAX_BYTES = 4 * 1024 * 1024,
+    COMPLETE_TIMEOUT_MS = 10 * 60 * 1000 /* S3 may take minutes to put many parts together */
+};
+
+static const char no_such_upload[] = "NoSuchUpload";
+
+void s3_upload_init(struct s3_upload *up)
+{
+    *up = (struct s3_upload){ 0 };
+    buf_init(&up->id, ID_MAX_BYTES);
+    buf_init(&up->parts, PARTS_MAX_BYTES);
+}
+
+void s3_upload_done(struct s3_upload *up)
+{
+    buf_done(&up->id);
+    buf_done(&up->parts);
+}
+
+static bool on_upload_id(void *arg, const char *name, int depth, struct span text, struct err *err)
+{
+    struct s3_upload *up = arg;
+
+    if (depth != 2 || strcmp(name, "UploadId") != 0)
+        return true;
+    buf_reset(&up->id);
+    buf_span(&up->id, text);
+    return buf_check(&up->id, "an upload id", err);
+}
+
+static void make_marker(struct s3_upload *up)
+{
+    unsigned char bytes[16];
+
+    text_random(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        (void)snprintf(up->marker + 2 * i, 3, "%02x", bytes[i]);
+}
+
+bool s3_upload_begin(struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref,
+                     const char *content_type, struct err *err)
+{
+    AUTO(s3_call_done) struct s3_call call = { 0 };
+    AUTO(aws_response_done) struct aws_response rs = { 0 };
+    const struct xml_handler handler = { .end = on_upload_id, .arg = up };
+
+    if (!s3_call_init(&call, "S3.CreateMultipartUpload", "POST", ref, err))
+        return false;
+    make_marker(up);
+    call.rq.error_in_200 = true;
+    s3_call_param(&call, "uploads", (struct span){ "", 0 });
+    s3_call_header(&call, "x-amz-meta-vidbatch-upload", span_of(up->marker));
+    s3_call_body(&call, (struct span){ "", 0 }, content_type);
+    if (!s3_call_send(&call, client, &rs, err))
+        return false;
+    if (!xml_read(buf_view(&rs.body), &handler, err))
+        return s3_name_error(ref, err);
+    if (up->id.len > 0)
+        return true;
+    err_set(err, ERR_UPSTREAM, true, HERE, "CreateMultipartUpload was answered without an UploadId");
+    return s3_name_error(ref, err);
+}
+
+bool s3_upload_part(struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref, struct span bytes,
+                    struct err *err)
+{
+    AUTO(s3_call_done) struct s3_call call = { 0 };
+    AUTO(aws_response_done) struct aws_response rs = { 0 };
+    AUTO(buf_done) struct buf md5 = { 0 };
+    char number[16];
+
+    buf_init(&md5, 64);
+    if (!s3_content_md5(bytes, &md5, err) || !s3_call_init(&call, "S3.UploadPart", "PUT", ref, err))
+        return false;
+    (void)snprintf(number, sizeof(number), "%d", up->part_count + 1);
+    s3_call_param(&call, "partNumber", span_of(number));
+    s3_call_param(&call, "uploadId", buf_view(&up->id));
+    /* A CRC-32 would have to be announced at the start and repeated at the end; Content-MD5 stands alone. */
+    s3_call_header(&call, "content-md5", buf_view(&md5));
+    s3_call_body(&call, bytes, NULL);
+    if (!s3_call_send(&call, client, &rs, err))
+        return false;
+    buf_fmt(&up->parts, "<Part><PartNumber>%s</PartNumber><ETag>", number);
+    if (rs.etag[0] == '\0' || !s3_xml_text(&up->parts, span_of(rs.etag))) {
+        err_set(err, ERR_UPSTREAM, true, HERE, "part %s was answered without a usable ETag", number);
+        return s3_name_error(ref, err);
+    }
+    buf_text(&up->parts, "</ETag></Part>");
+    up->part_count++;
+    return buf_check(&up->parts, "the list of parts", err);
+}
+
+/* The upload is gone: did an earlier attempt, whose answer was lost, complete it? */
+static bool is_completed(const struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref,
+                         int64_t size_bytes)
+{
+    AUTO(s3_call_done) struct s3_call call = { 0 };
+    AUTO(aws_response_done) struct aws_response rs = { 0 };
+    struct err ignored = { 0 };
+
+    return s3_call_init(&call, "S3.HeadObject", "HEAD", ref, &ignored) && s3_call_send(&call, client, &rs, &ignored) &&
+           rs.content_length == size_bytes && strcmp(rs.upload_marker, up->marker) == 0;
+}
+
+bool s3_upload_complete(struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref, int64_t size_bytes,
+                        struct err *err)
+{
+    AUTO(s3_call_done) struct s3_call call = { 0 };
+    AUTO(aws_response_done) struct aws_response rs = { 0 };
+    AUTO(buf_done) struct buf xml = { 0 };
+    struct err cause = { 0 };
+
+    buf_init(&xml, PARTS_MAX_BYTES + 1024);
+    buf_text(&xml, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    buf_span(&xml, buf_view(&up->parts));
+    buf_text(&xml, "</CompleteMultipartUpload>");
+    if (!buf_check(&xml, "the list of parts", err) ||
+        !s3_call_init(&call, "S3.CompleteMultipartUpload", "POST", ref, err))
+        return false;
+    call.rq.error_in_200 = true;
+    s3_call_param(&call, "uploadId", buf_view(&up->id));
+    s3_call_body(&call, buf_view(&xml), "application/xml");
+    call.rq.timeout_ms = COMPLETE_TIMEOUT_MS;
+    if (s3_call_send(&call, client, &rs, &cause))
+        return true;
+    if (strcmp(cause.upstream_code, no_such_upload) == 0 && is_completed(up, client, ref, size_bytes))
+        return true;
+    if (err && err->kind == ERR_NONE)
+        *err = cause;
+    return false;
+}
+
+bool s3_upload_abort(struct aws_client *client, const struct s3_ref *ref, struct span upload_id, struct err *err)
+{
+    AUTO(s3_call_done) struct s3_call call = { 0 };
+    AUTO(aws_response_done) struct aws_response rs = { 0 };
+    struct err cause = { 0 };
+
+    if (!s3_call_init(&call, "S3.AbortMultipartUpload", "DELETE", ref, err))
+        return false;
+    s3_call_param(&call, "uploadId", upload_id);
+    if (s3_call_send(&call, client, &rs, &cause) || strcmp(cause.upstream_code, no_such_upload) == 0)
+        return true;
+    if (err && err->kind == ERR_NONE)
+        *err = cause;
+    return false;
+}

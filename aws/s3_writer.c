@@ -1,0 +1,121 @@
+#include "aws/s3_call.h"
+
+#include "aws/s3_multipart.h"
+#include "server/base/mem.h"
+
+#include <string.h>
+
+enum { DEFAULT_PART_BYTES = 8 * 1024 * 1024, LEAST_PART_BYTES = 5 * 1024 * 1024, MAX_PARTS = 10000 };
+
+struct s3_writer {
+    struct aws_client *client;
+    char *bucket, *key, *owner;
+    char *content_type;
+    size_t part_bytes;
+    struct buf part;
+    struct s3_upload upload; /* upload.id is empty until the second part begins */
+    int64_t size_bytes;      /* sent and waiting */
+    bool is_finished;
+};
+
+static struct s3_ref ref_of(const struct s3_writer *w)
+{
+    return (struct s3_ref){ span_of(w->bucket), span_of(w->key), span_of(w->owner) };
+}
+
+bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const char *content_type, size_t part_bytes,
+                   struct s3_writer **out, struct err *err)
+{
+    struct s3_writer *w = mem_alloc(1, sizeof(*w));
+
+    if (!w)
+        return err_memory(err, HERE);
+    w->client = client;
+    w->part_bytes = part_bytes == 0                 ? DEFAULT_PART_BYTES
+                    : part_bytes < LEAST_PART_BYTES ? LEAST_PART_BYTES
+                                                    : part_bytes;
+    buf_init(&w->part, w->part_bytes);
+    s3_upload_init(&w->upload);
+    w->bucket = mem_span(ref->bucket);
+    w->key = mem_span(ref->key);
+    w->owner = mem_span(ref->owner);
+    w->content_type = mem_text(content_type);
+    if (!w->bucket || !w->key || !w->owner || !w->content_type) {
+        s3_writer_free(w);
+        return err_memory(err, HERE);
+    }
+    *out = w;
+    return true;
+}
+
+static bool send_part(struct s3_writer *w, struct err *err)
+{
+    const struct s3_ref ref = ref_of(w);
+
+    if (w->upload.id.len == 0 && !s3_upload_begin(&w->upload, w->client, &ref, w->content_type, err))
+        return false;
+    if (w->upload.part_count >= MAX_PARTS) {
+        err_set(err, ERR_INPUT, false, HERE, "more than %d parts of %zu bytes", MAX_PARTS, w->part_bytes);
+        return s3_name_error(&ref, err);
+    }
+    if (!s3_upload_part(&w->upload, w->client, &ref, buf_view(&w->part), err))
+        return false;
+    buf_reset(&w->part);
+    return true;
+}
+
+bool s3_writer_add(struct s3_writer *w, struct span bytes, struct err *err)
+{
+    while (bytes.len > 0) {
+        struct span now = { 0 };
+
+        /* A full part is sent only when more comes: an object of exactly one part needs one PUT. */
+        if (w->part.len == w->part_bytes && !send_part(w, err))
+            return false;
+        now = span_head(bytes, w->part_bytes - w->part.len);
+        buf_span(&w->part, now);
+        if (!buf_check(&w->part, "a part of an upload", err))
+            return false;
+        w->size_bytes += (int64_t)now.len;
+        bytes = span_tail(bytes, now.len);
+    }
+    return true;
+}
+
+bool s3_writer_finish(struct s3_writer *w, int64_t *size_bytes, struct err *err)
+{
+    const struct s3_ref ref = ref_of(w);
+
+    if (w->upload.id.len == 0) {
+        if (!s3_put(w->client, &ref, w->content_type, buf_view(&w->part), err))
+            return false;
+    } else {
+        if (w->part.len > 0 && !send_part(w, err))
+            return false;
+        if (!s3_upload_complete(&w->upload, w->client, &ref, w->size_bytes, err))
+            return false;
+    }
+    w->is_finished = true;
+    if (size_bytes)
+        *size_bytes = w->size_bytes;
+    return true;
+}
+
+void s3_writer_free(struct s3_writer *w)
+{
+    if (!w)
+        return;
+    if (w->upload.id.len > 0 && !w->is_finished) {
+        const struct s3_ref ref = ref_of(w);
+        struct err ignored = { 0 }; /* the failure that led here is the story; s3_abort_uploads sweeps what stays */
+
+        (void)!s3_upload_abort(w->client, &ref, buf_view(&w->upload.id), &ignored);
+    }
+    buf_done(&w->part);
+    s3_upload_done(&w->upload);
+    mem_free(w->bucket);
+    mem_free(w->key);
+    mem_free(w->owner);
+    mem_free(w->content_type);
+    mem_free(w);
+}

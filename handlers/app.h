@@ -1,0 +1,47 @@
+/* What the application gives to handlers: settings, shared services, and per handler thread a context with its database
+ * connection. */
+#ifndef VIDBATCH_HANDLERS_APP_H
+#define VIDBATCH_HANDLERS_APP_H
+
+#include "server/http/http.h"
+#include "server/work/links.h"
+#include "server/work/models.h"
+#include "sql/db.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct handlers_app { /* rq_app(); everything kept alive by the application */
+    const char *version;
+    const char *region;
+    const char *default_model_id;
+    const char *missing_settings; /* "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI": what a job needs and is not set; "" when
+                                     all is there */
+    const char *staging_uri, *output_uri; /* s3://bucket/path without trailing slash; "" where not set */
+    int64_t min_records;                  /* smallest batch job */
+    int64_t max_video_bytes;
+    struct links *links;
+    const struct models *models;
+    bool (*is_ready)(void *arg, const char **why); /* for /readyz: false with a reason while starting or stopping */
+    /* Appends the worker pool's and the AWS client's metrics in Prometheus text form. */
+    void (*metrics)(void *arg, struct buf *out);
+    void *arg;
+};
+
+struct handler_context { /* rq_context() */
+    struct db *db;
+};
+
+static inline struct handlers_app *app_of(struct request *rq)
+{
+    return rq_app(rq);
+}
+static inline struct db *db_of(struct request *rq)
+{
+    return ((struct handler_context *)rq_context(rq))->db;
+}
+
+/* The route table (handlers/routes.c). */
+const struct route *handlers_routes(size_t *count);
+
+#endif

@@ -1,0 +1,149 @@
+#include "handlers/common.h"
+
+#include "server/base/clock.h"
+#include "server/base/id.h"
+#include "server/base/text.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* errors[] with one item. */
+static void put_errors(struct reply *rp, const char *member, const char *where, const char *detail)
+{
+    AUTO(buf_done) struct buf errors = { .max = 64 * 1024 };
+    struct json_writer w = json_writer_on(&errors);
+
+    json_begin_array(&w);
+    json_begin_object(&w);
+    json_put_text(&w, member, where);
+    json_put_text(&w, "detail", detail);
+    json_end_object(&w);
+    json_end_array(&w);
+    if (buf_ok(&errors))
+        reply_problem_member(rp, "errors", buf_view(&errors));
+}
+
+static bool refuse_parameter(struct request *rq, struct reply *rp, const char *name, const char *fmt, ...) PRINTF(4, 5);
+static bool refuse_parameter(struct request *rq, struct reply *rp, const char *name, const char *fmt, ...)
+{
+    AUTO(buf_done) struct buf detail = { .max = 4096 };
+    va_list args;
+
+    va_start(args, fmt);
+    buf_vfmt(&detail, fmt, args);
+    va_end(args);
+    reply_problem(rq, rp, 400, "invalid_parameter", "%s: %s", name, buf_cstr(&detail));
+    put_errors(rp, "parameter", name, buf_cstr(&detail));
+    return false;
+}
+
+bool query_id(struct request *rq, struct reply *rp, const char *name, const char *id_prefix, int64_t *out)
+{
+    struct span text = rq_query(rq, name);
+
+    if (!text.ptr || id_parse(id_prefix, text, out))
+        return true;
+    return refuse_parameter(rq, rp, name, "It must be an id: \"%s\" and %d characters.", id_prefix, ID_DIGITS);
+}
+
+bool query_time(struct request *rq, struct reply *rp, const char *name, int64_t *wall_ms)
+{
+    struct span text = rq_query(rq, name);
+
+    if (!text.ptr || clock_parse_rfc3339(text, wall_ms))
+        return true;
+    return refuse_parameter(rq, rp, name,
+                            "It must be a time in RFC 3339 form, such as 2026-11-01T12:00:00Z (the '+' of an offset is "
+                            "written %%2B).");
+}
+
+bool query_word(struct request *rq, struct reply *rp, const char *name, const char *const words[], const char **out)
+{
+    AUTO(buf_done) struct buf known = { .max = 1024 };
+    struct span text = rq_query(rq, name);
+
+    if (!text.ptr)
+        return true;
+    for (int i = 0; words[i]; i++) {
+        if (span_eq_text(text, words[i])) {
+            *out = words[i];
+            return true;
+        }
+        buf_fmt(&known, "%s%s", i ? ", " : "", words[i]);
+    }
+    return refuse_parameter(rq, rp, name, "It must be one of: %s.", buf_cstr(&known));
+}
+
+void reply_page(struct request *rq, struct reply *rp)
+{
+    struct err err = { 0 };
+
+    if (!buf_check(reply_body(rp), "an answer", &err))
+        reply_error(rq, rp, &err);
+}
+
+void reply_resource(struct request *rq, struct reply *rp)
+{
+    AUTO(buf_done) struct buf hex = { .max = 128 };
+    struct buf *body = reply_body(rp);
+    struct err err = { 0 };
+    unsigned char hash[32];
+
+    if (!buf_check(body, "an answer", &err)) {
+        reply_error(rq, rp, &err);
+        return;
+    }
+    text_sha256(body->data, body->len, hash);
+    text_hex(&hex, hash, 16);
+    (void)reply_etag(rq, rp, "%s", buf_cstr(&hex));
+}
+
+void reply_pointer(struct reply *rp, const char *pointer, const char *detail)
+{
+    put_errors(rp, "pointer", pointer, detail);
+}
+
+void json_put_json(struct json_writer *w, const char *name, const char *json)
+{
+    if (json)
+        json_put_raw(w, name, span_of(json));
+    else
+        json_put_null(w, name);
+}
+
+bool text_has_control(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x20 || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+bool text_is_account(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    }
+    return s.len == 12;
+}
+
+bool location_holds(const char *uri, struct span bucket, struct span key)
+{
+    struct span rest = span_of(uri);
+    struct span path;
+    size_t slash = 0;
+
+    if (!span_starts(rest, SPAN_LIT("s3://")))
+        return false;
+    rest = span_tail(rest, 5);
+    slash = span_find(rest, '/');
+    if (!span_eq(span_head(rest, slash), bucket))
+        return false;
+    path = span_tail(rest, slash + 1);
+    if (path.len == 0)
+        return true;
+    return key.len > path.len && span_starts(key, path) && key.ptr[path.len] == '/';
+}

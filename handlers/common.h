@@ -1,0 +1,35 @@
+/* What several resources need: optional query parameters, ETags, and the rules that a text must keep. Any handler
+ * thread. */
+#ifndef VIDBATCH_HANDLERS_COMMON_H
+#define VIDBATCH_HANDLERS_COMMON_H
+
+#include "server/base/span.h"
+#include "server/http/http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ?name=: absent leaves *out as it is; a bad one fills a 400 problem, code "invalid_parameter", and returns false. */
+bool query_id(struct request *rq, struct reply *rp, const char *name, const char *id_prefix, int64_t *out);
+bool query_time(struct request *rq, struct reply *rp, const char *name, int64_t *wall_ms);
+/* One of NULL-terminated words; *out gets the static word. */
+bool query_word(struct request *rq, struct reply *rp, const char *name, const char *const words[], const char **out);
+
+/* Ends a single resource: an ETag from the body, answered 304 where the client has it. A body that did not fit is a
+ * 500. */
+void reply_resource(struct request *rq, struct reply *rp);
+/* For a page: a body that did not fit is a 500. */
+void reply_page(struct request *rq, struct reply *rp);
+/* Adds errors[] with one JSON Pointer to the problem just made. */
+void reply_pointer(struct reply *rp, const char *pointer, const char *detail);
+
+/* A value that the database gives as JSON text; NULL writes null. */
+void json_put_json(struct json_writer *w, const char *name, const char *json);
+
+bool text_has_control(struct span s); /* below U+0020, or U+007F */
+bool text_is_account(struct span s);  /* 12 digits */
+
+/* Does the key lie under an S3 location ("s3://bucket/path", no slash at the end; "" holds nothing)? */
+bool location_holds(const char *uri, struct span bucket, struct span key);
+
+#endif

@@ -1,0 +1,137 @@
+/* Cancelling a job, and reading its output again. */
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "handlers/idempotent.h"
+#include "handlers/job_json.h"
+#include "handlers/routes.h"
+#include "server/base/id.h"
+#include "sql/event_store.h"
+#include "sql/job_store.h"
+#include "sql/shard_store.h"
+#include "sql/task_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SHARD_PAGE = 200 };
+
+struct action {
+    struct request *rq;
+    struct reply *rp;
+    int64_t job_id;
+};
+
+static bool put_job(struct db *db, const struct action *action, struct answer *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct json_writer w = json_writer_on(&out->body);
+    struct job_row row = { 0 };
+    char id[ID_SIZE];
+
+    if (!job_store_get(db, action->job_id, &rows, &row, err))
+        return false;
+    id_format(ID_JOB, action->job_id, id);
+    out->status = 202;
+    snprintf(out->location, sizeof out->location, "/v1/jobs/%s", id);
+    job_json(&w, &row, app_of(action->rq)->models);
+    return true;
+}
+
+/* ---- cancel ---- */
+
+static bool cancel(struct db *db, void *arg, struct answer *out, struct err *err)
+{
+    const struct action *action = arg;
+    char state[16] = "";
+    bool moved = false;
+
+    if (!job_store_lock(db, action->job_id, state, err))
+        return false;
+    if (job_is_final(state)) {
+        reply_problem(action->rq, action->rp, 409, "job_finished", "The job is %s; there is nothing left to cancel.",
+                      state);
+        return answer_refuse(out, err);
+    }
+    if (!job_store_move(db, action->job_id, "{queued,planning,staging,running,ingesting}", "cancelling", NULL, NULL,
+                        &moved, err))
+        return false;
+    if (moved && !event_store_add(db, action->job_id, "job.cancelling", NULL, err))
+        return false;
+    return task_store_add(db, "cancel", action->job_id, 0, err) && put_job(db, action, out, err);
+}
+
+void jobs_cancel(struct request *rq, struct reply *rp)
+{
+    struct action action = { .rq = rq, .rp = rp };
+
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && rq_path_id(rq, rp, "id", ID_JOB, &action.job_id))
+        idempotent_run(rq, rp, cancel, &action);
+}
+
+/* ---- reingest ---- */
+
+/* Sets every shard of the page back that Bedrock has run; *last is the page's last ordinal. */
+static bool reset_page(struct db *db, int64_t job_id, int *last, bool *more, int64_t *reset, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!shard_store_list(db, job_id, *last, SHARD_PAGE, &rows, err))
+        return false;
+    for (int i = 0; i < rows.count; i++) {
+        struct shard_row shard = { 0 };
+        bool moved = false;
+        shard_row_read(&rows, i, &shard);
+        *last = shard.ordinal;
+        if (!shard.bedrock_arn)
+            continue;
+        if (!shard_store_ingest_reset(db, shard.id, &moved, err))
+            return false;
+        if (moved && !task_store_add(db, "ingest", shard.id, 0, err))
+            return false;
+        *reset += moved;
+    }
+    *more = rows.count == SHARD_PAGE;
+    return true;
+}
+
+static bool refuse_reingest(const struct action *action, const char *state, struct answer *out, struct err *err)
+{
+    if (job_is_final(state))
+        reply_problem(action->rq, action->rp, 409, "no_output",
+                      "No part of this job was ever run by Bedrock, so there is no output to read. Launch a new job.");
+    else
+        reply_problem(action->rq, action->rp, 409, "job_active",
+                      "The job is %s. Its output can be read again when it is completed, failed or cancelled.", state);
+    return answer_refuse(out, err);
+}
+
+static bool reingest(struct db *db, void *arg, struct answer *out, struct err *err)
+{
+    const struct action *action = arg;
+    char state[16] = "";
+    int64_t reset = 0;
+    bool moved = false;
+    bool more = true;
+    int last = -1;
+
+    if (!job_store_lock(db, action->job_id, state, err))
+        return false;
+    if (!job_is_final(state))
+        return refuse_reingest(action, state, out, err);
+    while (more) {
+        if (!reset_page(db, action->job_id, &last, &more, &reset, err))
+            return false;
+    }
+    if (reset == 0)
+        return refuse_reingest(action, state, out, err);
+    return job_store_move(db, action->job_id, "{completed,failed,cancelled}", "ingesting", NULL, NULL, &moved, err) &&
+           event_store_add(db, action->job_id, "job.reingesting", NULL, err) && put_job(db, action, out, err);
+}
+
+void jobs_reingest(struct request *rq, struct reply *rp)
+{
+    struct action action = { .rq = rq, .rp = rp };
+
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && rq_path_id(rq, rp, "id", ID_JOB, &action.job_id))
+        idempotent_run(rq, rp, reingest, &action);
+}

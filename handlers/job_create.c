@@ -1,0 +1,156 @@
+/* POST /v1/jobs. Whatever can be refused is refused here, before anything is staged or paid for. */
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "handlers/idempotent.h"
+#include "handlers/job_input.h"
+#include "handlers/job_json.h"
+#include "handlers/routes.h"
+#include "server/base/id.h"
+#include "sql/event_store.h"
+#include "sql/job_store.h"
+#include "sql/prefix_store.h"
+#include "sql/task_store.h"
+#include "sql/video_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct launch {
+    struct request *rq;
+    struct reply *rp;
+    struct job_input in;
+};
+
+static void launch_done(struct launch *launch)
+{
+    job_input_done(&launch->in);
+}
+
+static bool refuse_settings(const struct launch *launch, struct answer *out, struct err *err)
+{
+    reply_problem(launch->rq, launch->rp, 409, "not_configured",
+                  "A job needs settings that this service was started without: %s. Set them and start it again.",
+                  app_of(launch->rq)->missing_settings);
+    return answer_refuse(out, err);
+}
+
+static bool refuse_prefix(const struct launch *launch, struct answer *out, struct err *err)
+{
+    reply_problem(launch->rq, launch->rp, 422, "prefix_unknown",
+                  "There is no prefix with this id. Register it first, or take one that GET /v1/prefixes lists.");
+    reply_pointer(launch->rp, "/prefix_id", "There is no prefix with this id.");
+    return answer_refuse(out, err);
+}
+
+static bool refuse_scan(const struct launch *launch, const struct prefix_row *prefix, struct answer *out,
+                        struct err *err)
+{
+    reply_problem(launch->rq, launch->rp, 409, "scan_failed",
+                  "The latest scan of the prefix failed, so it is not known what is there; \"scan_error\" says why. "
+                  "Cure that, scan it again (POST /v1/prefixes/{id}/scan), then launch the job.");
+    if (prefix->scan_error)
+        reply_problem_member(launch->rp, "scan_error", span_of(prefix->scan_error));
+    return answer_refuse(out, err);
+}
+
+static bool refuse_empty(const struct launch *launch, const struct prefix_row *prefix, struct answer *out,
+                         struct err *err)
+{
+    reply_problem(launch->rq, launch->rp, 409, "no_eligible_videos",
+                  "s3://%.63s/%.200s has no video that can be run: the latest scan found %" PRId64
+                  " object(s) with the "
+                  "prefix's suffixes, none of them eligible. GET /v1/prefixes/{id}/videos says why; upload videos and "
+                  "scan again.",
+                  prefix->bucket, prefix->key_prefix, prefix->video_count);
+    return answer_refuse(out, err);
+}
+
+static void add_number(struct reply *rp, const char *name, int64_t n)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%" PRId64, n);
+    reply_problem_member(rp, name, span_of(text));
+}
+
+static bool refuse_few(const struct launch *launch, int64_t found, struct answer *out, struct err *err)
+{
+    const struct handlers_app *app = app_of(launch->rq);
+    bool only_new = strcmp(launch->in.row.select_mode, "new") == 0;
+
+    reply_problem(
+        launch->rq, launch->rp, 409, "below_minimum",
+        "Bedrock refuses a batch job of fewer than %" PRId64 " records, and %" PRId64 " video(s) would be taken. "
+        "%s",
+        app->min_records, found,
+        only_new ? "Videos that have a summary by this very prompt and model are left out: add videos, or take "
+                   "all of them with \"select\": \"all\"."
+                 : "Add videos to the prefix and scan it again.");
+    add_number(launch->rp, "minimum", app->min_records);
+    add_number(launch->rp, "eligible", found);
+    add_number(launch->rp, "missing", app->min_records - found);
+    return answer_refuse(out, err);
+}
+
+/* Would the plan find enough videos? Only a finished scan can tell; before that the plan step waits for it. */
+static bool check_videos(struct db *db, const struct launch *launch, const struct prefix_row *prefix,
+                         struct answer *out, struct err *err)
+{
+    const struct job_new *row = &launch->in.row;
+    int64_t found = 0;
+
+    if (strcmp(prefix->scan_state, "failed") == 0)
+        return refuse_scan(launch, prefix, out, err);
+    if (strcmp(prefix->scan_state, "done") != 0)
+        return true;
+    if (prefix->eligible_count == 0)
+        return refuse_empty(launch, prefix, out, err);
+    if (!video_store_count_selected(db, prefix->id, row->select_mode, row->recipe, &found, err))
+        return false;
+    return found >= app_of(launch->rq)->min_records || refuse_few(launch, found, out, err);
+}
+
+static bool put_job(struct db *db, const struct launch *launch, int64_t id, struct answer *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct json_writer w = json_writer_on(&out->body);
+    struct job_row row = { 0 };
+    char id_text[ID_SIZE];
+
+    if (!job_store_get(db, id, &rows, &row, err))
+        return false;
+    id_format(ID_JOB, id, id_text);
+    out->status = 202;
+    snprintf(out->location, sizeof out->location, "/v1/jobs/%s", id_text);
+    job_json(&w, &row, app_of(launch->rq)->models);
+    return true;
+}
+
+static bool create(struct db *db, void *arg, struct answer *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct launch *launch = arg;
+    struct job_new row = launch->in.row;
+    struct prefix_row prefix = { 0 };
+    int64_t id = 0;
+
+    if (app_of(launch->rq)->missing_settings[0])
+        return refuse_settings(launch, out, err);
+    if (!prefix_store_get(db, row.prefix_id, &rows, &prefix, err))
+        return err->kind == ERR_NOT_FOUND ? refuse_prefix(launch, out, err) : false;
+    if (!check_videos(db, launch, &prefix, out, err))
+        return false;
+    if (!row.name.ptr)
+        row.name = span_of(prefix.name);
+    return job_store_create(db, &row, &id, err) && event_store_add(db, id, "job.created", NULL, err) &&
+           task_store_add(db, "plan", id, 0, err) && put_job(db, launch, id, out, err);
+}
+
+void jobs_create(struct request *rq, struct reply *rp)
+{
+    AUTO(launch_done) struct launch launch = { .rq = rq, .rp = rp };
+
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && job_input_read(rq, rp, &launch.in))
+        idempotent_run(rq, rp, create, &launch);
+}

@@ -1,0 +1,143 @@
+#include "handlers/job_input.h"
+
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "server/base/id.h"
+#include "server/work/recipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void job_input_done(struct job_input *in)
+{
+    free(in->metadata); /* Jansson's */
+}
+
+static void read_prefix(struct fields *f, struct job_new *row)
+{
+    struct span text;
+
+    if (fields_text(f, "prefix_id", true, 1, 64, &text) && !id_parse(ID_PREFIX, text, &row->prefix_id))
+        fields_refuse(f, "prefix_id", "It must be the id of a prefix: \"%s\" and %d characters.", ID_PREFIX, ID_DIGITS);
+}
+
+/* Its application inference profiles are the account's own: no table can know which model is behind one. */
+static bool is_own_profile(struct span model_id)
+{
+    return memmem(model_id.ptr, model_id.len, ":application-inference-profile/", 31) != NULL;
+}
+
+static void read_model(struct fields *f, const struct handlers_app *app, struct job_new *row)
+{
+    const struct model *model = NULL;
+
+    if (!fields_text(f, "model_id", false, 1, 2048, &row->model_id)) {
+        row->model_id = span_of(app->default_model_id);
+        return;
+    }
+    model = models_find(app->models, row->model_id);
+    if (!models_id_ok(row->model_id) || (!model && !is_own_profile(row->model_id)))
+        fields_refuse(f, "model_id",
+                      "It is no model that is known here. GET /v1/models lists them; their inference profiles and ARNs "
+                      "do as well.");
+    else if (model && !model->accepts_video)
+        fields_refuse(f, "model_id", "%s takes no video. Choose a model with \"accepts_video\": true.", model->name);
+}
+
+static void read_texts(struct fields *f, struct job_new *row)
+{
+    if (fields_text(f, "name", false, 1, JOB_NAME_MAX_BYTES, &row->name) && text_has_control(row->name))
+        fields_refuse(f, "name", "It must not have control characters.");
+    if (fields_text(f, "prompt", true, 1, JOB_PROMPT_MAX_BYTES, &row->prompt) && span_trim(row->prompt).len == 0)
+        fields_refuse(f, "prompt", "It must not be blank.");
+    (void)fields_text(f, "system", false, 1, JOB_SYSTEM_MAX_BYTES, &row->system);
+}
+
+static void read_inference(struct fields *f, struct job_new *row)
+{
+    json_t *object = fields_member(f, "inference", false, JSON_OBJECT);
+    struct fields in;
+
+    if (!object)
+        return;
+    fields_nested(&in, f, "inference", object);
+    row->has_max_tokens = fields_i64(&in, "max_tokens", false, 1, 5000, &row->max_tokens);
+    row->has_temperature = fields_f64(&in, "temperature", false, 0.00001, 1, &row->temperature);
+    row->has_top_p = fields_f64(&in, "top_p", false, 0, 1, &row->top_p);
+    row->has_top_k = fields_i64(&in, "top_k", false, 0, 128, &row->top_k);
+    fields_end_nested(&in, f);
+}
+
+static void read_modes(struct fields *f, struct job_new *row)
+{
+    static const char *const selects[] = { "new", "all", NULL };
+    static const char *const stagings[] = { "copy", NULL };
+    int select = 0;
+    int staging = 0;
+
+    (void)fields_word(f, "select", false, selects, &select);
+    (void)fields_word(f, "staging", false, stagings, &staging);
+    row->select_mode = selects[select];
+    row->staging = stagings[staging];
+}
+
+/* False: no memory. */
+static bool read_metadata(struct fields *f, struct job_input *in)
+{
+    json_t *object = fields_member(f, "metadata", false, JSON_OBJECT);
+
+    if (!object)
+        return true;
+    in->metadata = json_dumps(object, JSON_COMPACT);
+    if (!in->metadata)
+        return false;
+    in->row.metadata = span_of(in->metadata);
+    if (in->row.metadata.len > JOB_METADATA_MAX_BYTES)
+        fields_refuse(f, "metadata", "It must have at most %d bytes of JSON; it has %zu.", JOB_METADATA_MAX_BYTES,
+                      in->row.metadata.len);
+    return true;
+}
+
+static void hash_recipe(struct job_new *row)
+{
+    struct recipe recipe = {
+        .model_id = row->model_id,
+        .prompt = row->prompt,
+        .system = row->system,
+        .has_max_tokens = row->has_max_tokens,
+        .has_temperature = row->has_temperature,
+        .has_top_p = row->has_top_p,
+        .has_top_k = row->has_top_k,
+        .max_tokens = row->max_tokens,
+        .top_k = row->top_k,
+        .temperature = row->temperature,
+        .top_p = row->top_p,
+    };
+
+    recipe_hash(&recipe, row->recipe);
+}
+
+bool job_input_read(struct request *rq, struct reply *rp, struct job_input *in)
+{
+    json_t *body = rq_json(rq, rp);
+    struct err err = { 0 };
+    struct fields f;
+
+    if (!body)
+        return false;
+    fields_begin(&f, rq, rp, body);
+    read_prefix(&f, &in->row);
+    read_model(&f, app_of(rq), &in->row);
+    read_texts(&f, &in->row);
+    read_inference(&f, &in->row);
+    read_modes(&f, &in->row);
+    if (!read_metadata(&f, in)) {
+        err_memory(&err, HERE);
+        reply_error(rq, rp, &err);
+        return false;
+    }
+    if (!fields_end(&f))
+        return false;
+    hash_recipe(&in->row);
+    return true;
+}

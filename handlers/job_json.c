@@ -1,0 +1,184 @@
+#include "handlers/job_json.h"
+
+#include "handlers/common.h"
+#include "server/base/id.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+bool job_is_final(const char *state)
+{
+    return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
+}
+
+void money_text(int64_t micros, char out[MONEY_BYTES])
+{
+    snprintf(out, MONEY_BYTES, "%" PRId64 ".%06" PRId64, micros / 1000000, micros % 1000000);
+}
+
+static void put_count(struct json_writer *w, const char *name, bool has, int64_t n)
+{
+    if (has)
+        json_put_i64(w, name, n);
+    else
+        json_put_null(w, name);
+}
+
+static void put_number(struct json_writer *w, const char *name, bool has, double x)
+{
+    if (has)
+        json_put_f64(w, name, x);
+    else
+        json_put_null(w, name);
+}
+
+void inference_json(struct json_writer *w, const struct inference *inference)
+{
+    json_name(w, "inference");
+    json_begin_object(w);
+    put_count(w, "max_tokens", inference->has_max_tokens, inference->max_tokens);
+    put_number(w, "temperature", inference->has_temperature, inference->temperature);
+    put_number(w, "top_p", inference->has_top_p, inference->top_p);
+    put_count(w, "top_k", inference->has_top_k, inference->top_k);
+    json_end_object(w);
+}
+
+void usage_json(struct json_writer *w, bool has_input, int64_t input_tokens, bool has_output, int64_t output_tokens)
+{
+    json_name(w, "usage");
+    json_begin_object(w);
+    put_count(w, "input_tokens", has_input, input_tokens);
+    put_count(w, "output_tokens", has_output, output_tokens);
+    json_end_object(w);
+}
+
+static void put_counts(struct json_writer *w, const struct job_row *job)
+{
+    int64_t settled = job->succeeded + job->failed + job->missing;
+    int64_t processed = settled;
+
+    json_name(w, "counts");
+    json_begin_object(w);
+    json_put_i64(w, "total", job->total);
+    json_put_i64(w, "pending", job->total - settled);
+    json_put_i64(w, "succeeded", job->succeeded);
+    json_put_i64(w, "failed", job->failed);
+    json_put_i64(w, "missing", job->missing);
+    json_end_object(w);
+
+    /* Shards that Bedrock still runs have no rows yet: its own counter says how far they are. */
+    if (!job_is_final(job->state))
+        processed += job->bedrock_processed;
+    json_name(w, "progress");
+    json_begin_object(w);
+    json_put_i64(w, "processed", processed < job->total ? processed : job->total);
+    json_put_i64(w, "total", job->total);
+    json_end_object(w);
+}
+
+static void put_cost(struct json_writer *w, const struct job_row *job, const struct models *models)
+{
+    const struct model *model = models_find(models, span_of(job->model_id));
+    int64_t micros = models_batch_cost_micros(model, job->input_tokens, job->output_tokens);
+    bool known = micros >= 0 && (job->input_tokens > 0 || job->output_tokens > 0);
+    char actual[MONEY_BYTES];
+
+    json_name(w, "cost");
+    json_begin_object(w);
+    json_put_null(w, "estimated");
+    if (known)
+        money_text(micros, actual);
+    json_put_text(w, "actual", known ? actual : NULL);
+    json_put_text(w, "currency", model ? model->currency : NULL);
+    json_end_object(w);
+}
+
+void job_json(struct json_writer *w, const struct job_row *job, const struct models *models)
+{
+    struct inference inference = {
+        .has_max_tokens = job->has_max_tokens,
+        .has_temperature = job->has_temperature,
+        .has_top_p = job->has_top_p,
+        .has_top_k = job->has_top_k,
+        .max_tokens = job->max_tokens,
+        .top_k = job->top_k,
+        .temperature = job->temperature,
+        .top_p = job->top_p,
+    };
+
+    json_begin_object(w);
+    json_put_id(w, "id", ID_JOB, job->id);
+    json_put_text(w, "name", job->name);
+    json_put_id(w, "prefix_id", ID_PREFIX, job->prefix_id);
+    json_put_text(w, "state", job->state);
+    json_put_text(w, "outcome", job->outcome);
+    json_put_text(w, "model_id", job->model_id);
+    json_put_text(w, "prompt", job->prompt);
+    json_put_text(w, "system", job->system);
+    inference_json(w, &inference);
+    json_put_text(w, "select", job->select_mode);
+    json_put_text(w, "staging", job->staging);
+    put_counts(w, job);
+    usage_json(w, true, job->input_tokens, true, job->output_tokens);
+    put_cost(w, job, models);
+    json_put_i64(w, "shards", job->shards);
+    json_put_json(w, "metadata", job->metadata);
+    json_put_json(w, "error", job->error);
+    json_put_time(w, "created_at", job->created_ms);
+    json_put_time(w, "started_at", job->started_ms);
+    json_put_time(w, "completed_at", job->completed_ms);
+    json_end_object(w);
+}
+
+static void put_shard_counts(struct json_writer *w, const struct shard_row *shard)
+{
+    json_name(w, "counts");
+    json_begin_object(w);
+    json_put_i64(w, "total", shard->record_count);
+    json_put_i64(w, "pending", shard->record_count - shard->succeeded - shard->failed - shard->missing);
+    json_put_i64(w, "succeeded", shard->succeeded);
+    json_put_i64(w, "failed", shard->failed);
+    json_put_i64(w, "missing", shard->missing);
+    json_put_i64(w, "unknown_lines", shard->unknown_lines);
+    json_put_i64(w, "malformed_lines", shard->malformed_lines);
+    json_put_i64(w, "duplicate_lines", shard->duplicate_lines);
+    json_end_object(w);
+}
+
+void shard_json(struct json_writer *w, const struct shard_row *shard)
+{
+    json_begin_object(w);
+    json_put_id(w, "id", ID_SHARD, shard->id);
+    json_put_id(w, "job_id", ID_JOB, shard->job_id);
+    json_put_i64(w, "ordinal", shard->ordinal);
+    json_put_text(w, "state", shard->state);
+    json_name(w, "bedrock");
+    json_begin_object(w);
+    json_put_text(w, "arn", shard->bedrock_arn);
+    json_put_text(w, "name", shard->bedrock_name);
+    json_put_text(w, "status", shard->bedrock_status);
+    json_put_text(w, "message", shard->bedrock_message);
+    json_put_i64(w, "processed", shard->bedrock_processed);
+    json_end_object(w);
+    put_shard_counts(w, shard);
+    usage_json(w, true, shard->input_tokens, true, shard->output_tokens);
+    json_name(w, "manifest_usage");
+    if (shard->has_manifest) {
+        json_begin_object(w);
+        json_put_i64(w, "input_tokens", shard->manifest_input_tokens);
+        json_put_i64(w, "output_tokens", shard->manifest_output_tokens);
+        json_end_object(w);
+    } else {
+        json_none(w);
+    }
+    json_put_text(w, "folder_uri", shard->folder_uri);
+    json_put_text(w, "output_uri", shard->output_uri);
+    json_put_i64(w, "input_bytes", shard->input_bytes);
+    json_put_i64(w, "ingest_round", shard->ingest_round);
+    json_put_json(w, "error", shard->error);
+    json_put_time(w, "created_at", shard->created_ms);
+    json_put_time(w, "submitted_at", shard->submitted_ms);
+    json_put_time(w, "completed_at", shard->completed_ms);
+    json_end_object(w);
+}

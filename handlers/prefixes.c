@@ -1,0 +1,229 @@
+/* Registered places in S3: a bucket and a key prefix. */
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "handlers/idempotent.h"
+#include "handlers/prefix_input.h"
+#include "handlers/prefix_json.h"
+#include "handlers/routes.h"
+#include "server/base/id.h"
+#include "sql/prefix_store.h"
+#include "sql/task_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- create ---- */
+
+struct creation {
+    struct request *rq;
+    struct reply *rp;
+    struct prefix_input in;
+};
+
+static void creation_done(struct creation *creation)
+{
+    prefix_input_done(&creation->in);
+}
+
+static bool refuse_existing(struct creation *creation, int64_t existing, struct answer *out, struct err *err)
+{
+    char id[ID_SIZE];
+    char text[ID_SIZE + 64];
+
+    id_format(ID_PREFIX, existing, id);
+    reply_problem(creation->rq, creation->rp, 409, "prefix_exists",
+                  "This bucket and prefix are registered as %s. Use that one, or delete it first.", id);
+    snprintf(text, sizeof text, "\"%s\"", id);
+    reply_problem_member(creation->rp, "existing_id", span_of(text));
+    snprintf(text, sizeof text, "/v1/prefixes/%s", id);
+    reply_header(creation->rp, "Location", text);
+    return answer_refuse(out, err);
+}
+
+static bool put_prefix(struct db *db, int64_t id, struct buf *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct prefix_row row = { 0 };
+    struct json_writer w = json_writer_on(out);
+
+    if (!prefix_store_get(db, id, &rows, &row, err))
+        return false;
+    prefix_json(&w, &row);
+    return true;
+}
+
+static bool create(struct db *db, void *arg, struct answer *out, struct err *err)
+{
+    struct creation *creation = arg;
+    char id_text[ID_SIZE];
+    bool exists = false;
+    int64_t id = 0;
+
+    if (!prefix_store_create(db, &creation->in.row, &id, &exists, err))
+        return false;
+    if (exists)
+        return refuse_existing(creation, id, out, err);
+    id_format(ID_PREFIX, id, id_text);
+    out->status = 201;
+    snprintf(out->location, sizeof out->location, "/v1/prefixes/%s", id_text);
+    return task_store_add(db, "scan", id, 0, err) && put_prefix(db, id, &out->body, err);
+}
+
+void prefixes_create(struct request *rq, struct reply *rp)
+{
+    AUTO(creation_done) struct creation creation = { .rq = rq, .rp = rp };
+
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && prefix_input_create(rq, rp, &creation.in))
+        idempotent_run(rq, rp, create, &creation);
+}
+
+/* ---- read ---- */
+
+void prefixes_list(struct request *rq, struct reply *rp)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct json_writer w = json_writer_on(reply_body(rp));
+    struct prefix_row row = { 0 };
+    struct err err = { 0 };
+    int64_t after = 0;
+    bool has = false;
+    int limit = 0;
+
+    if (!rq_check_query(rq, rp, (const char *const[]){ "limit", "after", NULL }) || !rq_limit(rq, rp, &limit) ||
+        !rq_cursor_i64(rq, rp, "prefixes", &has, &after))
+        return;
+    if (!prefix_store_list(db_of(rq), after, limit + 1, &rows, &err)) {
+        reply_error(rq, rp, &err);
+        return;
+    }
+    json_begin_object(&w);
+    json_name(&w, "data");
+    json_begin_array(&w);
+    for (int i = 0; i < rows.count && i < limit; i++) {
+        prefix_row_read(&rows, i, &row);
+        prefix_json(&w, &row);
+    }
+    json_end_array(&w);
+    reply_next_i64(rq, rp, &w, rows.count > limit, "prefixes", row.id);
+    json_end_object(&w);
+    reply_page(rq, rp);
+}
+
+void prefixes_get(struct request *rq, struct reply *rp)
+{
+    struct err err = { 0 };
+    int64_t id = 0;
+
+    if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_PREFIX, &id))
+        return;
+    if (put_prefix(db_of(rq), id, reply_body(rp), &err))
+        reply_resource(rq, rp);
+    else
+        reply_error(rq, rp, &err);
+}
+
+/* ---- change ---- */
+
+struct change {
+    int64_t id;
+    struct prefix_input in;
+    struct buf body;
+};
+
+static void change_done(struct change *change)
+{
+    prefix_input_done(&change->in);
+    buf_done(&change->body);
+}
+
+static bool start_scan(struct db *db, const struct prefix_row *row, struct err *err)
+{
+    /* A scan under way keeps its state; the task runs once more after it. */
+    if (strcmp(row->scan_state, "running") != 0 && !prefix_store_scan_queued(db, row->id, err))
+        return false;
+    return task_store_add(db, "scan", row->id, 0, err);
+}
+
+/* Does the change alter what a scan would find? */
+static bool needs_scan(const struct change *change, const struct prefix_row *row)
+{
+    const struct prefix_new *said = &change->in.row;
+
+    if (change->in.clear_owner && row->bucket_owner)
+        return true;
+    if (said->bucket_owner.ptr && !span_eq_text(said->bucket_owner, row->bucket_owner ? row->bucket_owner : ""))
+        return true;
+    return said->suffixes.ptr && !span_eq_text(said->suffixes, row->suffixes);
+}
+
+static bool update(struct db *db, void *arg, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct change *change = arg;
+    struct prefix_row row = { 0 };
+
+    buf_reset(&change->body);
+    return prefix_store_get(db, change->id, &rows, &row, err) &&
+           prefix_store_update(db, change->id, change->in.row.name, change->in.row.bucket_owner, change->in.clear_owner,
+                               change->in.row.suffixes, err) &&
+           (!needs_scan(change, &row) || start_scan(db, &row, err)) && put_prefix(db, change->id, &change->body, err);
+}
+
+void prefixes_update(struct request *rq, struct reply *rp)
+{
+    AUTO(change_done) struct change change = { 0 };
+    struct err err = { 0 };
+
+    if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_PREFIX, &change.id) ||
+        !prefix_input_update(rq, rp, &change.in))
+        return;
+    buf_init(&change.body, 0);
+    if (!db_transaction(db_of(rq), update, &change, &err)) {
+        reply_error(rq, rp, &err);
+        return;
+    }
+    buf_span(reply_body(rp), buf_view(&change.body));
+    reply_resource(rq, rp);
+}
+
+static bool delete (struct db *db, void *arg, struct err *err)
+{
+    int64_t id = *(int64_t *)arg;
+
+    return prefix_store_delete(db, id, err) && task_store_remove(db, "scan", id, err);
+}
+
+void prefixes_delete(struct request *rq, struct reply *rp)
+{
+    struct err err = { 0 };
+    int64_t id = 0;
+
+    if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_PREFIX, &id))
+        return;
+    if (db_transaction(db_of(rq), delete, &id, &err))
+        reply_status(rp, 204);
+    else
+        reply_error(rq, rp, &err);
+}
+
+static bool scan(struct db *db, void *arg, struct answer *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    int64_t id = *(int64_t *)arg;
+    struct prefix_row row = { 0 };
+    char id_text[ID_SIZE];
+
+    out->status = 202;
+    id_format(ID_PREFIX, id, id_text);
+    snprintf(out->location, sizeof out->location, "/v1/prefixes/%s", id_text);
+    return prefix_store_get(db, id, &rows, &row, err) && start_scan(db, &row, err) &&
+           put_prefix(db, id, &out->body, err);
+}
+
+void prefixes_scan(struct request *rq, struct reply *rp)
+{
+    int64_t id = 0;
+
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && rq_path_id(rq, rp, "id", ID_PREFIX, &id))
+        idempotent_run(rq, rp, scan, &id);
+}

@@ -1,0 +1,52 @@
+/* The Bedrock side of a job. */
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "handlers/job_json.h"
+#include "handlers/routes.h"
+#include "server/base/id.h"
+#include "sql/job_store.h"
+#include "sql/shard_store.h"
+
+#include <limits.h>
+
+static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit)
+{
+    struct json_writer w = json_writer_on(reply_body(rp));
+    struct shard_row row = { 0 };
+
+    json_begin_object(&w);
+    json_name(&w, "data");
+    json_begin_array(&w);
+    for (int i = 0; i < rows->count && i < limit; i++) {
+        shard_row_read(rows, i, &row);
+        shard_json(&w, &row);
+    }
+    json_end_array(&w);
+    reply_next_i64(rq, rp, &w, rows->count > limit, "shards", row.ordinal);
+    json_end_object(&w);
+    reply_page(rq, rp);
+}
+
+void shards_list(struct request *rq, struct reply *rp)
+{
+    AUTO(db_rows_done) struct db_rows job_rows = { 0 };
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct job_row job = { 0 };
+    struct err err = { 0 };
+    int64_t after = -1;
+    bool has = false;
+    int limit = 0;
+    int64_t id = 0;
+
+    if (!rq_path_id(rq, rp, "id", ID_JOB, &id) ||
+        !rq_check_query(rq, rp, (const char *const[]){ "limit", "after", NULL }) || !rq_limit(rq, rp, &limit) ||
+        !rq_cursor_i64(rq, rp, "shards", &has, &after))
+        return;
+    if (after > INT_MAX)
+        after = INT_MAX;
+    if (job_store_get(db_of(rq), id, &job_rows, &job, &err) &&
+        shard_store_list(db_of(rq), id, (int)after, limit + 1, &rows, &err))
+        put_page(rq, rp, &rows, limit);
+    else
+        reply_error(rq, rp, &err);
+}

@@ -1,0 +1,66 @@
+#include "handlers/summary_page.h"
+
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "handlers/summary_json.h"
+
+enum { BATCH = 32, PAGE_BYTES = 8 * 1024 * 1024 };
+
+/* Room is kept for a row twice as long as its texts; one of nothing but control characters still fits the largest body.
+ */
+static bool is_full(const struct buf *body, const struct summary_row *next)
+{
+    return body->len + 2 * summary_weight(next) > PAGE_BYTES;
+}
+
+struct progress {
+    int shown;
+    int64_t last;
+    bool full; /* there is more */
+};
+
+static void put_rows(struct json_writer *w, const struct summary_page *page, const struct db_rows *rows,
+                     struct progress *progress)
+{
+    for (int i = 0; i < rows->count && !progress->full; i++) {
+        struct summary_row row = { 0 };
+        summary_row_read(rows, i, &row);
+        progress->full = progress->shown == page->limit || (progress->shown > 0 && is_full(w->out, &row));
+        if (progress->full)
+            break;
+        json_begin_object(w);
+        summary_json_members(w, &row);
+        if (page->with_snippet)
+            summary_json_snippet(w, row.snippet);
+        json_end_object(w);
+        progress->last = row.record_id;
+        progress->shown++;
+    }
+}
+
+void summary_page_reply(struct request *rq, struct reply *rp, const struct summary_page *page)
+{
+    struct json_writer w = json_writer_on(reply_body(rp));
+    struct progress progress = { .last = page->after };
+    struct err err = { 0 };
+    bool more = true;
+
+    json_begin_object(&w);
+    json_name(&w, "data");
+    json_begin_array(&w);
+    while (more && !progress.full) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+        int left = page->limit - progress.shown + 1; /* one beyond tells whether there is more */
+        int batch = left < BATCH ? left : BATCH;
+        if (!page->fetch(db_of(rq), page->arg, progress.last, batch, &rows, &err)) {
+            reply_error(rq, rp, &err);
+            return;
+        }
+        put_rows(&w, page, &rows, &progress);
+        more = rows.count == batch;
+    }
+    json_end_array(&w);
+    reply_next_i64(rq, rp, &w, progress.full, page->cursor, progress.last);
+    json_end_object(&w);
+    reply_page(rq, rp);
+}

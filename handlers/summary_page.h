@@ -1,0 +1,23 @@
+/* A page of summaries as JSON. Texts may be long, so rows are fetched a few at a time and a page ends early when it is
+ * full. */
+#ifndef VIDBATCH_HANDLERS_SUMMARY_PAGE_H
+#define VIDBATCH_HANDLERS_SUMMARY_PAGE_H
+
+#include "server/http/http.h"
+#include "sql/summary_store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct summary_page {
+    /* Rows in the page's order beyond `after`. */
+    bool (*fetch)(struct db *db, void *arg, int64_t after, int limit, struct db_rows *rows, struct err *err);
+    void *arg;
+    const char *cursor; /* kind */
+    int64_t after;
+    int limit;
+    bool with_snippet;
+};
+void summary_page_reply(struct request *rq, struct reply *rp, const struct summary_page *page);
+
+#endif

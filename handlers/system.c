@@ -1,0 +1,88 @@
+/* Is it alive, is it ready, how is it doing, and what is its contract. */
+#include "handlers/app.h"
+#include "handlers/common.h"
+#include "handlers/metrics_text.h"
+#include "handlers/routes.h"
+#include "openapi_files.h"
+#include "server/base/log.h"
+#include "sql/task_store.h"
+
+enum { MAX_TASK_COUNTS = 64 };
+
+void system_livez(struct request *rq, struct reply *rp)
+{
+    (void)rq;
+    buf_text(reply_body(rp), "{\"status\":\"ok\"}");
+    reply_header(rp, "Cache-Control", "no-store");
+}
+
+void system_readyz(struct request *rq, struct reply *rp)
+{
+    const struct handlers_app *app = app_of(rq);
+    const char *why = "it is starting or stopping";
+    struct err err = { 0 };
+
+    reply_header(rp, "Cache-Control", "no-store");
+    if (!app->is_ready(app->arg, &why)) {
+        reply_problem(rq, rp, 503, "not_ready", "The service takes no work now: %s.", why);
+        reply_header(rp, "Retry-After", "1");
+    } else if (!db_ping(db_of(rq), &err)) {
+        reply_error(rq, rp, &err);
+    } else {
+        buf_text(reply_body(rp), "{\"status\":\"ready\"}");
+    }
+}
+
+static void put_http(struct request *rq, struct buf *out)
+{
+    double bounds_s[HTTP_BUCKETS] = { 0 };
+    uint64_t counts[HTTP_BUCKETS] = { 0 };
+    struct http_counts http = { 0 };
+    uint64_t total = 0;
+    double sum_s = 0;
+
+    http_counts(rq_server(rq), &http);
+    http_latency(rq_server(rq), bounds_s, counts, &total, &sum_s);
+    metrics_http(out, &http);
+    metrics_latency(out, bounds_s, counts, HTTP_BUCKETS, total, sum_s);
+}
+
+static void put_tasks(struct request *rq, struct buf *out)
+{
+    struct task_count tasks[MAX_TASK_COUNTS];
+    struct err err = { 0 };
+    int count = 0;
+    bool up = task_store_counts(db_of(rq), tasks, MAX_TASK_COUNTS, &count, &err);
+
+    metrics_gauge(out, "vidbatch_database_up", "Whether the database answered this request.", up ? 1 : 0);
+    if (up)
+        metrics_tasks(out, tasks, count);
+    else
+        log_warn("metrics.no_tasks", "cause=%s", LOGQ(err.what));
+}
+
+void system_metrics(struct request *rq, struct reply *rp)
+{
+    const struct handlers_app *app = app_of(rq);
+    struct buf *out = reply_body(rp);
+
+    metrics_info(out, app->version);
+    put_http(rq, out);
+    put_tasks(rq, out);
+    app->metrics(app->arg, out);
+    reply_type(rp, "text/plain; version=0.0.4; charset=utf-8");
+    reply_header(rp, "Cache-Control", "no-store");
+    reply_page(rq, rp);
+}
+
+void system_openapi_yaml(struct request *rq, struct reply *rp)
+{
+    (void)rq;
+    reply_static(rp, "application/yaml", openapi_yaml, openapi_yaml_len);
+}
+
+void system_openapi_json(struct request *rq, struct reply *rp)
+{
+    (void)rq;
+    reply_static(rp, "application/json", openapi_json, openapi_json_len);
+}

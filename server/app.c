@@ -1,0 +1,274 @@
+#include "server/app.h"
+
+#include "aws/client.h"
+#include "handlers/app.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+#include "server/http/http.h"
+#include "server/work/links.h"
+#include "server/work/models.h"
+#include "server/work/work.h"
+#include "sql/migrate.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t http_grace_ms = 4000, work_grace_ms = 4000;
+
+struct app {
+    const struct config *config;
+    atomic_bool ready;
+    atomic_bool stopping;
+    struct aws *aws;
+    struct links *links;
+    struct models *models;
+    struct work_settings work;
+    struct work_pool *pool;
+    struct db_options database; /* of handlers */
+    struct handlers_app handlers;
+    struct buf missing;
+    struct http_server *http;
+};
+
+/* ---- what handlers get ---- */
+
+static void *open_context(void *arg, struct err *err)
+{
+    struct handlers_app *handlers = arg;
+    struct app *app = handlers->arg;
+    struct handler_context *context = mem_alloc(1, sizeof *context);
+
+    if (!context) {
+        err_memory(err, HERE);
+        return NULL;
+    }
+    context->db = db_open(&app->database, err);
+    if (context->db)
+        return context;
+    mem_free(context);
+    return NULL;
+}
+
+static void close_context(void *context)
+{
+    db_close(((struct handler_context *)context)->db);
+    mem_free(context);
+}
+
+static bool is_ready(void *arg, const char **why)
+{
+    struct app *app = arg;
+
+    *why = atomic_load(&app->stopping) ? "the service is stopping" : "the service is starting";
+    return atomic_load(&app->ready);
+}
+
+static void add_aws_metrics(struct aws *aws, struct buf *out)
+{
+    struct aws_stat stats[64];
+    const size_t count = aws_stats(aws, stats, sizeof stats / sizeof stats[0]);
+
+    buf_text(out,
+             "# HELP vidbatch_aws_calls_total Calls to AWS by operation.\n# TYPE vidbatch_aws_calls_total counter\n");
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(out, "vidbatch_aws_calls_total{operation=\"%s\"} %llu\n", stats[i].operation,
+                (unsigned long long)stats[i].calls);
+    buf_text(out, "# HELP vidbatch_aws_attempts_total Attempts, retries included.\n"
+                  "# TYPE vidbatch_aws_attempts_total counter\n");
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(out, "vidbatch_aws_attempts_total{operation=\"%s\"} %llu\n", stats[i].operation,
+                (unsigned long long)stats[i].attempts);
+    buf_text(out, "# HELP vidbatch_aws_failures_total Calls that failed in the end.\n"
+                  "# TYPE vidbatch_aws_failures_total counter\n");
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(out, "vidbatch_aws_failures_total{operation=\"%s\"} %llu\n", stats[i].operation,
+                (unsigned long long)stats[i].failures);
+    buf_text(out, "# HELP vidbatch_aws_throttles_total Attempts that AWS throttled.\n"
+                  "# TYPE vidbatch_aws_throttles_total counter\n");
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(out, "vidbatch_aws_throttles_total{operation=\"%s\"} %llu\n", stats[i].operation,
+                (unsigned long long)stats[i].throttles);
+}
+
+static void add_metrics(void *arg, struct buf *out)
+{
+    struct app *app = arg;
+
+    work_pool_metrics(app->pool, out);
+    add_aws_metrics(app->aws, out);
+}
+
+/* ---- the parts ---- */
+
+static bool is_stopping(void *arg)
+{
+    return atomic_load(&((struct app *)arg)->stopping);
+}
+
+static bool start_aws(struct app *app, struct err *err)
+{
+    const struct config *c = app->config;
+    const struct aws_options options = {
+        .region = c->aws_region,
+        .endpoint_url = c->aws_endpoint_url,
+        .endpoint_url_s3 = c->aws_endpoint_url_s3,
+        .endpoint_url_bedrock = c->aws_endpoint_url_bedrock,
+        .addressing = strcmp(c->s3_addressing, "path") == 0      ? AWS_ADDRESSING_PATH
+                      : strcmp(c->s3_addressing, "virtual") == 0 ? AWS_ADDRESSING_VIRTUAL
+                                                                 : AWS_ADDRESSING_AUTO,
+        .ca_bundle = c->aws_ca_bundle,
+        .max_attempts = (int)c->aws_max_attempts,
+        .credentials = { c->aws_access_key_id, c->aws_secret_access_key, c->aws_session_token, c->aws_profile,
+                         c->aws_config_file, c->aws_credentials_file },
+        .is_stopping = is_stopping,
+        .is_stopping_arg = app,
+    };
+
+    app->aws = aws_new(&options, err);
+    app->links = app->aws ? links_new(app->aws, c->presign_expires_ms / 1000, err) : NULL;
+    app->models = app->links ? models_builtin(err) : NULL;
+    return app->models != NULL;
+}
+
+static bool start_work(struct app *app, struct err *err)
+{
+    const struct config *c = app->config;
+    const struct db_options database = { .url = c->database_url, .application_name = "vidbatchd work" };
+
+    app->work = (struct work_settings){ .workers = (int)c->workers,
+                                        .lease_ms = c->lease_ms,
+                                        .heartbeat_ms = c->heartbeat_ms,
+                                        .watch_min_ms = c->watch_min_ms,
+                                        .watch_max_ms = c->watch_max_ms,
+                                        .poll_ms = c->poll_ms,
+                                        .retry_base_ms = c->retry_base_ms,
+                                        .retry_cap_ms = c->retry_cap_ms,
+                                        .max_failures = (int)c->max_failures,
+                                        .min_records = c->min_records,
+                                        .shard_records = c->shard_records,
+                                        .concurrent_jobs = c->concurrent_jobs,
+                                        .max_video_bytes = c->max_video_bytes,
+                                        .copy_concurrency = (int)c->copy_concurrency,
+                                        .job_timeout_hours = (int)c->job_timeout_hours,
+                                        .keep_staging = c->keep_staging,
+                                        .role_arn = c->role_arn,
+                                        .staging_uri = c->staging_uri,
+                                        .output_uri = c->output_uri,
+                                        .bucket_owner = c->bucket_owner,
+                                        .output_kms_key = c->output_kms_key };
+    return work_pool_start(&app->work, app->aws, &database, &app->pool, err);
+}
+
+static bool start_http(struct app *app, struct err *err)
+{
+    const struct config *c = app->config;
+    struct http_options options = { .host = c->host,
+                                    .port = c->port,
+                                    .io_threads = (int)c->io_threads,
+                                    .handler_threads = (int)c->handler_threads,
+                                    .max_connections = (int)c->max_connections,
+                                    .open_context = open_context,
+                                    .close_context = close_context,
+                                    .arg = &app->handlers };
+
+    config_missing_for_jobs(c, &app->missing);
+    app->database = (struct db_options){ .url = c->database_url,
+                                         .statement_timeout_ms = c->query_timeout_ms,
+                                         .application_name = "vidbatchd http" };
+    app->handlers = (struct handlers_app){ .version = VIDBATCH_VERSION,
+                                           .region = c->aws_region,
+                                           .default_model_id = c->model_id,
+                                           .missing_settings = buf_cstr(&app->missing),
+                                           .staging_uri = c->staging_uri,
+                                           .output_uri = c->output_uri,
+                                           .min_records = c->min_records,
+                                           .max_video_bytes = c->max_video_bytes,
+                                           .links = app->links,
+                                           .models = app->models,
+                                           .is_ready = is_ready,
+                                           .metrics = add_metrics,
+                                           .arg = app };
+    options.routes = handlers_routes(&options.route_count);
+    return http_start(&options, &app->http, err);
+}
+
+static bool write_port_file(const struct app *app, struct err *err)
+{
+    const char *path = app->config->port_file;
+    FILE *file;
+
+    if (!path[0])
+        return true;
+    file = fopen(path, "we");
+    if (!file || fprintf(file, "%d\n", app_port(app)) < 0 || fclose(file) != 0)
+        return err_set(err, ERR_INPUT, false, HERE, "VIDBATCH_PORT_FILE=%s cannot be written", path);
+    return true;
+}
+
+static bool migrate(const struct config *config, struct err *err)
+{
+    int applied;
+    bool newer;
+
+    if (!app_migrate(config, &applied, &newer, err))
+        return false;
+    if (applied)
+        log_info("migrate.done", "applied=%d", applied);
+    if (newer)
+        log_warn("migrate.newer", "note='the database is of a newer version; it is left as it is'");
+    return true;
+}
+
+bool app_start(const struct config *config, struct app **out, struct err *err)
+{
+    struct app *app = mem_alloc(1, sizeof *app);
+
+    if (!app)
+        return err_memory(err, HERE);
+    app->config = config;
+    buf_init(&app->missing, 1024);
+    if ((config->migrate_on_start && !migrate(config, err)) || !start_aws(app, err) || !start_work(app, err) ||
+        !start_http(app, err) || !write_port_file(app, err)) {
+        app_stop(app);
+        return false;
+    }
+    atomic_store(&app->ready, true);
+    *out = app;
+    return true;
+}
+
+int app_port(const struct app *app)
+{
+    return http_port(app->http);
+}
+
+void app_stop(struct app *app)
+{
+    atomic_store(&app->ready, false);
+    atomic_store(&app->stopping, true);
+    if (app->pool)
+        work_pool_ask_stop(app->pool);
+    if (app->http)
+        http_stop(app->http, http_grace_ms);
+    if (!work_pool_stop(app->pool, work_grace_ms))
+        return; /* its thread still uses the rest */
+    models_free(app->models);
+    links_free(app->links);
+    aws_free(app->aws);
+    buf_done(&app->missing);
+    mem_free(app);
+}
+
+bool app_migrate(const struct config *config, int *applied, bool *newer, struct err *err)
+{
+    const struct db_options options = { .url = config->database_url, .application_name = "vidbatchd migrate" };
+    struct db *db = db_open(&options, err);
+    bool ok;
+
+    if (!db)
+        return false;
+    ok = migrate_run(db, applied, newer, err);
+    db_close(db);
+    return ok;
+}

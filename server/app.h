@@ -1,0 +1,18 @@
+/* The application: builds every part from the settings, starts them upward, stops them in reverse. */
+#ifndef VIDBATCH_SERVER_APP_H
+#define VIDBATCH_SERVER_APP_H
+
+#include "server/base/err.h"
+#include "server/config.h"
+
+struct app;
+/* Migrates where the settings say so, connects, listens. Keeps config. Gives: app_stop. */
+MUST_CHECK bool app_start(const struct config *config, struct app **out, struct err *err);
+int app_port(const struct app *app);
+/* Readiness falls, requests under way are answered, steps give their leases back; at most about ten seconds. Frees. */
+void app_stop(struct app *app);
+
+/* Brings the database up to date and says what it did. */
+MUST_CHECK bool app_migrate(const struct config *config, int *applied, bool *newer, struct err *err);
+
+#endif

@@ -1,0 +1,375 @@
+#include "server/config.h"
+
+#include "server/base/mem.h"
+#include "server/base/span.h"
+#include "server/base/text.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum kind { TEXT, SECRET, BOOL, INTEGER, DURATION, SIZE, WORD };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    const char *fallback; /* NULL: "" */
+    int64_t least, most;  /* numbers, in the unit of the field */
+    const char *words;    /* WORD: "text|json" */
+    const char *help;
+};
+
+#define AT(field) offsetof(struct config, field)
+#define DAY_MS (24 * 3600 * 1000LL)
+
+static const struct setting settings[] = {
+    { "VIDBATCH_DATABASE_URL", SECRET, AT(database_url), NULL, 0, 0, NULL,
+      "PostgreSQL connection URI, postgresql://user:password@host/database (required)" },
+    { "VIDBATCH_LISTEN", TEXT, AT(listen), "127.0.0.1:8080", 0, 0, NULL,
+      "address:port to serve HTTP on; port 0 takes a free one; anything but loopback needs VIDBATCH_ALLOW_OPEN" },
+    { "VIDBATCH_ALLOW_OPEN", BOOL, AT(allow_open), "false", 0, 0, NULL,
+      "serve beyond loopback although nobody is asked who they are: only behind something that asks" },
+    { "VIDBATCH_PORT_FILE", TEXT, AT(port_file), NULL, 0, 0, NULL,
+      "file that gets the port number once the service listens" },
+    { "VIDBATCH_ROLE_ARN", TEXT, AT(role_arn), NULL, 0, 0, NULL,
+      "service role that Bedrock assumes to read and write S3 (needed for jobs)" },
+    { "VIDBATCH_STAGING_URI", TEXT, AT(staging_uri), NULL, 0, 0, NULL,
+      "s3://bucket/path that gets each job's copies and JSONL (needed for jobs)" },
+    { "VIDBATCH_OUTPUT_URI", TEXT, AT(output_uri), NULL, 0, 0, NULL,
+      "s3://bucket/path that Bedrock writes its output to (needed for jobs)" },
+    { "VIDBATCH_MODEL_ID", TEXT, AT(model_id), "amazon.nova-lite-v1:0", 0, 0, NULL,
+      "model, inference profile or ARN of jobs that name none" },
+    { "VIDBATCH_BUCKET_OWNER", TEXT, AT(bucket_owner), NULL, 0, 0, NULL,
+      "account (12 digits) that owns the staging and output buckets, where it is another" },
+    { "VIDBATCH_OUTPUT_KMS_KEY", TEXT, AT(output_kms_key), NULL, 0, 0, NULL, "KMS key for Bedrock's output" },
+    { "VIDBATCH_KEEP_STAGING", BOOL, AT(keep_staging), "false", 0, 0, NULL,
+      "leave a job's staging folder after it has ended" },
+    { "VIDBATCH_MIN_RECORDS", INTEGER, AT(min_records), "100", 1, 100000, NULL,
+      "fewest records of a Bedrock batch job (quota)" },
+    { "VIDBATCH_SHARD_RECORDS", INTEGER, AT(shard_records), "100000", 1, 1000000, NULL,
+      "most records of one Bedrock job; larger jobs are cut (quota); at least twice the minimum less one" },
+    { "VIDBATCH_CONCURRENT_JOBS", INTEGER, AT(concurrent_jobs), "100", 1, 10000, NULL,
+      "Bedrock jobs at a time; more wait (quota)" },
+    { "VIDBATCH_MAX_VIDEO_BYTES", SIZE, AT(max_video_bytes), "1GB", 1, INT64_MAX, NULL,
+      "largest video that Nova takes from S3 (quota)" },
+    { "VIDBATCH_JOB_TIMEOUT_HOURS", INTEGER, AT(job_timeout_hours), "72", 24, 168, NULL,
+      "time limit of a Bedrock job" },
+    { "VIDBATCH_COPY_CONCURRENCY", INTEGER, AT(copy_concurrency), "32", 1, 256, NULL,
+      "server-side copies at a time while staging" },
+    { "VIDBATCH_WATCH_INTERVAL", DURATION, AT(watch_min_ms), "10s", 50, DAY_MS, NULL,
+      "pause between looks at Bedrock's jobs while they move" },
+    { "VIDBATCH_WATCH_INTERVAL_MAX", DURATION, AT(watch_max_ms), "60s", 50, DAY_MS, NULL, "and while nothing moves" },
+    { "VIDBATCH_WORKERS", INTEGER, AT(workers), "4", 1, 64, NULL,
+      "worker threads; each holds one database connection" },
+    { "VIDBATCH_HANDLER_THREADS", INTEGER, AT(handler_threads), "8", 1, 128, NULL,
+      "threads that answer requests; each holds one database connection" },
+    { "VIDBATCH_IO_THREADS", INTEGER, AT(io_threads), "2", 1, 32, NULL, "threads that move bytes between sockets" },
+    { "VIDBATCH_MAX_CONNECTIONS", INTEGER, AT(max_connections), "1024", 8, 60000, NULL, "HTTP connections at a time" },
+    { "VIDBATCH_QUERY_TIMEOUT", DURATION, AT(query_timeout_ms), "30s", 100, DAY_MS, NULL,
+      "longest database query of a request" },
+    { "VIDBATCH_PRESIGN_EXPIRES", DURATION, AT(presign_expires_ms), "15m", 1000, 7 * DAY_MS, NULL,
+      "life of links to videos and of upload links" },
+    { "VIDBATCH_LEASE", DURATION, AT(lease_ms), "60s", 500, DAY_MS, NULL,
+      "after so long without a heartbeat a task is free for another worker" },
+    { "VIDBATCH_HEARTBEAT", DURATION, AT(heartbeat_ms), "15s", 100, DAY_MS, NULL,
+      "pause between heartbeats; at most a third of the lease" },
+    { "VIDBATCH_POLL", DURATION, AT(poll_ms), "5s", 50, DAY_MS, NULL,
+      "longest time that a lost notification can cost" },
+    { "VIDBATCH_RETRY_BASE", DURATION, AT(retry_base_ms), "1s", 1, DAY_MS, NULL,
+      "first pause before a failed step is tried again; doubles" },
+    { "VIDBATCH_RETRY_CAP", DURATION, AT(retry_cap_ms), "5m", 1, DAY_MS, NULL, "longest such pause" },
+    { "VIDBATCH_MAX_FAILURES", INTEGER, AT(max_failures), "20", 1, 100000, NULL,
+      "failures in a row before a step is given up" },
+    { "VIDBATCH_MIGRATE_ON_START", BOOL, AT(migrate_on_start), "true", 0, 0, NULL,
+      "bring the database to this version's schema at start" },
+    { "VIDBATCH_LOG", WORD, AT(log_format), "text", 0, 0, "text|json", "form of the log on standard error" },
+    { "VIDBATCH_LOG_LEVEL", WORD, AT(log_level), "info", 0, 0, "debug|info|warn|error", "least level that is logged" },
+    { "VIDBATCH_S3_ADDRESSING", WORD, AT(s3_addressing), "auto", 0, 0, "auto|path|virtual",
+      "how buckets are addressed; auto: by path with a custom endpoint" },
+    { "AWS_REGION", TEXT, AT(aws_region), NULL, 0, 0, NULL, "Region of Bedrock and the buckets (required)" },
+    { "AWS_DEFAULT_REGION", TEXT, AT(aws_default_region), NULL, 0, 0, NULL, "used where AWS_REGION is not set" },
+    { "AWS_ACCESS_KEY_ID", SECRET, AT(aws_access_key_id), NULL, 0, 0, NULL, "credentials of the service itself" },
+    { "AWS_SECRET_ACCESS_KEY", SECRET, AT(aws_secret_access_key), NULL, 0, 0, NULL, "" },
+    { "AWS_SESSION_TOKEN", SECRET, AT(aws_session_token), NULL, 0, 0, NULL, "" },
+    { "AWS_PROFILE", TEXT, AT(aws_profile), "default", 0, 0, NULL, "profile of the shared files" },
+    { "AWS_CONFIG_FILE", TEXT, AT(aws_config_file), NULL, 0, 0, NULL, "shared config file (default ~/.aws/config)" },
+    { "AWS_SHARED_CREDENTIALS_FILE", TEXT, AT(aws_credentials_file), NULL, 0, 0, NULL,
+      "shared credentials file (default ~/.aws/credentials)" },
+    { "AWS_ENDPOINT_URL", TEXT, AT(aws_endpoint_url), NULL, 0, 0, NULL, "another endpoint for all AWS services" },
+    { "AWS_ENDPOINT_URL_S3", TEXT, AT(aws_endpoint_url_s3), NULL, 0, 0, NULL, "another endpoint for S3" },
+    { "AWS_ENDPOINT_URL_BEDROCK", TEXT, AT(aws_endpoint_url_bedrock), NULL, 0, 0, NULL,
+      "another endpoint for Bedrock" },
+    { "AWS_CA_BUNDLE", TEXT, AT(aws_ca_bundle), NULL, 0, 0, NULL, "file of further trusted certificates" },
+    { "AWS_MAX_ATTEMPTS", INTEGER, AT(aws_max_attempts), "5", 1, 100, NULL,
+      "attempts of one AWS call, the first included" },
+    { "HOME", TEXT, AT(home), NULL, 0, 0, NULL, "where the shared files are looked for" },
+};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static void *field(const struct config *config, const struct setting *s)
+{
+    return (char *)(uintptr_t)config + s->offset;
+}
+
+static void problem(struct buf *problems, const struct setting *s, const char *value, const char *rule)
+{
+    buf_fmt(problems, "%s=%s: %s\n", s->name, s->kind == SECRET ? "(hidden)" : value, rule);
+}
+
+static bool is_word(const char *words, const char *value)
+{
+    const size_t len = strlen(value);
+
+    for (const char *at = words; len && (at = strstr(at, value)); at += len)
+        if ((at == words || at[-1] == '|') && (at[len] == 0 || at[len] == '|'))
+            return true;
+    return false;
+}
+
+static void read_number(struct config *config, const struct setting *s, const char *value, struct buf *problems)
+{
+    int64_t n;
+    char rule[160];
+    const bool ok = s->kind == DURATION ? text_parse_duration_ms(span_of(value), &n)
+                    : s->kind == SIZE   ? text_parse_size(span_of(value), &n)
+                                        : text_parse_i64(span_of(value), &n);
+
+    if (ok && n >= s->least && n <= s->most) {
+        *(int64_t *)field(config, s) = n;
+        return;
+    }
+    if (s->kind == DURATION)
+        snprintf(rule, sizeof rule, "must be a duration such as 250ms, 30s, 5m or 1h, from %lldms to %lldms",
+                 (long long)s->least, (long long)s->most);
+    else if (s->kind == SIZE)
+        snprintf(rule, sizeof rule, "must be a size such as 512MiB or 1GB");
+    else
+        snprintf(rule, sizeof rule, "must be a whole number from %lld to %lld", (long long)s->least,
+                 (long long)s->most);
+    problem(problems, s, value, rule);
+}
+
+static void read_bool(struct config *config, const struct setting *s, const char *value, struct buf *problems)
+{
+    if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
+        *(bool *)field(config, s) = true;
+    else if (strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+        problem(problems, s, value, "must be true or false");
+}
+
+static void read_setting(struct config *config, const struct setting *s, config_lookup_fn *lookup, struct buf *problems)
+{
+    const char *value = lookup(s->name);
+    char rule[100];
+
+    if (!value || !value[0])
+        value = s->fallback ? s->fallback : "";
+    if (s->kind == BOOL) {
+        read_bool(config, s, value, problems);
+        return;
+    }
+    if (s->kind == INTEGER || s->kind == DURATION || s->kind == SIZE) {
+        read_number(config, s, value, problems);
+        return;
+    }
+    if (s->kind == WORD && !is_word(s->words, value)) {
+        snprintf(rule, sizeof rule, "must be one of %s", s->words);
+        problem(problems, s, value, rule);
+    }
+    *(char **)field(config, s) = mem_text(value);
+    if (!*(char **)field(config, s))
+        problem(problems, s, "", "there is no memory");
+}
+
+/* ---- rules over one or several settings ---- */
+
+static void complain(struct buf *problems, const char *name, const char *value, const char *rule)
+{
+    buf_fmt(problems, "%s=%s: %s\n", name, value, rule);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+static void judge_listen(struct config *config, struct buf *problems)
+{
+    const char *colon = strrchr(config->listen, ':');
+    struct span host = { config->listen, colon ? (size_t)(colon - config->listen) : 0 };
+    int64_t port;
+
+    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host = (struct span){ host.ptr + 1, host.len - 2 };
+    if (!colon || host.len == 0 || host.len >= sizeof config->host || !text_parse_i64(span_of(colon + 1), &port) ||
+        port < 0 || port > 65535) {
+        complain(problems, "VIDBATCH_LISTEN", config->listen,
+                 "must be address:port, such as 127.0.0.1:8080 or [::1]:8080");
+        return;
+    }
+    memcpy(config->host, host.ptr, host.len);
+    config->port = (int)port;
+    if (!is_loopback(config->host) && !config->allow_open)
+        complain(problems, "VIDBATCH_LISTEN", config->listen,
+                 "nobody is asked who they are, so only a loopback address may be served; VIDBATCH_ALLOW_OPEN=true "
+                 "lifts this");
+}
+
+/* s3://bucket[/path] in the characters that Bedrock takes in s3Uri (CreateModelInvocationJob). A trailing slash is
+ * dropped. */
+static void judge_uri(const char *name, char *uri, struct buf *problems)
+{
+    static const char allowed[] = "-!_*'().0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t len = strlen(uri);
+    bool ok;
+
+    if (len == 0)
+        return;
+    while (len > 5 && uri[len - 1] == '/')
+        uri[--len] = 0;
+    ok = len > 8 && len <= 900 && strncmp(uri, "s3://", 5) == 0 && uri[5] != '/' && !strstr(uri + 5, "//");
+    for (const char *at = uri + 5; ok && *at; at++)
+        ok = *at == '/' || strchr(allowed, *at);
+    if (!ok)
+        complain(
+            problems, name, uri,
+            "must be s3://bucket/path of letters, digits and -!_*'(). (what Bedrock takes), at most 900 characters");
+}
+
+static void judge_region(struct config *config, struct buf *problems)
+{
+    if (!config->aws_region[0]) {
+        mem_free(config->aws_region);
+        config->aws_region = mem_text(config->aws_default_region);
+    }
+    if (!config->aws_region || !config->aws_region[0])
+        complain(problems, "AWS_REGION", "", "must be set, such as us-east-1");
+}
+
+static bool is_account(const char *text)
+{
+    return strlen(text) == 12 && strspn(text, "0123456789") == 12;
+}
+
+static void judge_role(const struct config *config, struct buf *problems)
+{
+    const char *role = config->role_arn;
+
+    if (role[0] && (strncmp(role, "arn:aws", 7) != 0 || !strstr(role, ":iam::") || !strstr(role, ":role/")))
+        complain(problems, "VIDBATCH_ROLE_ARN", role, "must be a role's ARN, arn:aws:iam::111122223333:role/name");
+}
+
+static void judge(struct config *config, struct buf *problems)
+{
+    char value[64];
+
+    if (!config->database_url[0])
+        complain(problems, "VIDBATCH_DATABASE_URL", "", "must be set, such as postgresql://localhost/vidbatch");
+    judge_listen(config, problems);
+    judge_region(config, problems);
+    judge_uri("VIDBATCH_STAGING_URI", config->staging_uri, problems);
+    judge_uri("VIDBATCH_OUTPUT_URI", config->output_uri, problems);
+    judge_role(config, problems);
+    if (config->bucket_owner[0] && !is_account(config->bucket_owner))
+        complain(problems, "VIDBATCH_BUCKET_OWNER", config->bucket_owner, "must be an account id of 12 digits");
+    if (config->shard_records < 2 * config->min_records - 1) {
+        snprintf(value, sizeof value, "%lld", (long long)config->shard_records);
+        complain(problems, "VIDBATCH_SHARD_RECORDS", value,
+                 "must be at least twice VIDBATCH_MIN_RECORDS less one, or a cut could leave a part under the minimum");
+    }
+    if (config->heartbeat_ms > config->lease_ms / 3) {
+        snprintf(value, sizeof value, "%lldms", (long long)config->heartbeat_ms);
+        complain(problems, "VIDBATCH_HEARTBEAT", value, "must be at most a third of VIDBATCH_LEASE");
+    }
+    if (config->aws_access_key_id[0] && !config->aws_secret_access_key[0])
+        complain(problems, "AWS_SECRET_ACCESS_KEY", "", "must be set where AWS_ACCESS_KEY_ID is");
+}
+
+/* ~/.aws/config and ~/.aws/credentials where nothing else is said. */
+static bool default_file(char **path, const char *home, const char *name)
+{
+    char full[4200];
+
+    if ((*path)[0] || !home[0])
+        return true;
+    snprintf(full, sizeof full, "%s/.aws/%s", home, name);
+    mem_free(*path);
+    *path = mem_text(full);
+    return *path != NULL;
+}
+
+bool config_read(struct config *config, config_lookup_fn *lookup, struct buf *problems)
+{
+    *config = (struct config){ 0 };
+    for (size_t i = 0; i < SETTINGS; i++)
+        read_setting(config, &settings[i], lookup, problems);
+    if (problems->len)
+        return false;
+    judge(config, problems);
+    if (!default_file(&config->aws_config_file, config->home, "config") ||
+        !default_file(&config->aws_credentials_file, config->home, "credentials"))
+        buf_text(problems, "there is no memory\n");
+    return problems->len == 0 && buf_ok(problems);
+}
+
+static bool is_text(const struct setting *s)
+{
+    return s->kind == TEXT || s->kind == SECRET || s->kind == WORD;
+}
+
+void config_done(struct config *config)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (is_text(&settings[i])) {
+            mem_free(*(char **)field(config, &settings[i]));
+            *(char **)field(config, &settings[i]) = NULL;
+        }
+}
+
+void config_missing_for_jobs(const struct config *config, struct buf *out)
+{
+    const struct {
+        const char *name, *value;
+    } needed[] = { { "VIDBATCH_ROLE_ARN", config->role_arn },
+                   { "VIDBATCH_STAGING_URI", config->staging_uri },
+                   { "VIDBATCH_OUTPUT_URI", config->output_uri } };
+
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (!needed[i].value[0])
+            buf_fmt(out, "%s%s", out->len ? ", " : "", needed[i].name);
+}
+
+void config_describe(struct buf *out, bool markdown)
+{
+    if (markdown)
+        buf_text(out, "| Setting | Default | What it is |\n| --- | --- | --- |\n");
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        const char *fallback = s->fallback ? s->fallback : "";
+
+        if (markdown)
+            buf_fmt(out, "| `%s` | %s%s%s | %s |\n", s->name, *fallback ? "`" : "", fallback, *fallback ? "`" : "",
+                    s->help);
+        else
+            buf_fmt(out, "  %-30s %s%s%s%s\n", s->name, s->help, *fallback ? " [" : "", fallback, *fallback ? "]" : "");
+    }
+}
+
+void config_show(const struct config *config, struct buf *out)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        const void *at = field(config, s);
+
+        if (is_text(s)) {
+            const char *text = *(char *const *)at;
+
+            buf_fmt(out, "%s=%s\n", s->name, s->kind == SECRET && text[0] ? "(set)" : text);
+        } else if (s->kind == BOOL) {
+            buf_fmt(out, "%s=%s\n", s->name, *(const bool *)at ? "true" : "false");
+        } else {
+            buf_fmt(out, "%s=%lld%s\n", s->name, (long long)*(const int64_t *)at, s->kind == DURATION ? "ms" : "");
+        }
+    }
+}

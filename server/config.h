@@ -1,0 +1,43 @@
+/* Settings: the environment, read once through one table. Nothing else in the program reads the environment. */
+#ifndef VIDBATCH_SERVER_CONFIG_H
+#define VIDBATCH_SERVER_CONFIG_H
+
+#include "server/base/buf.h"
+#include "server/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config { /* texts are owned; "" where unset */
+    char *database_url, *listen, *port_file;
+    char *role_arn, *model_id, *staging_uri, *output_uri, *bucket_owner, *output_kms_key;
+    char *log_format, *log_level;
+    int64_t workers, handler_threads, io_threads, max_connections;
+    int64_t lease_ms, heartbeat_ms, watch_min_ms, watch_max_ms, poll_ms, retry_base_ms, retry_cap_ms, max_failures;
+    int64_t min_records, shard_records, concurrent_jobs, max_video_bytes, copy_concurrency, job_timeout_hours;
+    int64_t presign_expires_ms, query_timeout_ms;
+    bool keep_staging, migrate_on_start, allow_open;
+    char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;
+    char *aws_config_file, *aws_credentials_file, *aws_endpoint_url, *aws_endpoint_url_s3, *aws_endpoint_url_bedrock;
+    char *aws_ca_bundle, *s3_addressing;
+    int64_t aws_max_attempts;
+    char *home;
+    char host[256]; /* from listen */
+    int port;
+};
+
+/* Looks a variable up: getenv in the program, a table in tests. */
+typedef const char *config_lookup_fn(const char *name);
+
+/* Reads and judges every setting. All that is wrong is listed in `problems`, a line each: name, value (never a
+ * secret's), rule. False if there is any. Gives the texts of *config: config_done. */
+MUST_CHECK bool config_read(struct config *config, config_lookup_fn *lookup, struct buf *problems);
+void config_done(struct config *config);
+/* What a job needs and is not set: "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI", "" when all is there. */
+void config_missing_for_jobs(const struct config *config, struct buf *out);
+/* The table for people: --help (text) and the README (Markdown). */
+void config_describe(struct buf *out, bool markdown);
+/* Every setting with its value, secrets hidden, for --check. */
+void config_show(const struct config *config, struct buf *out);
+
+#endif

@@ -1,0 +1,202 @@
+/* Starts and stops the server: listening socket, libmicrohttpd's epoll threads, handler pool. */
+#include "server/http/internal.h"
+
+#include "server/base/log.h"
+#include "server/base/mem.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CONNECTION_MEMORY_BYTES = 32 << 10, /* request line and headers, and libmicrohttpd's own buffers */
+    UNSENT_BYTES = 128 << 10,           /* of a connection in the kernel: a client that stops reading costs no more */
+    STREAM_PATIENCE = 10,               /* times the idle timeout: how long a stream's client may pause */
+    BACKLOG = 511
+};
+
+static const char exhausted_text[] =
+    "{\"type\":\"urn:vidbatch:problem:out_of_memory\",\"title\":\"Out of memory\",\"status\":503,"
+    "\"detail\":\"The server is short of memory. Try again.\",\"code\":\"out_of_memory\"}";
+
+static bool listen_on(struct http_server *server, const struct addrinfo *at, const char *host, int port, struct err *err)
+{
+    int on = 1;
+    struct sockaddr_storage bound = { 0 };
+    socklen_t len = sizeof bound;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return err_set(err, ERR_INTERNAL, false, HERE, "socket: %s", strerror(errno));
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (at->ai_family == AF_INET6) /* "::" means all addresses of both kinds */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int));
+    if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
+        err_set(err, ERR_INPUT, false, HERE, "cannot listen on %s port %d: %s", host, port, strerror(errno));
+        (void)close(fd);
+        return false;
+    }
+    server->listen_fd = fd;
+    server->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                     : ((struct sockaddr_in *)&bound)->sin_port);
+    return true;
+}
+
+static bool open_socket(struct http_server *server, const struct http_options *o, struct err *err)
+{
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+    struct addrinfo *found = NULL;
+    char port[16];
+    int rc = 0;
+    bool ok = false;
+
+    if (o->port < 0 || o->port > 65535)
+        return err_set(err, ERR_INPUT, false, HERE, "port %d: a port is 0 to 65535", o->port);
+    (void)snprintf(port, sizeof port, "%d", o->port);
+    rc = getaddrinfo(o->host, port, &hints, &found);
+    if (rc != 0)
+        return err_set(err, ERR_INPUT, false, HERE, "cannot listen on %s: %s", o->host, gai_strerror(rc));
+    ok = listen_on(server, found, o->host, o->port, err);
+    freeaddrinfo(found);
+    return ok;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode toe)
+{
+    struct http_server *server = cls;
+    bool opened = toe == MHD_CONNECTION_NOTIFY_STARTED;
+    const union MHD_ConnectionInfo *info = NULL;
+
+    (void)socket_context;
+    metrics_connection(&server->metrics, opened);
+    if (opened)
+        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info)
+        (void)setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){ UNSENT_BYTES }, sizeof(int));
+}
+
+/* Path and query are decoded by us, after they were taken apart. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+static void on_library_log(void *cls, const char *fmt, va_list args)
+{
+    char text[300];
+
+    (void)cls;
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("http.library", "text=%s", LOGQ(text)); /* mostly what clients did wrong */
+}
+
+static bool start_daemon(struct http_server *server, const struct http_options *o, struct err *err)
+{
+    unsigned io_threads = o->io_threads > 0 ? (unsigned)o->io_threads : 2;
+
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, exchange_continue,
+        server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
+        /* a pool of one is no pool to libmicrohttpd */
+        MHD_OPTION_THREAD_POOL_SIZE, io_threads > 1 ? io_threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
+        o->max_connections > 0 ? (unsigned)o->max_connections : 1024U, MHD_OPTION_CONNECTION_TIMEOUT,
+        server->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+    return server->daemon || err_set(err, ERR_INTERNAL, false, HERE, "libmicrohttpd did not start");
+}
+
+static bool make_exhausted(struct http_server *server, struct err *err)
+{
+    server->exhausted = MHD_create_response_from_buffer(sizeof exhausted_text - 1, (void *)exhausted_text,
+                                                        MHD_RESPMEM_PERSISTENT);
+    return (server->exhausted &&
+            MHD_add_response_header(server->exhausted, "Content-Type", "application/problem+json") == MHD_YES &&
+            MHD_add_response_header(server->exhausted, "Retry-After", "1") == MHD_YES &&
+            MHD_add_response_header(server->exhausted, "Connection", "close") == MHD_YES) ||
+           err_memory(err, HERE);
+}
+
+/* Of a server that has metrics: gives back all else that is there. */
+static void give_back_rest(struct http_server *server)
+{
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon); /* quiesced, so the socket stays ours */
+    if (server->pool.server)
+        pool_done(&server->pool);
+    if (server->listen_fd >= 0)
+        (void)close(server->listen_fd);
+    if (server->exhausted)
+        MHD_destroy_response(server->exhausted);
+    metrics_done(&server->metrics);
+    mem_free(server);
+}
+
+static bool start_all(struct http_server *server, const struct http_options *o, struct err *err)
+{
+    return make_exhausted(server, err) && open_socket(server, o, err) &&
+           pool_start(&server->pool, server, o->handler_threads > 0 ? o->handler_threads : 8,
+                      o->max_queue > 0 ? o->max_queue : 256, err) &&
+           start_daemon(server, o, err);
+}
+
+bool http_start(const struct http_options *options, struct http_server **out, struct err *err)
+{
+    struct http_server *server = NULL;
+
+    if (!router_check(options->routes, options->route_count, err))
+        return false;
+    server = mem_alloc(1, sizeof *server);
+    if (!server)
+        return err_memory(err, HERE);
+    if (!metrics_init(&server->metrics, err)) {
+        mem_free(server);
+        return false;
+    }
+    server->routes = options->routes;
+    server->route_count = options->route_count;
+    server->open_context = options->open_context;
+    server->close_context = options->close_context;
+    server->arg = options->arg;
+    server->listen_fd = -1;
+    server->idle_timeout_s = options->idle_timeout_s > 0 ? (unsigned)options->idle_timeout_s : 30;
+    server->stream_timeout_s = server->idle_timeout_s * STREAM_PATIENCE;
+    if (!start_all(server, options, err)) {
+        if (server->pool.thread_count > 0)
+            pool_stop(&server->pool);
+        give_back_rest(server);
+        return false;
+    }
+    *out = server;
+    return true;
+}
+
+int http_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+void http_stop(struct http_server *server, int64_t grace_ms)
+{
+    if (!server)
+        return;
+    atomic_store(&server->stopping, true);
+    (void)MHD_quiesce_daemon(server->daemon);
+    (void)shutdown(server->listen_fd, SHUT_RDWR); /* refuse now, do not let clients wait in the backlog */
+    if (!metrics_wait_idle(&server->metrics, grace_ms))
+        log_warn("http.stop_cut", "grace_ms=%lld", (long long)grace_ms);
+    /* After this no connection is suspended: what libmicrohttpd demands before it stops. */
+    pool_stop(&server->pool);
+    give_back_rest(server);
+}

@@ -1,0 +1,200 @@
+/* The threads that run handlers: each has its own context and takes requests from one queue, first come, first served. A
+ * request is suspended before it is queued and resumed after its work, so between the two it is the pool's alone. */
+#include "server/http/internal.h"
+
+#include "server/base/log.h"
+#include "server/base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static void name_log(const struct request *rq)
+{
+    char context[REQUEST_ID_BYTES + 16];
+
+    (void)snprintf(context, sizeof context, "request=%s", rq->id);
+    log_context(context);
+}
+
+void pool_run_handler(struct request *rq, void *context)
+{
+    rq->context = context;
+    name_log(rq);
+    rq->match.route->handler(rq, &rq->reply);
+    assert(!rq->reply.stream.fill || !rq->match.route->inline_reply); /* fills need a handler thread */
+    if (rq->reply.stream.fill)
+        stream_start(rq, context);
+    log_context(NULL);
+    rq->context = NULL;
+}
+
+/* Gives the request back to its I/O thread. It may be gone when this returns. */
+static void give_back(struct request *rq)
+{
+    if (rq->work == WORK_HANDLER)
+        rq->phase = PHASE_READY;
+    MHD_resume_connection(rq->connection);
+}
+
+/* A context that could not be opened is tried again for each request: the database may be back. */
+static bool ensure_context(struct http_server *server, void **context, struct err *err)
+{
+    if (*context || !server->open_context)
+        return true;
+    *context = server->open_context(server->arg, err);
+    return *context != NULL;
+}
+
+static void run(struct pool *p, struct request *rq, void **context)
+{
+    struct err err = { 0 };
+    bool ready = ensure_context(p->server, context, &err);
+
+    if (rq->work == WORK_FILL) {
+        name_log(rq);
+        if (ready) {
+            stream_fill(rq, *context);
+        } else {
+            log_warn("http.stream_cut", "at=%s cause=%s", err.where ? err.where : "unknown", LOGQ(err.what));
+            rq->reply.stream.failed = true;
+        }
+        log_context(NULL);
+    } else if (ready) {
+        pool_run_handler(rq, *context);
+    } else {
+        name_log(rq);
+        reply_error(rq, &rq->reply, &err);
+        log_context(NULL);
+    }
+    give_back(rq);
+}
+
+/* The next request; NULL: the pool is closed. */
+static struct request *take(struct pool *p)
+{
+    struct request *rq = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    while (!p->head && !p->closed)
+        pthread_cond_wait(&p->some, &p->lock);
+    rq = p->head;
+    if (rq) {
+        p->head = rq->next;
+        if (!p->head)
+            p->tail = NULL;
+        if (rq->work == WORK_HANDLER)
+            p->queued--;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return rq;
+}
+
+static void *thread_main(void *arg)
+{
+    struct pool *p = arg;
+    struct request *rq = NULL;
+    void *context = NULL;
+    struct err err = { 0 };
+
+    (void)pthread_setname_np(pthread_self(), "http-handler");
+    if (!ensure_context(p->server, &context, &err))
+        log_warn("http.no_context", "at=%s cause=%s", err.where ? err.where : "unknown", LOGQ(err.what));
+    while ((rq = take(p)) != NULL)
+        run(p, rq, &context);
+    if (context && p->server->close_context)
+        p->server->close_context(context);
+    return NULL;
+}
+
+bool pool_start(struct pool *p, struct http_server *server, int threads, int max_queue, struct err *err)
+{
+    *p = (struct pool){ .server = server, .max_queued = (size_t)max_queue };
+    (void)pthread_mutex_init(&p->lock, NULL);
+    (void)pthread_cond_init(&p->some, NULL);
+    p->threads = mem_alloc((size_t)threads, sizeof *p->threads);
+    for (; p->threads && p->thread_count < threads; p->thread_count++)
+        if (pthread_create(&p->threads[p->thread_count], NULL, thread_main, p) != 0)
+            break;
+    if (p->thread_count == threads)
+        return true;
+    pool_stop(p);
+    pool_done(p);
+    return err_set(err, ERR_MEMORY, false, HERE, "cannot start %d handler threads", threads);
+}
+
+enum submitted pool_submit(struct pool *p, struct request *rq, enum work work)
+{
+    enum submitted how = POOL_TAKEN;
+
+    pthread_mutex_lock(&p->lock);
+    if (p->closed) {
+        how = POOL_CLOSED;
+    } else if (work == WORK_HANDLER && p->queued >= p->max_queued) {
+        how = POOL_FULL;
+    } else {
+        /* Suspended under the lock: nobody can resume it before it is suspended, nor queue it after the pool closed. */
+        MHD_suspend_connection(rq->connection);
+        rq->work = work;
+        rq->next = NULL;
+        if (p->tail)
+            p->tail->next = rq;
+        else
+            p->head = rq;
+        p->tail = rq;
+        if (work == WORK_HANDLER)
+            p->queued++;
+        pthread_cond_signal(&p->some);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return how;
+}
+
+size_t pool_queued(struct pool *p)
+{
+    size_t queued = 0;
+
+    pthread_mutex_lock(&p->lock);
+    queued = p->queued;
+    pthread_mutex_unlock(&p->lock);
+    return queued;
+}
+
+static void drop(struct request *rq)
+{
+    if (rq->work == WORK_FILL)
+        rq->reply.stream.failed = true;
+    else
+        problem_unavailable(rq, "shutting_down", "The server is stopping. Try again.");
+    give_back(rq);
+}
+
+void pool_stop(struct pool *p)
+{
+    struct request *dropped = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    p->closed = true;
+    dropped = p->head;
+    p->head = p->tail = NULL;
+    p->queued = 0;
+    pthread_cond_broadcast(&p->some);
+    pthread_mutex_unlock(&p->lock);
+    while (dropped) {
+        struct request *next = dropped->next;
+        drop(dropped);
+        dropped = next;
+    }
+    for (int i = 0; i < p->thread_count; i++)
+        (void)pthread_join(p->threads[i], NULL);
+    p->thread_count = 0;
+}
+
+void pool_done(struct pool *p)
+{
+    mem_free(p->threads);
+    p->threads = NULL;
+    p->server = NULL;
+    (void)pthread_cond_destroy(&p->some);
+    (void)pthread_mutex_destroy(&p->lock);
+}

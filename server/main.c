@@ -1,0 +1,199 @@
+/* vidbatchd: the command line, signals, and nothing else. */
+#include "handlers/app.h"
+#include "server/app.h"
+#include "server/base/log.h"
+#include "server/config.h"
+#include "server/health.h"
+
+#include <curl/curl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "vidbatchd " VIDBATCH_VERSION
+    ": video summaries from Amazon S3 into PostgreSQL through Amazon Bedrock batch inference\n"
+    "\n"
+    "  vidbatchd              serve, until SIGTERM or SIGINT (a second one quits at once)\n"
+    "  vidbatchd migrate      bring the database to this version's schema\n"
+    "  vidbatchd health       ask the running service (VIDBATCH_LISTEN) whether it lives; exit status 0 if so\n"
+    "  vidbatchd routes       list the HTTP routes\n"
+    "  vidbatchd settings     list the settings as a Markdown table\n"
+    "  vidbatchd --check      judge the settings and show them, secrets hidden\n"
+    "  vidbatchd --version\n"
+    "  vidbatchd --help\n"
+    "\nSettings are environment variables:\n";
+
+static const char *lookup(const char *name)
+{
+    return getenv(name);
+}
+
+static int print(struct buf *text)
+{
+    fwrite(text->data, 1, text->len, stdout);
+    buf_done(text);
+    return 0;
+}
+
+static int show_help(void)
+{
+    struct buf text = { .max = 65536 };
+
+    buf_text(&text, usage);
+    config_describe(&text, false);
+    return print(&text);
+}
+
+static int show_settings(void)
+{
+    struct buf text = { .max = 65536 };
+
+    config_describe(&text, true);
+    return print(&text);
+}
+
+static int show_routes(void)
+{
+    size_t count;
+    const struct route *routes = handlers_routes(&count);
+
+    for (size_t i = 0; i < count; i++)
+        printf("%s %s\n", routes[i].method, routes[i].path);
+    return 0;
+}
+
+static void setup_log(const struct config *config)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    enum log_level level = LOG_INFO_LEVEL;
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(config->log_level, levels[i]) == 0)
+            level = (enum log_level)i;
+    log_setup(level, strcmp(config->log_format, "json") == 0, STDERR_FILENO);
+}
+
+static int check(const struct config *config)
+{
+    struct buf text = { .max = 65536 };
+
+    config_show(config, &text);
+    print(&text);
+    config_missing_for_jobs(config, &text);
+    if (text.len)
+        printf("\nThe settings are valid. Jobs cannot be launched until these are set: %s\n", buf_cstr(&text));
+    else
+        printf("\nThe settings are valid.\n");
+    buf_done(&text);
+    return 0;
+}
+
+static int migrate(const struct config *config)
+{
+    struct err err = { 0 };
+    int applied;
+    bool newer;
+
+    if (!app_migrate(config, &applied, &newer, &err)) {
+        fprintf(stderr, "vidbatchd: %s\n", err.what);
+        return 1;
+    }
+    printf("%d migrations applied%s\n", applied, newer ? "; the database is of a newer version" : "");
+    return 0;
+}
+
+/* The second signal ends the process at once: leases run out, nothing is lost. */
+static void quit_now(int number)
+{
+    (void)number;
+    _exit(130);
+}
+
+static int serve(const struct config *config)
+{
+    struct err err = { 0 };
+    struct app *app;
+    sigset_t signals;
+    int number;
+
+    /* before any thread starts, so that all inherit it */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (!app_start(config, &app, &err)) {
+        log_error("start.failed", "at=%s cause=%s", err.where ? err.where : "", LOGQ(err.what));
+        return 1;
+    }
+    log_info("start.listening", "url=http://%s:%d version=%s", config->host, app_port(app), VIDBATCH_VERSION);
+    sigwait(&signals, &number);
+    log_info("stop.begins", "signal=%d", number);
+    signal(SIGTERM, quit_now);
+    signal(SIGINT, quit_now);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    app_stop(app);
+    log_info("stop.done", "signal=%d", number);
+    return 0;
+}
+
+static int run(const struct config *config, const char *command)
+{
+    if (!command)
+        return serve(config);
+    if (strcmp(command, "migrate") == 0)
+        return migrate(config);
+    if (strcmp(command, "health") == 0)
+        return health_ask(config->host, config->port, config->port_file);
+    return check(config);
+}
+
+static bool is_command(const char *word)
+{
+    static const char *const commands[] = { "migrate", "health", "--check" };
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(word, commands[i]) == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : NULL;
+    struct buf problems = { .max = 65536 };
+    struct config config;
+    int status;
+
+    if (argc > 2 || (command && !is_command(command))) {
+        if (argc == 2 && strcmp(command, "--version") == 0)
+            return printf("vidbatchd %s\n", VIDBATCH_VERSION) < 0;
+        if (argc == 2 && strcmp(command, "--help") == 0)
+            return show_help();
+        if (argc == 2 && strcmp(command, "settings") == 0)
+            return show_settings();
+        if (argc == 2 && strcmp(command, "routes") == 0)
+            return show_routes();
+        fprintf(stderr, "vidbatchd: no such command: %s; try vidbatchd --help\n", argv[argc - 1]);
+        return 2;
+    }
+    if (!config_read(&config, lookup, &problems)) {
+        fprintf(stderr, "vidbatchd: these settings are wrong:\n%s", buf_cstr(&problems));
+        config_done(&config);
+        buf_done(&problems);
+        return 2;
+    }
+    /* many short-lived threads' worth of arenas would cost more memory than they save time */
+    mallopt(M_ARENA_MAX, 2);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    setup_log(&config);
+    status = run(&config, command);
+    curl_global_cleanup();
+    config_done(&config);
+    return status;
+}

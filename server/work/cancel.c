@@ -1,0 +1,117 @@
+/* Step cancel: parts that AWS has not heard of end here; those at Bedrock are stopped, and what they did until then is
+ * ingested as usual. */
+#include "aws/bedrock.h"
+#include "server/base/buf.h"
+#include "server/base/log.h"
+#include "server/work/step.h"
+#include "sql/job_store.h"
+#include "sql/shard_store.h"
+
+#include <string.h>
+
+enum { SHARD_PAGE = 1000 };
+
+static bool is_unsubmitted(const struct shard_row *shard)
+{
+    return strcmp(shard->state, "planned") == 0 || strcmp(shard->state, "staging") == 0;
+}
+
+static bool cancel_work(struct db *db, void *arg, struct err *err)
+{
+    struct step *step = arg;
+    char state[16];
+    int ordinal = -1;
+
+    if (!task_store_fence(db, &step->task, err) || !job_store_lock(db, step->task.subject_id, state, err))
+        return false;
+    if (strcmp(state, "cancelling") != 0)
+        return task_store_done(db, &step->task, err);
+    for (;;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+        if (!shard_store_list(db, step->task.subject_id, ordinal, SHARD_PAGE, &rows, err))
+            return false;
+        if (rows.count == 0)
+            break;
+        for (int i = 0; i < rows.count; i++) {
+            struct shard_row shard;
+
+            shard_row_read(&rows, i, &shard);
+            ordinal = shard.ordinal;
+            if (is_unsubmitted(&shard) &&
+                (!task_store_remove(db, "stage", shard.id, err) ||
+                 !shard_end(step, shard.id, shard.job_id, 0, "cancelled", "cancelled",
+                            "the job was cancelled before this part was submitted", NULL, err)))
+                return false;
+            /* whether AWS knows a shard that is being submitted, its own step finds out */
+            if (strcmp(shard.state, "submitting") == 0 && !task_store_add(db, "submit", shard.id, 0, err))
+                return false;
+        }
+    }
+    return task_store_add(db, "finish", step->task.subject_id, 0, err) && task_store_add(db, "watch", 0, 0, err) &&
+           task_store_done(db, &step->task, err);
+}
+
+/* Before the transaction: a Stop that is sent twice does no harm, one that is lost does. */
+static bool stop_running(struct step *step, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!shard_store_list(step->db, step->task.subject_id, -1, 100000, &rows, err))
+        return false;
+    for (int i = 0; i < rows.count; i++) {
+        struct err refusal = { 0 };
+        struct shard_row shard;
+
+        shard_row_read(&rows, i, &shard);
+        if (strcmp(shard.state, "running") != 0 || !shard.bedrock_arn)
+            continue;
+        if (!step_alive(step, err))
+            return false;
+        if (bedrock_stop_job(step->client, shard.bedrock_arn, &refusal))
+            continue;
+        if (refusal.kind != ERR_CONFLICT && refusal.kind != ERR_INPUT && refusal.kind != ERR_NOT_FOUND) {
+            *err = refusal;
+            return false;
+        }
+        log_info("cancel.already_ended", "arn=%s answer=%s", shard.bedrock_arn, LOGQ(refusal.what));
+    }
+    return true;
+}
+
+bool step_cancel(struct step *step, struct err *err)
+{
+    return stop_running(step, err) && db_transaction(step->db, cancel_work, step, err);
+}
+
+struct failure {
+    struct step *step;
+    const char *error_json;
+};
+
+static bool store_failure(struct db *db, void *arg, struct err *err)
+{
+    struct failure *failure = arg;
+    struct step *step = failure->step;
+    bool moved;
+
+    if (!task_store_fence(db, &step->task, err) ||
+        !job_store_move(db, step->task.subject_id, "{queued,planning}", "failed", "failure", failure->error_json,
+                        &moved, err))
+        return false;
+    /* a cancel that cannot reach AWS is kept visible and is tried again when it is asked for again */
+    return moved || strcmp(step->task.kind, "cancel") != 0 ? task_store_done(db, &step->task, err)
+                                                           : task_store_dead(db, &step->task, failure->error_json, err);
+}
+
+bool step_job_give_up(struct step *step, const struct err *cause, struct err *err)
+{
+    AUTO(buf_done) struct buf json = { .max = 8192 };
+    struct failure failure = { step, NULL };
+
+    error_to_json(cause, &json);
+    if (!buf_check(&json, "job error", err))
+        return false;
+    failure.error_json = buf_cstr(&json);
+    return db_transaction(step->db, store_failure, &failure, err);
+}

@@ -1,0 +1,134 @@
+/* Step finish: once every shard has ended, says what became of the job; then, in a second turn, removes the staging
+ * folder. */
+#include "aws/s3.h"
+#include "server/base/buf.h"
+#include "server/base/id.h"
+#include "server/base/log.h"
+#include "server/work/step.h"
+#include "sql/event_store.h"
+#include "sql/job_store.h"
+#include "sql/shard_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_final(const char *state)
+{
+    return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
+}
+
+static const char *outcome_of(const struct job_row *job)
+{
+    if (job->total > 0 && job->succeeded == job->total)
+        return "success";
+    return job->succeeded > 0 ? "partial" : "failure";
+}
+
+/* Why not all went well, in words: the first shard's own error, else what the records say. */
+static bool explain(struct db *db, const struct job_row *job, struct buf *json, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    char words[300];
+
+    if (!shard_store_list(db, job->id, -1, 1000, &rows, err))
+        return false;
+    for (int i = 0; i < rows.count; i++) {
+        struct shard_row shard;
+
+        shard_row_read(&rows, i, &shard);
+        if (shard.error) {
+            buf_text(json, shard.error);
+            return buf_check(json, "job error", err);
+        }
+    }
+    snprintf(
+        words, sizeof words,
+        "%lld of %lld records failed and %lld have no result: GET /v1/jobs/{id}/records?state=failed says why for each",
+        (long long)job->failed, (long long)job->total, (long long)job->missing);
+    error_words_to_json(job->succeeded ? "records_failed" : "all_records_failed", words, json);
+    return buf_check(json, "job error", err);
+}
+
+static bool conclude(struct db *db, struct step *step, const struct job_row *job, const char *state, struct err *err)
+{
+    AUTO(buf_done) struct buf json = { .max = 16384 };
+    const char *outcome = outcome_of(job);
+    const char *to = strcmp(state, "cancelling") == 0 ? "cancelled" : job->succeeded > 0 ? "completed" : "failed";
+    char detail[160], event[32];
+    bool moved;
+
+    if (strcmp(outcome, "success") != 0 && strcmp(to, "cancelled") != 0 && !explain(db, job, &json, err))
+        return false;
+    snprintf(event, sizeof event, "job.%s", to);
+    snprintf(detail, sizeof detail, "{\"total\":%lld,\"succeeded\":%lld,\"failed\":%lld,\"missing\":%lld}",
+             (long long)job->total, (long long)job->succeeded, (long long)job->failed, (long long)job->missing);
+    if (!job_store_move(db, job->id, "{queued,planning,staging,running,ingesting,cancelling}", to, outcome,
+                        json.len ? buf_cstr(&json) : NULL, &moved, err) ||
+        !event_store_add(db, job->id, event, detail, err))
+        return false;
+    step->again_ms = 0; /* the next turn cleans up */
+    return true;
+}
+
+static bool finish_work(struct db *db, void *arg, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct step *step = arg;
+    struct job_row job;
+    char state[16];
+    int64_t open;
+
+    step->again_ms = -1;
+    if (!task_store_fence(db, &step->task, err) || !job_store_lock(db, step->task.subject_id, state, err) ||
+        !shard_store_count_open(db, step->task.subject_id, &open, err))
+        return false;
+    if (open > 0) /* the last shard to end adds this task again */
+        return task_store_done(db, &step->task, err);
+    if (!job_store_get(db, step->task.subject_id, &rows, &job, err))
+        return false;
+    return conclude(db, step, &job, state, err);
+}
+
+static bool end_task(struct db *db, void *arg, struct err *err)
+{
+    return task_store_done(db, &((struct step *)arg)->task, err);
+}
+
+/* Copies are worth nothing once the answers are stored. That they could not be removed is worth a warning, not a failed
+ * job. */
+static bool clean_up(struct step *step, struct err *err)
+{
+    char job[ID_SIZE], key[1200];
+    struct span bucket, path;
+    struct s3_ref folder;
+    int64_t deleted = 0;
+    struct err problem = { 0 };
+
+    if (!s3_parse_uri(span_of(step->settings->staging_uri), &bucket, &path, err))
+        return false;
+    id_format(ID_JOB, step->task.subject_id, job);
+    snprintf(key, sizeof key, "%.*s%s%s/", SPAN_ARG(path), path.len ? "/" : "", job);
+    folder = (struct s3_ref){ bucket, span_of(key), span_of(step->settings->bucket_owner) };
+    if (!s3_delete_prefix(step->client, &folder, step_is_alive, step, &deleted, &problem)) {
+        if (problem.kind == ERR_CANCELLED || problem.retryable) {
+            *err = problem;
+            return false;
+        }
+        log_warn("finish.staging_left", "job=%s cause=%s", job, LOGQ(problem.what));
+    }
+    return db_transaction(step->db, end_task, step, err);
+}
+
+bool step_finish(struct step *step, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct job_row job;
+
+    if (!job_store_get(step->db, step->task.subject_id, &rows, &job, err))
+        return false;
+    if (!is_final(job.state))
+        return db_transaction(step->db, finish_work, step, err);
+    if (step->settings->keep_staging)
+        return db_transaction(step->db, end_task, step, err);
+    return clean_up(step, err);
+}

@@ -1,0 +1,218 @@
+/* Step ingest: streams every output file of the shard's Bedrock job into the database. What a chunk stored and how far
+ * it read are one transaction, so the next attempt goes on where this one stopped. Ends with every record accounted
+ * for. */
+#include "server/work/ingest.h"
+#include "aws/bedrock.h"
+#include "aws/s3.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+#include "sql/event_store.h"
+#include "sql/job_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MANIFEST_MAX_BYTES = 64 * 1024, LIST_KEYS = 1000 };
+
+/* ---- one file ---- */
+
+static bool more_bytes(void *arg, struct span *piece, struct err *err)
+{
+    return s3_reader_read(arg, piece, err);
+}
+
+static void reader_close(struct s3_reader **reader)
+{
+    s3_reader_close(*reader);
+}
+
+static void output_free(struct batch_output **output)
+{
+    batch_output_free(*output);
+}
+
+static bool read_lines(struct ingest *ingest, struct batch_output *output, struct chunk *chunk, struct err *err)
+{
+    bool eof = false;
+
+    while (!eof) {
+        struct batch_line line;
+
+        if (!batch_output_next(output, &line, &eof, err))
+            return false;
+        if (!eof && !chunk_add(chunk, &line, err))
+            return false;
+        if ((eof || chunk_is_full(chunk)) && (!step_alive(ingest->step, err) || !chunk_store(chunk, err)))
+            return false;
+    }
+    return true;
+}
+
+static bool ingest_file(struct ingest *ingest, const struct s3_ref *ref, struct span etag, int64_t size_bytes,
+                        struct err *err)
+{
+    AUTO(reader_close) struct s3_reader *reader = NULL;
+    AUTO(output_free) struct batch_output *output = NULL;
+    AUTO(chunk_done) struct chunk chunk = { 0 };
+    char pinned[136];
+    int64_t offset;
+
+    if (!shard_store_file_open(ingest->step->db, ingest->shard.id, ref->key, etag, size_bytes, &offset, err))
+        return false;
+    if (offset >= size_bytes)
+        return true;
+    snprintf(pinned, sizeof pinned, "%.*s", SPAN_ARG(etag));
+    if (!s3_reader_open(ingest->step->client, ref, offset, pinned, &reader, err) ||
+        !chunk_init(&chunk, ingest, ref->key, offset, err))
+        return false;
+    output = batch_output_new(offset, more_bytes, reader, err);
+    return output && read_lines(ingest, output, &chunk, err);
+}
+
+static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, struct err *err)
+{
+    AUTO(buf_done) struct buf text = { .max = MANIFEST_MAX_BYTES };
+    struct batch_manifest manifest;
+    struct err problem = { 0 };
+
+    if (!s3_get_small(ingest->step->client, ref, MANIFEST_MAX_BYTES, &text, err))
+        return false;
+    if (!batch_manifest_parse(buf_view(&text), &manifest, &problem)) {
+        log_warn("ingest.manifest_unreadable", "key=%.*s problem=%s", SPAN_ARG(ref->key), LOGQ(problem.what));
+        return true; /* optional: the lines are the truth */
+    }
+    return shard_store_manifest(ingest->step->db, ingest->shard.id, manifest.input_tokens, manifest.output_tokens, err);
+}
+
+/* ---- the job's folder ---- */
+
+static bool ingest_object(struct ingest *ingest, struct span bucket, const struct s3_object *object, struct err *err)
+{
+    const struct s3_ref ref = { bucket, object->key, span_of(ingest->step->settings->bucket_owner) };
+
+    if (span_ends(object->key, SPAN_LIT(".jsonl.out")))
+        return ingest_file(ingest, &ref, object->etag, object->size_bytes, err);
+    if (span_ends(object->key, SPAN_LIT("/manifest.json.out")))
+        return ingest_manifest(ingest, &ref, err);
+    return true;
+}
+
+static bool ingest_folder(struct ingest *ingest, struct err *err)
+{
+    AUTO(s3_page_done) struct s3_page page = { 0 };
+    AUTO(buf_done) struct buf prefix = { .max = 2048 };
+    AUTO(buf_done) struct buf token = { .max = 8192 };
+    struct s3_list_request rq = { .owner = span_of(ingest->step->settings->bucket_owner), .max_keys = LIST_KEYS };
+    struct span path;
+
+    if (!s3_parse_uri(span_of(ingest->shard.output_uri), &rq.bucket, &path, err))
+        return false;
+    buf_fmt(&prefix, "%.*s%s/", SPAN_ARG(path), bedrock_job_id(ingest->shard.bedrock_arn));
+    if (!buf_check(&prefix, "output folder", err))
+        return false;
+    rq.prefix = buf_view(&prefix);
+    do {
+        if (!s3_list_page(ingest->step->client, &rq, &page, err))
+            return false;
+        for (size_t i = 0; i < page.object_count; i++)
+            if (!ingest_object(ingest, rq.bucket, &page.objects[i], err))
+                return false;
+        buf_reset(&token);
+        buf_span(&token, buf_view(&page.next_token));
+        rq.token = buf_view(&token);
+    } while (page.is_truncated && buf_ok(&token));
+    return buf_check(&token, "continuation token", err);
+}
+
+/* ---- the step ---- */
+
+static bool finish(struct db *db, void *arg, struct err *err)
+{
+    AUTO(buf_done) struct buf words = { .max = 4096 };
+    AUTO(buf_done) struct buf json = { .max = 8192 };
+    struct ingest *ingest = arg;
+    const char *status = ingest->shard.bedrock_status ? ingest->shard.bedrock_status : "Completed";
+    const bool is_whole = strcmp(status, "Completed") == 0;
+    char state[16], detail[64];
+
+    if (is_whole)
+        buf_text(&words, "Bedrock completed the job, but its output has no line for this record");
+    else
+        bedrock_end_words(status, ingest->shard.bedrock_message, &words);
+    if (!is_whole)
+        error_words_to_json(strcmp(status, "Failed") == 0 ? "bedrock_failed" : "bedrock_incomplete", buf_cstr(&words),
+                            &json);
+    if (!buf_check(&words, "words", err) || !buf_check(&json, "shard error", err))
+        return false;
+    snprintf(detail, sizeof detail, "{\"shard\":%d}", ingest->shard.ordinal);
+    return task_store_fence(db, &ingest->step->task, err) && job_store_lock(db, ingest->shard.job_id, state, err) &&
+           shard_end(ingest->step, ingest->shard.id, ingest->shard.job_id, ingest->shard.ingest_round, "completed",
+                     "no_result", buf_cstr(&words), is_whole ? NULL : buf_cstr(&json), err) &&
+           event_store_add(db, ingest->shard.job_id, "shard.stored", detail, err) &&
+           task_store_done(db, &ingest->step->task, err);
+}
+
+static bool end_task(struct db *db, void *arg, struct err *err)
+{
+    return task_store_done(db, &((struct step *)arg)->task, err);
+}
+
+static void keys_free(struct record_key **keys)
+{
+    mem_free(*keys);
+}
+
+bool step_ingest(struct step *step, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(keys_free) struct record_key *keys = NULL;
+    struct ingest ingest = { .step = step };
+
+    if (!shard_store_get(step->db, step->task.subject_id, &rows, &ingest.shard, err))
+        return false;
+    if (strcmp(ingest.shard.state, "ingesting") != 0)
+        return db_transaction(step->db, end_task, step, err);
+    if (!record_store_keys(step->db, ingest.shard.id, &keys, &ingest.key_count, err))
+        return false;
+    ingest.keys = keys;
+    if (ingest.shard.bedrock_arn && !ingest_folder(&ingest, err))
+        return false;
+    return db_transaction(step->db, finish, &ingest, err);
+}
+
+struct failure {
+    struct step *step;
+    struct shard_row shard;
+    const char *words, *error_json;
+};
+
+static bool store_failure(struct db *db, void *arg, struct err *err)
+{
+    struct failure *failure = arg;
+    char state[16];
+
+    return task_store_fence(db, &failure->step->task, err) && job_store_lock(db, failure->shard.job_id, state, err) &&
+           shard_end(failure->step, failure->shard.id, failure->shard.job_id, failure->shard.ingest_round, "failed",
+                     "not_ingested", failure->words, failure->error_json, err) &&
+           task_store_done(db, &failure->step->task, err);
+}
+
+/* The output cannot be read (no permission, no bucket): nothing is lost, it stays in S3 and can be ingested again. */
+bool step_ingest_give_up(struct step *step, const struct err *cause, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(buf_done) struct buf json = { .max = 8192 };
+    AUTO(buf_done) struct buf words = { .max = 4096 };
+    struct failure failure = { .step = step };
+
+    if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
+        return false;
+    error_to_json(cause, &json);
+    buf_fmt(&words, "the output could not be read: %s; it is still in S3: cure the cause, then POST .../reingest",
+            cause->what);
+    if (!buf_check(&json, "shard error", err) || !buf_check(&words, "shard error", err))
+        return false;
+    failure.words = buf_cstr(&words);
+    failure.error_json = buf_cstr(&json);
+    return db_transaction(step->db, store_failure, &failure, err);
+}

@@ -1,0 +1,49 @@
+/* Inside server/work: one chunk of answers on its way from an output file to the database. */
+#ifndef VIDBATCH_WORK_INGEST_H
+#define VIDBATCH_WORK_INGEST_H
+
+#include "aws/batch_output.h"
+#include "server/work/step.h"
+#include "sql/record_store.h"
+#include "sql/shard_store.h"
+#include "sql/summary_store.h"
+
+struct ingest {
+    struct step *step;
+    struct shard_row shard;
+    struct record_key *keys; /* of the shard's records, in id order; stored_round follows what is stored */
+    size_t key_count;
+};
+
+enum { CHUNK_ROWS = 10000, CHUNK_TEXT_BYTES = 6 * 1024 * 1024 };
+
+struct chunk_row {
+    size_t key;  /* index into ingest.keys */
+    size_t text; /* where its texts begin in the arena */
+    size_t text_len, stop_len, message_len;
+    size_t summary_at, summary_len, thinking_at, thinking_len; /* inside its text */
+    bool is_answer, has_summary, has_thinking, altered, error_retryable, had_row;
+    int64_t input_tokens, output_tokens, error_code;
+};
+
+struct chunk { /* bounded: rows and bytes */
+    struct ingest *ingest;
+    struct span file;
+    struct chunk_row *rows;
+    size_t count;
+    struct buf arena;
+    int64_t from, to; /* offsets in the file that the chunk covers */
+    struct shard_progress progress;
+    bool meets_rows; /* some records have a row already: they are merged */
+    int64_t now_ms;
+};
+MUST_CHECK bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, int64_t offset,
+                           struct err *err);
+void chunk_done(struct chunk *chunk);
+/* Takes a line: a row, or a count of unknown, malformed or duplicate ones. */
+MUST_CHECK bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *err);
+bool chunk_is_full(const struct chunk *chunk);
+/* Stores rows, counters and the new offset in one transaction, and empties the chunk. */
+MUST_CHECK bool chunk_store(struct chunk *chunk, struct err *err);
+
+#endif

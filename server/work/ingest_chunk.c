@@ -1,0 +1,213 @@
+/* A chunk of answers: collected in one arena, stored by COPY together with the offset that it reaches. */
+#include "server/base/clock.h"
+#include "server/base/id.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+#include "server/work/ingest.h"
+
+#include <string.h>
+
+bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, int64_t offset, struct err *err)
+{
+    *chunk = (struct chunk){ .ingest = ingest, .file = file, .from = offset, .to = offset };
+    buf_init(&chunk->arena, 4 * (size_t)CHUNK_TEXT_BYTES);
+    chunk->rows = mem_alloc(CHUNK_ROWS, sizeof *chunk->rows);
+    return chunk->rows || err_memory(err, HERE);
+}
+
+void chunk_done(struct chunk *chunk)
+{
+    mem_free(chunk->rows);
+    chunk->rows = NULL;
+    buf_done(&chunk->arena);
+}
+
+bool chunk_is_full(const struct chunk *chunk)
+{
+    return chunk->count == CHUNK_ROWS || chunk->arena.len > CHUNK_TEXT_BYTES;
+}
+
+/* Index of the record, or key_count: an id that is not of this shard. */
+static size_t find_key(const struct ingest *ingest, struct span record_id)
+{
+    size_t low = 0, high = ingest->key_count;
+    int64_t id;
+
+    if (!id_parse(ID_RECORD, record_id, &id))
+        return ingest->key_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (ingest->keys[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < ingest->key_count && ingest->keys[low].id == id ? low : ingest->key_count;
+}
+
+static void add_row(struct chunk *chunk, const struct batch_line *line, size_t key)
+{
+    struct record_key *record = &chunk->ingest->keys[key];
+    struct chunk_row *row = &chunk->rows[chunk->count++];
+    struct span summary, thinking;
+
+    *row = (struct chunk_row){ .key = key,
+                               .text = chunk->arena.len,
+                               .had_row = record->stored_round != 0 || record->has_row };
+    row->is_answer = line->kind == BATCH_LINE_ANSWER;
+    row->altered = line->text_altered;
+    row->input_tokens = line->input_tokens;
+    row->output_tokens = line->output_tokens;
+    row->error_code = line->error_code;
+    row->error_retryable = line->error_retryable;
+    if (row->is_answer && line->text.len) {
+        batch_split_answer(line->text, &summary, &thinking);
+        row->has_summary = summary.len != line->text.len;
+        row->summary_at = (size_t)(summary.ptr - line->text.ptr);
+        row->summary_len = summary.len;
+        row->has_thinking = thinking.len > 0;
+        row->thinking_at = row->has_thinking ? (size_t)(thinking.ptr - line->text.ptr) : 0;
+        row->thinking_len = thinking.len;
+    }
+    row->text_len = line->text.len;
+    row->stop_len = line->stop_reason.len;
+    row->message_len = line->error_message.len;
+    buf_span(&chunk->arena, line->text);
+    buf_span(&chunk->arena, line->stop_reason);
+    buf_span(&chunk->arena, line->error_message);
+    chunk->meets_rows |= row->had_row;
+    record->stored_round = chunk->ingest->shard.ingest_round;
+    record->has_row = true;
+}
+
+bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *err)
+{
+    struct shard_progress *progress = &chunk->progress;
+    size_t key;
+
+    chunk->to = line->next_offset;
+    if (line->kind == BATCH_LINE_MALFORMED) {
+        progress->malformed_lines++;
+        log_warn("ingest.malformed_line", "file=%.*s offset=%lld problem=%s", SPAN_ARG(chunk->file),
+                 (long long)line->offset, LOGQ(line->problem.what));
+        return true;
+    }
+    key = find_key(chunk->ingest, line->record_id);
+    if (key == chunk->ingest->key_count) {
+        progress->unknown_lines++;
+        return true;
+    }
+    if (chunk->ingest->keys[key].stored_round == chunk->ingest->shard.ingest_round) {
+        progress->duplicate_lines++;
+        return true;
+    }
+    add_row(chunk, line, key);
+    if (line->kind == BATCH_LINE_ANSWER && line->text.len)
+        progress->succeeded++;
+    else
+        progress->failed++;
+    progress->input_tokens += line->input_tokens > 0 ? line->input_tokens : 0;
+    progress->output_tokens += line->output_tokens > 0 ? line->output_tokens : 0;
+    return buf_check(&chunk->arena, "chunk of answers", err);
+}
+
+static struct span part(const struct chunk *chunk, size_t at, size_t len)
+{
+    return len ? (struct span){ chunk->arena.data + at, len } : (struct span){ NULL, 0 };
+}
+
+/* An answer without a word of text is no summary: it failed, and the stop reason says how. */
+static void say_why_empty(struct summary_new *out)
+{
+    out->state = "failed";
+    if (span_eq_text(out->stop_reason, "content_filtered")) {
+        out->error_reason = span_of("content_filtered");
+        out->error_message = span_of("the model's content filter withheld the answer");
+    } else {
+        out->error_reason = span_of("empty_answer");
+        out->error_message = span_of("the model answered without any text");
+    }
+}
+
+static void row_to_summary(const struct chunk *chunk, const struct chunk_row *row, struct summary_new *out)
+{
+    const struct ingest *ingest = chunk->ingest;
+
+    *out = (struct summary_new){ .record_id = ingest->keys[row->key].id,
+                                 .job_id = ingest->shard.job_id,
+                                 .shard_id = ingest->shard.id,
+                                 .video_id = ingest->keys[row->key].video_id,
+                                 .created_ms = chunk->now_ms,
+                                 .state = "succeeded",
+                                 .ingest_round = ingest->shard.ingest_round,
+                                 .text_altered = row->altered };
+    out->stop_reason = part(chunk, row->text + row->text_len, row->stop_len);
+    out->has_input_tokens = row->input_tokens >= 0;
+    out->has_output_tokens = row->output_tokens >= 0;
+    out->input_tokens = (int32_t)row->input_tokens;
+    out->output_tokens = (int32_t)row->output_tokens;
+    if (!row->is_answer) {
+        out->state = "failed";
+        out->error_reason = span_of("bedrock");
+        out->has_error_code = row->error_code != 0;
+        out->error_code = (int32_t)row->error_code;
+        out->error_message = part(chunk, row->text + row->text_len + row->stop_len, row->message_len);
+        out->has_error_retryable = true;
+        out->error_retryable = row->error_retryable;
+        return;
+    }
+    if (row->text_len == 0) {
+        say_why_empty(out);
+        return;
+    }
+    out->text = part(chunk, row->text, row->text_len);
+    if (row->has_summary) /* possibly empty: then the model said nothing beside its thinking */
+        out->summary = (struct span){ chunk->arena.data + row->text + row->summary_at, row->summary_len };
+    if (row->has_thinking)
+        out->thinking = part(chunk, row->text + row->thinking_at, row->thinking_len);
+}
+
+static bool copy_rows(struct db *db, struct chunk *chunk, bool merged, struct err *err)
+{
+    struct db_copy copy = { 0 };
+    struct summary_new row;
+
+    if (merged ? !summary_store_copy_merge(db, &copy, err) : !summary_store_copy(db, &copy, err))
+        return false;
+    for (size_t i = 0; i < chunk->count; i++) {
+        row_to_summary(chunk, &chunk->rows[i], &row);
+        summary_store_add(&copy, &row);
+    }
+    return db_copy_end(&copy, err);
+}
+
+static bool store(struct db *db, void *arg, struct err *err)
+{
+    struct chunk *chunk = arg;
+    int64_t changed;
+
+    if (!task_store_fence(db, &chunk->ingest->step->task, err))
+        return false;
+    if (chunk->count && !copy_rows(db, chunk, chunk->meets_rows, err))
+        return false;
+    if (chunk->count && chunk->meets_rows && !summary_store_merge(db, &changed, err))
+        return false;
+    return shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &chunk->progress,
+                                    err);
+}
+
+bool chunk_store(struct chunk *chunk, struct err *err)
+{
+    if (chunk->from == chunk->to)
+        return true;
+    chunk->now_ms = clock_wall_ms();
+    if (!db_transaction(chunk->ingest->step->db, store, chunk, err))
+        return false;
+    chunk->from = chunk->to;
+    chunk->count = 0;
+    chunk->meets_rows = false;
+    chunk->progress = (struct shard_progress){ 0 };
+    buf_reset(&chunk->arena);
+    return true;
+}

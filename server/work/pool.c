@@ -1,0 +1,178 @@
+/* Start and stop of the worker pool. */
+#include "server/work/pool.h"
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/mem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void pool_free(struct work_pool *pool)
+{
+    for (int i = 0; pool->workers && i < pool->worker_count; i++) {
+        aws_client_free(pool->workers[i].client);
+        db_close(pool->workers[i].db);
+    }
+    db_close(pool->keeper_db);
+    if (pool->wake_pipe[0] >= 0) {
+        close(pool->wake_pipe[0]);
+        close(pool->wake_pipe[1]);
+    }
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->lock);
+    mem_free(pool->workers);
+    mem_free(pool);
+}
+
+static bool open_worker(struct work_pool *pool, int index, const struct db_options *database, struct err *err)
+{
+    struct worker *worker = &pool->workers[index];
+
+    worker->pool = pool;
+    worker->index = index;
+    worker->db = db_open(database, err);
+    worker->client = worker->db ? aws_client_new(pool->aws, err) : NULL;
+    return worker->client != NULL;
+}
+
+static bool start_threads(struct work_pool *pool, struct err *err)
+{
+    if (pthread_create(&pool->keeper, NULL, keeper_run, pool) != 0)
+        return err_set(err, ERR_MEMORY, false, HERE, "cannot start the keeper thread");
+    pool->keeper_started = true;
+    for (int i = 0; i < pool->worker_count; i++) {
+        if (pthread_create(&pool->workers[i].thread, NULL, worker_run, &pool->workers[i]) != 0)
+            return err_set(err, ERR_MEMORY, false, HERE, "cannot start worker thread %d", i);
+        pool->workers[i].started = true;
+    }
+    return true;
+}
+
+static struct work_pool *pool_new(const struct work_settings *settings, struct aws *aws, struct err *err)
+{
+    struct work_pool *pool = mem_alloc(1, sizeof *pool);
+    char host[40] = "host";
+
+    if (!pool) {
+        err_memory(err, HERE);
+        return NULL;
+    }
+    pool->settings = settings;
+    pool->aws = aws;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    pool->wake_pipe[0] = pool->wake_pipe[1] = -1;
+    gethostname(host, sizeof host - 1);
+    snprintf(pool->name, sizeof pool->name, "%s:%ld", host, (long)getpid());
+    pool->workers = mem_alloc((size_t)settings->workers, sizeof *pool->workers);
+    if (!pool->workers || pipe2(pool->wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
+        pool_free(pool);
+        err_memory(err, HERE);
+        return NULL;
+    }
+    pool->worker_count = settings->workers;
+    return pool;
+}
+
+bool work_pool_start(const struct work_settings *settings, struct aws *aws, const struct db_options *database,
+                     struct work_pool **out, struct err *err)
+{
+    struct work_pool *pool = pool_new(settings, aws, err);
+    bool opened;
+
+    if (!pool)
+        return false;
+    pool->keeper_db = db_open(database, err);
+    opened = pool->keeper_db != NULL;
+    for (int i = 0; opened && i < pool->worker_count; i++)
+        opened = open_worker(pool, i, database, err);
+    if (!opened || !start_threads(pool, err)) {
+        work_pool_ask_stop(pool);
+        if (!work_pool_stop(pool, 1000))
+            log_warn("work.not_stopped", "note='threads are left'");
+        return false;
+    }
+    *out = pool;
+    return true;
+}
+
+void work_pool_ask_stop(struct work_pool *pool)
+{
+    atomic_store(&pool->stopping, true);
+    if (write(pool->wake_pipe[1], "", 1) < 0) {
+        /* full: the keeper wakes anyway */
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->wakes++;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+bool work_pool_is_stopping(void *pool)
+{
+    return pool && atomic_load(&((struct work_pool *)pool)->stopping);
+}
+
+static bool join_until(pthread_t thread, int64_t deadline_wall_ms)
+{
+    const struct timespec until = { deadline_wall_ms / 1000, (deadline_wall_ms % 1000) * 1000000 };
+
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
+{
+    const int64_t deadline = clock_wall_ms() + grace_ms;
+    bool all_ended = true;
+
+    if (!pool)
+        return true;
+    work_pool_ask_stop(pool);
+    for (int i = 0; i < pool->worker_count; i++)
+        if (pool->workers[i].started && !join_until(pool->workers[i].thread, deadline)) {
+            log_warn("worker.left", "worker=%d note='its step did not end in time; its lease will run out'", i);
+            all_ended = false;
+        }
+    if (pool->keeper_started && !join_until(pool->keeper, deadline + 500))
+        all_ended = false;
+    if (all_ended)
+        pool_free(pool);
+    return all_ended;
+}
+
+static void metric(struct buf *out, const char *result, int kind, uint64_t value)
+{
+    buf_fmt(out, "vidbatch_steps_total{kind=\"%s\",result=\"%s\"} %llu\n", step_kinds[kind].name, result,
+            (unsigned long long)value);
+}
+
+void work_pool_metrics(struct work_pool *pool, struct buf *out)
+{
+    struct step_counts counts[STEP_KINDS];
+    int busy = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    memcpy(counts, pool->counts, sizeof counts);
+    for (int i = 0; i < pool->worker_count; i++)
+        busy += pool->workers[i].busy;
+    pthread_mutex_unlock(&pool->lock);
+    buf_fmt(
+        out,
+        "# HELP vidbatch_workers Worker threads of this process.\n# TYPE vidbatch_workers gauge\nvidbatch_workers %d\n"
+        "# HELP vidbatch_workers_busy Worker threads that run a step now.\n# TYPE vidbatch_workers_busy gauge\n"
+        "vidbatch_workers_busy %d\n"
+        "# HELP vidbatch_steps_total Steps run by this process, by kind and result.\n"
+        "# TYPE vidbatch_steps_total counter\n",
+        pool->worker_count, busy);
+    for (int k = 0; k < STEP_KINDS; k++) {
+        metric(out, "done", k, counts[k].done);
+        metric(out, "again", k, counts[k].again);
+        metric(out, "retried", k, counts[k].retried);
+        metric(out, "given_up", k, counts[k].given_up);
+        metric(out, "lease_lost", k, counts[k].lost);
+    }
+}

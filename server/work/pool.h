@@ -1,0 +1,51 @@
+/* Inside server/work: the pool's parts. */
+#ifndef VIDBATCH_WORK_POOL_H
+#define VIDBATCH_WORK_POOL_H
+
+#include "server/work/step.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct worker {
+    struct work_pool *pool;
+    pthread_t thread;
+    bool started;
+    int index;
+    struct db *db;
+    struct aws_client *client;
+    atomic_bool lease_lost;
+    /* guarded by pool->lock: what the keeper of leases needs */
+    bool busy;
+    int kind; /* index into step_kinds while busy */
+    struct task task;
+};
+
+struct step_counts {
+    uint64_t done, again, retried, given_up, lost;
+};
+
+struct work_pool {
+    const struct work_settings *settings; /* kept */
+    struct aws *aws;                      /* kept */
+    struct db *keeper_db;                 /* the keeper's own connection */
+    atomic_bool stopping;
+    pthread_mutex_t
+        lock; /* guards wakes, counts and what struct worker says; never held during a query or a network call */
+    pthread_cond_t wake;
+    uint64_t wakes; /* grows when there may be work */
+    struct step_counts counts[STEP_KINDS];
+    pthread_t keeper;
+    bool keeper_started;
+    int wake_pipe[2]; /* makes the keeper look up */
+    int worker_count;
+    struct worker *workers;
+    char name[64]; /* host:pid, for the task table */
+};
+
+/* The keeper: extends leases, listens for new tasks, wakes workers when one is due. */
+void *keeper_run(void *pool);
+/* A worker: claims, runs, settles. */
+void *worker_run(void *worker);
+
+#endif

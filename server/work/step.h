@@ -1,0 +1,62 @@
+/* One step of a job's life: a function over a claimed task. Inside server/work only.
+ *
+ * A step returns true when its last transaction, which ended the task (task_store_done), is committed, or after it set
+ * again_ms: then the runner puts the task back. It returns false with err on a failure: a retryable one is tried again
+ * with backoff; any other, and the last of too many, goes to the kind's `give_up`, which writes the failure where users
+ * see it and ends the task. Every step may be killed anywhere and run again. */
+#ifndef VIDBATCH_WORK_STEP_H
+#define VIDBATCH_WORK_STEP_H
+
+#include "aws/client.h"
+#include "server/base/err.h"
+#include "server/work/work.h"
+#include "sql/task_store.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct step {
+    const struct work_settings *settings;
+    struct db *db;
+    struct aws *aws;
+    struct aws_client *client;
+    struct task task;
+    atomic_bool *lease_lost; /* set by the keeper of leases */
+    atomic_bool *stopping;
+    int64_t again_ms; /* -1: the task is ended; else run it again after so long */
+};
+
+/* False with ERR_CANCELLED when the lease is lost or the process stops: asked wherever a step could go on for long. */
+MUST_CHECK bool step_alive(const struct step *step, struct err *err);
+/* For callbacks of aws/ that want a plain answer. */
+bool step_is_alive(void *step);
+
+typedef bool step_fn(struct step *step, struct err *err);
+typedef bool step_give_up_fn(struct step *step, const struct err *cause, struct err *err);
+
+struct step_kind {
+    const char *name;
+    step_fn *run;
+    step_give_up_fn *give_up;
+    bool is_long; /* may hold a worker for minutes: such kinds never take all workers */
+};
+enum { STEP_KINDS = 8 };
+extern const struct step_kind step_kinds[STEP_KINDS];
+
+step_fn step_scan, step_plan, step_stage, step_submit, step_watch, step_ingest, step_finish, step_cancel;
+step_give_up_fn step_scan_give_up, step_job_give_up, step_shard_give_up, step_watch_give_up, step_ingest_give_up;
+
+/* In a transaction: ends a shard for good. Records without a row become `missing` with these words; counts are taken
+ * from the rows; the job's finish task is added. to: "completed", "failed", "cancelled". error_json may be NULL. */
+MUST_CHECK bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_round, const char *to,
+                          const char *reason, const char *words, const char *error_json, struct err *err);
+
+/* {"code","message","upstream"?} for the error columns. */
+void error_to_json(const struct err *cause, struct buf *out);
+void error_words_to_json(const char *code, const char *message, struct buf *out);
+/* What a Bedrock job's end means for people: status, AWS's message, and the cure where it is known (reference table of
+ * messages). Appended as text. */
+void bedrock_end_words(const char *status, const char *message, struct buf *out);
+
+#endif

@@ -1,0 +1,112 @@
+/* The kinds of steps, and what they share. */
+#include "server/work/step.h"
+
+#include "server/base/json_writer.h"
+#include "sql/shard_store.h"
+#include "sql/summary_store.h"
+
+#include <string.h>
+
+const struct step_kind step_kinds[STEP_KINDS] = {
+    { "watch", step_watch, step_watch_give_up, false },   { "cancel", step_cancel, step_job_give_up, false },
+    { "plan", step_plan, step_job_give_up, false },       { "submit", step_submit, step_shard_give_up, false },
+    { "finish", step_finish, step_watch_give_up, false }, { "ingest", step_ingest, step_ingest_give_up, true },
+    { "stage", step_stage, step_shard_give_up, true },    { "scan", step_scan, step_scan_give_up, true },
+};
+
+bool step_is_alive(void *step)
+{
+    const struct step *s = step;
+
+    return !atomic_load(s->lease_lost) && !atomic_load(s->stopping);
+}
+
+bool step_alive(const struct step *step, struct err *err)
+{
+    if (atomic_load(step->lease_lost)) {
+        err_set(err, ERR_CANCELLED, true, HERE, "the lease of task %s %lld was lost", step->task.kind,
+                (long long)step->task.subject_id);
+        return err_code(err, "lease_lost");
+    }
+    if (atomic_load(step->stopping)) {
+        err_set(err, ERR_CANCELLED, true, HERE, "the service is stopping");
+        return err_code(err, "stopping");
+    }
+    return true;
+}
+
+bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_round, const char *to,
+               const char *reason, const char *words, const char *error_json, struct err *err)
+{
+    int64_t missing = 0;
+
+    return summary_store_mark_missing(step->db, shard_id, ingest_round, reason, words, &missing, err) &&
+           shard_store_finish(step->db, shard_id, to, error_json, err) &&
+           task_store_add(step->db, "finish", job_id, 0, err);
+}
+
+void error_words_to_json(const char *code, const char *message, struct buf *out)
+{
+    struct json_writer w = json_writer_on(out);
+
+    json_begin_object(&w);
+    json_put_text(&w, "code", code);
+    json_put_text(&w, "message", message);
+    json_end_object(&w);
+}
+
+void error_to_json(const struct err *cause, struct buf *out)
+{
+    struct json_writer w = json_writer_on(out);
+
+    json_begin_object(&w);
+    json_put_text(&w, "code", err_code_of(cause));
+    json_put_text(&w, "message", cause->what);
+    if (cause->upstream_code[0]) {
+        json_name(&w, "upstream");
+        json_begin_object(&w);
+        json_put_text(&w, "code", cause->upstream_code);
+        json_put_text(&w, "message", cause->upstream_message);
+        json_put_text(&w, "request_id", cause->upstream_request_id);
+        json_end_object(&w);
+    }
+    json_end_object(&w);
+}
+
+/* Words of AWS that people met, and what cured them. Only for explaining: nothing is decided by these texts. */
+static const struct {
+    const char *pattern;
+    const char *cure;
+} cures[] = {
+    { "required minimum", "Launch a job with at least as many videos as the minimum." },
+    { "permissions to invokeModel", "Give the service role bedrock:InvokeModel on the model and, with a profile, on "
+                                    "the model in every destination Region." },
+    { "validate GetObject", "Let the service role read the staging location (s3:GetObject)." },
+    { "validate ListBucket",
+      "Give the service role s3:ListBucket on the staging bucket, and keep the bucket in the Region of the job." },
+    { "not supported for model", "Use an inference profile id such as us.amazon.nova-lite-v1:0 in this Region." },
+    { "model identifier is invalid", "Use a model or inference profile that exists in this Region." },
+    { "marked by provider as Legacy", "Use a model that is still offered." },
+    { "iam:PassRole", "Let the service's own credentials pass the role (iam:PassRole)." },
+};
+
+void bedrock_end_words(const char *status, const char *message, struct buf *out)
+{
+    const bool has_message = message && message[0];
+
+    buf_fmt(out, "Bedrock ended the job as %s", status);
+    if (has_message)
+        buf_fmt(out, ": %.1500s", message);
+    else if (strcmp(status, "Expired") == 0)
+        buf_text(out, ": it was not started within its time limit; raise VIDBATCH_JOB_TIMEOUT_HOURS (at most 168) and "
+                      "run it again");
+    else if (strcmp(status, "PartiallyCompleted") == 0)
+        buf_text(out, ": its time limit ended before all records were processed; run the missing records again");
+    else if (strcmp(status, "Stopped") == 0)
+        buf_text(out, ": somebody stopped it; what was done until then is stored");
+    for (size_t i = 0; has_message && i < sizeof cures / sizeof cures[0]; i++)
+        if (strstr(message, cures[i].pattern)) {
+            buf_fmt(out, " %s", cures[i].cure);
+            break;
+        }
+}

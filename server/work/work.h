@@ -1,0 +1,48 @@
+/* The worker pool: threads that take tasks from the queue in PostgreSQL and carry jobs through their life. Any number
+ * of replicas may run on one database. */
+#ifndef VIDBATCH_WORK_WORK_H
+#define VIDBATCH_WORK_WORK_H
+
+#include "aws/client.h"
+#include "server/base/buf.h"
+#include "server/base/err.h"
+#include "sql/db.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct work_settings { /* texts are kept by the caller for the pool's life */
+    int workers;
+    int64_t lease_ms, heartbeat_ms;
+    int64_t watch_min_ms, watch_max_ms;
+    int64_t poll_ms; /* longest sleep without a look at the queue: what a lost notification costs */
+    int64_t retry_base_ms, retry_cap_ms;
+    int max_failures;      /* in a row, of one task: then its subject fails with the last error */
+    int64_t min_records;   /* smallest batch job */
+    int64_t shard_records; /* most records of one Bedrock job; at least 2 * min_records - 1, so that a cut never leaves
+                              too small a tail */
+    int64_t concurrent_jobs; /* Bedrock jobs of ours at a time */
+    int64_t max_video_bytes;
+    int copy_concurrency;
+    int job_timeout_hours;
+    bool keep_staging;
+    const char *role_arn, *staging_uri, *output_uri; /* URIs without trailing slash */
+    const char *bucket_owner;                        /* of staging and output; "" */
+    const char *output_kms_key;                      /* "" */
+};
+
+struct work_pool;
+/* Keeps settings and aws. Opens workers + 1 database connections as they are needed. Gives: work_pool_stop. */
+MUST_CHECK bool work_pool_start(const struct work_settings *settings, struct aws *aws,
+                                const struct db_options *database, struct work_pool **out, struct err *err);
+/* Asks all to stop: steps end at their next safe point and give their leases back. First call of a shutdown, returns at
+ * once. */
+void work_pool_ask_stop(struct work_pool *pool);
+bool work_pool_is_stopping(void *pool); /* for aws_options.is_stopping */
+/* Joins the threads and frees; false: a step that does not end within grace_ms is left to its lease (the process is about to
+ * exit). */
+MUST_CHECK bool work_pool_stop(struct work_pool *pool, int64_t grace_ms);
+/* Prometheus text of what this process did: steps by kind and result, leases lost. Any thread. */
+void work_pool_metrics(struct work_pool *pool, struct buf *out);
+
+#endif

@@ -1,0 +1,208 @@
+/* A worker: claims a task, runs its step, and settles what became of it. */
+#include "server/base/buf.h"
+#include "server/base/clock.h"
+#include "server/base/id.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/work/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Which kinds this worker may take now, as an SQL array: long ones take no more than half of the workers each, and all
+ * but one together. */
+static void allowed_kinds(struct work_pool *pool, char *out, size_t size)
+{
+    int running[STEP_KINDS] = { 0 }, long_running = 0;
+    const int half = pool->worker_count > 1 ? pool->worker_count / 2 : 1;
+    size_t len = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    for (int i = 0; i < pool->worker_count; i++)
+        if (pool->workers[i].busy)
+            running[pool->workers[i].kind]++;
+    pthread_mutex_unlock(&pool->lock);
+    for (int k = 0; k < STEP_KINDS; k++)
+        if (step_kinds[k].is_long)
+            long_running += running[k];
+    len += (size_t)snprintf(out, size, "{");
+    for (int k = 0; k < STEP_KINDS; k++) {
+        if (step_kinds[k].is_long &&
+            (running[k] >= half || (pool->worker_count > 1 && long_running >= pool->worker_count - 1)))
+            continue;
+        len += (size_t)snprintf(out + len, size - len, "%s%s", len > 1 ? "," : "", step_kinds[k].name);
+    }
+    snprintf(out + len, size - len, "}");
+}
+
+static int kind_index(const char *name)
+{
+    for (int k = 0; k < STEP_KINDS; k++)
+        if (strcmp(step_kinds[k].name, name) == 0)
+            return k;
+    return -1;
+}
+
+static void set_busy(struct worker *worker, bool busy, int kind, const struct task *task)
+{
+    pthread_mutex_lock(&worker->pool->lock);
+    worker->busy = busy;
+    if (busy) {
+        worker->kind = kind;
+        worker->task = *task;
+    }
+    atomic_store(&worker->lease_lost, false);
+    pthread_mutex_unlock(&worker->pool->lock);
+}
+
+/* Full jitter over an exponential cap, so that tasks that failed together do not come back together. */
+static int64_t backoff_ms(const struct work_settings *settings, int failures)
+{
+    int64_t cap = settings->retry_base_ms << (failures < 16 ? failures : 16);
+    uint32_t dice;
+
+    if (cap > settings->retry_cap_ms)
+        cap = settings->retry_cap_ms;
+    text_random(&dice, sizeof dice);
+    return cap / 2 + (int64_t)((double)(cap / 2) * dice / 4294967296.0);
+}
+
+enum result { RESULT_DONE, RESULT_AGAIN, RESULT_RETRIED, RESULT_GIVEN_UP, RESULT_LOST };
+
+static void count(struct worker *worker, int kind, enum result result)
+{
+    struct step_counts *c = &worker->pool->counts[kind];
+    uint64_t *slots[] = { &c->done, &c->again, &c->retried, &c->given_up, &c->lost };
+
+    pthread_mutex_lock(&worker->pool->lock);
+    (*slots[result])++;
+    pthread_mutex_unlock(&worker->pool->lock);
+}
+
+static bool put_back(struct step *step, int64_t delay_ms, const char *last_error)
+{
+    struct err err = { 0 };
+
+    if (task_store_again(step->db, &step->task, delay_ms, last_error, &err))
+        return true;
+    /* the lease runs out by itself */
+    log_warn("task.not_put_back", "kind=%s cause=%s", step->task.kind, LOGQ(err.what));
+    return false;
+}
+
+static enum result settle_failure(struct step *step, const struct step_kind *kind, const struct err *cause)
+{
+    const bool is_last = step->task.failures + 1 >= step->settings->max_failures;
+    struct err err = { 0 };
+
+    if (cause->retryable && !is_last) {
+        const int64_t wait_ms = backoff_ms(step->settings, step->task.failures);
+
+        log_warn("task.retry", "attempt=%d failures=%d wait_ms=%lld at=%s cause=%s upstream=%s", step->task.attempt,
+                 step->task.failures + 1, (long long)wait_ms, cause->where ? cause->where : "", LOGQ(cause->what),
+                 LOGQ(cause->upstream_code));
+        put_back(step, wait_ms, cause->what);
+        return RESULT_RETRIED;
+    }
+    log_error("task.failed", "attempt=%d failures=%d at=%s cause=%s upstream=%s", step->task.attempt,
+              step->task.failures + 1, cause->where ? cause->where : "", LOGQ(cause->what), LOGQ(cause->upstream_code));
+    step->again_ms = -1;
+    if (!kind->give_up(step, cause, &err)) {
+        log_warn("task.retry", "note='the failure could not be stored' cause=%s", LOGQ(err.what));
+        put_back(step, step->settings->retry_cap_ms, cause->what);
+    } else if (step->again_ms >= 0) {
+        put_back(step, step->again_ms, cause->what);
+    }
+    return RESULT_GIVEN_UP;
+}
+
+static enum result settle_cancelled(struct step *step)
+{
+    struct err err = { 0 };
+
+    if (atomic_load(step->lease_lost))
+        return RESULT_LOST;
+    if (!task_store_release(step->db, &step->task, &err))
+        log_warn("task.not_released", "kind=%s cause=%s", step->task.kind, LOGQ(err.what));
+    return RESULT_AGAIN;
+}
+
+static enum result run_step(struct step *step, const struct step_kind *kind)
+{
+    struct err err = { 0 };
+
+    if (kind->run(step, &err)) {
+        if (step->again_ms < 0)
+            return RESULT_DONE;
+        put_back(step, step->again_ms, NULL);
+        return RESULT_AGAIN;
+    }
+    if (strcmp(err.code, "lease_lost") == 0)
+        return RESULT_LOST;
+    if (err.kind == ERR_CANCELLED)
+        return settle_cancelled(step);
+    return settle_failure(step, kind, &err);
+}
+
+static void run_task(struct worker *worker, const struct task *task)
+{
+    struct work_pool *pool = worker->pool;
+    const int kind = kind_index(task->kind);
+    struct step step = { .settings = pool->settings,
+                         .db = worker->db,
+                         .aws = pool->aws,
+                         .client = worker->client,
+                         .task = *task,
+                         .lease_lost = &worker->lease_lost,
+                         .stopping = &pool->stopping,
+                         .again_ms = -1 };
+    const int64_t started = clock_mono_ms();
+    char context[96], subject[ID_SIZE];
+    enum result result;
+
+    if (kind < 0) /* of a newer version: claimed by nobody here, since claims name their kinds */
+        return;
+    id_format("", task->subject_id, subject);
+    snprintf(context, sizeof context, "step=%s subject=%s", task->kind, subject);
+    log_context(context);
+    set_busy(worker, true, kind, task);
+    result = run_step(&step, &step_kinds[kind]);
+    set_busy(worker, false, kind, task);
+    count(worker, kind, result);
+    log_debug("step.end", "result=%d ms=%lld", (int)result, (long long)(clock_mono_ms() - started));
+    log_context(NULL);
+}
+
+/* Sleeps until the keeper says that there may be work; `seen` is the wake that this worker has already followed. */
+static void wait_for_work(struct work_pool *pool, uint64_t *seen)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (pool->wakes == *seen && !atomic_load(&pool->stopping))
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    *seen = pool->wakes;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void *worker_run(void *arg)
+{
+    struct worker *worker = arg;
+    struct work_pool *pool = worker->pool;
+    uint64_t seen = 0;
+
+    while (!atomic_load(&pool->stopping)) {
+        struct err err = { 0 };
+        struct task task;
+        char kinds[128];
+        bool found = false;
+
+        allowed_kinds(pool, kinds, sizeof kinds);
+        if (!task_store_claim(worker->db, kinds, pool->name, pool->settings->lease_ms, &task, &found, &err))
+            log_warn("worker.database", "cause=%s", LOGQ(err.what));
+        if (found)
+            run_task(worker, &task);
+        else
+            wait_for_work(pool, &seen);
+    }
+    return NULL;
+}

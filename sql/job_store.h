@@ -1,0 +1,48 @@
+/* Table job. Counts and tokens come from the job's shards. */
+#ifndef VIDBATCH_SQL_JOB_STORE_H
+#define VIDBATCH_SQL_JOB_STORE_H
+
+#include "sql/db.h"
+
+struct job_row { /* texts borrowed from the rows; NULL where SQL NULL */
+    int64_t id, prefix_id;
+    const char *name, *state, *outcome, *model_id, *prompt, *system;
+    bool has_max_tokens, has_temperature, has_top_p, has_top_k;
+    int64_t max_tokens, top_k;
+    double temperature, top_p;
+    const char *select_mode, *staging, *metadata /* JSON */, *error /* JSON */;
+    int version;
+    int64_t created_ms, started_ms, completed_ms;
+    int64_t total, succeeded, failed, missing; /* pending = total - the rest */
+    int64_t bedrock_processed;                 /* of shards that Bedrock still runs */
+    int64_t input_tokens, output_tokens;
+    int shards;
+};
+void job_row_read(const struct db_rows *rows, int row, struct job_row *out);
+
+struct job_new {
+    int64_t prefix_id;
+    struct span name, model_id, prompt, system /* ptr NULL: none */, metadata /* JSON; ptr NULL: none */;
+    bool has_max_tokens, has_temperature, has_top_p, has_top_k;
+    int64_t max_tokens, top_k;
+    double temperature, top_p;
+    const char *select_mode, *staging;
+    unsigned char recipe[32];
+};
+MUST_CHECK bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, struct err *err);
+MUST_CHECK bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err);
+/* Newest first, before before_id (0: from the newest). prefix_id 0 and state NULL: any. */
+MUST_CHECK bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit, struct db_rows *rows,
+                               struct err *err);
+/* Moves from one of the `from` states ("{queued,planning}") to `to`; *moved false when it was in none of them. Sets started_at when it leaves queued,
+ * completed_at in final states; version + 1. error_json NULL leaves error as it is; outcome NULL likewise. */
+MUST_CHECK bool job_store_move(struct db *db, int64_t id, const char *from, const char *to, const char *outcome, const char *error_json,
+                               bool *moved, struct err *err);
+/* Locks the row (FOR UPDATE) and gives its state. Orders all transactions of one job. */
+MUST_CHECK bool job_store_lock(struct db *db, int64_t id, char state[16], struct err *err);
+/* Recipe for selecting: 32 bytes. */
+MUST_CHECK bool job_store_recipe(struct db *db, int64_t id, unsigned char recipe[32], struct err *err);
+/* Active jobs of a prefix. */
+MUST_CHECK bool job_store_count_active(struct db *db, int64_t prefix_id, int64_t *count, struct err *err);
+
+#endif

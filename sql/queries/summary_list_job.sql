@@ -1,0 +1,11 @@
+-- A page of a job's summaries. Walks summary_by_job, or summary_not_succeeded (planned for the state); the rest by keys.
+-- $1 int8 job, $2 summary_state state or NULL, $3 int8 after this record, $4 int8 limit.  Columns: summary_row_read.
+SELECT s.record_id, s.job_id, s.video_id, epoch_ms(s.created_at), s.state::text, s.text, s.summary, s.thinking, s.stop_reason,
+       s.error_reason, s.error_message, s.error_code, s.input_tokens, s.output_tokens, s.error_retryable, s.text_altered,
+       p.bucket, p.key_prefix, v.name, j.model_id
+  FROM summary s
+  JOIN video v ON v.id = s.video_id
+  JOIN prefix p ON p.id = v.prefix_id
+  JOIN job j ON j.id = s.job_id
+ WHERE s.job_id = $1 AND s.record_id > $3 AND ($2::summary_state IS NULL OR s.state = $2)
+ ORDER BY s.record_id LIMIT $4

@@ -1,0 +1,6 @@
+-- Gives a claimed task up; one that was poked while it ran gets another life instead. By primary key.
+-- $1 int8 id, $2 int4 attempt, $3 text error.
+UPDATE task
+   SET state = CASE WHEN poked THEN 'ready' ELSE 'dead' END, failures = CASE WHEN poked THEN 0 ELSE failures + 1 END,
+       run_at = run_at, poked = false, lease_until = NULL, worker = NULL, last_error = $3
+ WHERE id = $1 AND attempt = $2 AND state = 'running'

@@ -1,0 +1,7 @@
+-- A page of the videos of a prefix, in key order. Walks video_place from the name on.
+-- $1 int8 prefix, $2 text after this name, $3 bool this name included, $4 int8 limit.  Columns: video_row_read.
+SELECT v.id, v.prefix_id, v.size_bytes, epoch_ms(v.modified_at), epoch_ms(v.vanished_at), v.name, v.etag, v.reason,
+       p.bucket, p.key_prefix, p.bucket_owner
+  FROM video v JOIN prefix p ON p.id = v.prefix_id
+ WHERE v.prefix_id = $1 AND v.name >= $2 AND ($3::bool OR v.name <> $2) AND v.vanished_at IS NULL
+ ORDER BY v.name LIMIT $4

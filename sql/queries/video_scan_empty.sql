@@ -1,0 +1,2 @@
+-- Empties the table of a scan.
+TRUNCATE pg_temp.scan_video

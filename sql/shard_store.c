@@ -1,0 +1,207 @@
+#include "sql/shard_store.h"
+
+#include "sql/db_internal.h"
+
+#include <inttypes.h>
+
+void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out)
+{
+    int c = 0;
+
+    *out = (struct shard_row){ 0 };
+    out->id = db_i64(rows, row, c++);
+    out->job_id = db_i64(rows, row, c++);
+    out->ordinal = (int)db_i64(rows, row, c++);
+    out->state = db_text(rows, row, c++);
+    out->record_count = db_i64(rows, row, c++);
+    out->staged_through = db_i64(rows, row, c++);
+    out->input_bytes = db_i64(rows, row, c++);
+    out->folder_uri = db_text(rows, row, c++);
+    out->output_uri = db_text(rows, row, c++);
+    out->bedrock_name = db_text(rows, row, c++);
+    out->client_token = db_text(rows, row, c++);
+    out->bedrock_arn = db_text(rows, row, c++);
+    out->bedrock_status = db_text(rows, row, c++);
+    out->bedrock_message = db_text(rows, row, c++);
+    out->bedrock_processed = db_i64(rows, row, c++);
+    out->submit_started_ms = db_i64(rows, row, c++);
+    out->submitted_ms = db_i64(rows, row, c++);
+    out->ingest_round = (int)db_i64(rows, row, c++);
+    out->succeeded = db_i64(rows, row, c++);
+    out->failed = db_i64(rows, row, c++);
+    out->missing = db_i64(rows, row, c++);
+    out->unknown_lines = db_i64(rows, row, c++);
+    out->malformed_lines = db_i64(rows, row, c++);
+    out->duplicate_lines = db_i64(rows, row, c++);
+    out->input_tokens = db_i64(rows, row, c++);
+    out->output_tokens = db_i64(rows, row, c++);
+    out->has_manifest = !db_is_null(rows, row, c);
+    out->manifest_input_tokens = db_i64(rows, row, c++);
+    out->manifest_output_tokens = db_i64(rows, row, c++);
+    out->error = db_text(rows, row, c++);
+    out->created_ms = db_i64(rows, row, c++);
+    out->completed_ms = db_i64(rows, row, c++);
+    out->job_state = db_text(rows, row, c++);
+}
+
+static bool not_found(int64_t id, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, false, HERE, "there is no shard %" PRId64, id);
+}
+
+/* A change of one shard that must be there. */
+static bool change(struct db *db, enum query query, const struct param *params, int count, int64_t id, struct err *err)
+{
+    bool found = false;
+
+    if (!db_execute_one(db, query, params, count, &found, err))
+        return false;
+    return found || not_found(id, err);
+}
+
+bool shard_store_get(struct db *db, int64_t id, struct db_rows *rows, struct shard_row *out, struct err *err)
+{
+    if (!db_query(db, Q_SHARD_GET, DB_ARGS(param_i64(id)), rows, err))
+        return false;
+    if (rows->count == 0) {
+        db_rows_done(rows);
+        return not_found(id, err);
+    }
+    shard_row_read(rows, 0, out);
+    return true;
+}
+
+bool shard_store_list(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows, struct err *err)
+{
+    return db_query(db, Q_SHARD_LIST, DB_ARGS(param_i64(job_id), param_i64(after_ordinal), param_i64(limit)), rows, err);
+}
+
+bool shard_store_new_id(struct db *db, int64_t *id, struct err *err)
+{
+    return db_number(db, Q_SHARD_NEW_ID, NULL, 0, id, err);
+}
+
+bool shard_store_create(struct db *db, const struct shard_new *in, struct err *err)
+{
+    return db_execute(db, Q_SHARD_CREATE,
+                      DB_ARGS(param_i64(in->id), param_i64(in->job_id), param_i64(in->ordinal),
+                              param_i64(in->record_count), param_text(in->folder_uri), param_text(in->output_uri),
+                              param_text(in->bedrock_name), param_text(in->client_token)),
+                      NULL, err);
+}
+
+bool shard_store_move(struct db *db, int64_t id, const char *from, const char *to, const char *error_json, bool *moved,
+                      struct err *err)
+{
+    return db_execute_one(db, Q_SHARD_MOVE,
+                          DB_ARGS(param_i64(id), param_text(from), param_text(to), param_text(error_json)), moved, err);
+}
+
+bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, struct err *err)
+{
+    return change(db, Q_SHARD_STAGED_THROUGH, DB_ARGS(param_i64(id), param_i64(record_id)), id, err);
+}
+
+bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved, struct err *err)
+{
+    return db_execute_one(db, Q_SHARD_STAGED, DB_ARGS(param_i64(id), param_i64(input_bytes)), moved, err);
+}
+
+bool shard_store_submit_started(struct db *db, int64_t id, struct err *err)
+{
+    return change(db, Q_SHARD_SUBMIT_STARTED, DB_ARGS(param_i64(id)), id, err);
+}
+
+bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved, struct err *err)
+{
+    return db_execute_one(db, Q_SHARD_SUBMITTED, DB_ARGS(param_i64(id), param_text(arn), param_text(status)), moved, err);
+}
+
+bool shard_store_status(struct db *db, int64_t id, const char *status, const char *message, int64_t processed,
+                        struct err *err)
+{
+    return db_execute(db, Q_SHARD_STATUS,
+                      DB_ARGS(param_i64(id), param_text(status), param_text(message), param_i64(processed)), NULL, err);
+}
+
+bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err)
+{
+    return db_query(db, Q_SHARD_RUNNING, DB_ARGS(param_i64(limit)), rows, err);
+}
+
+bool shard_store_count_in_flight(struct db *db, int64_t *count, struct err *err)
+{
+    return db_number(db, Q_SHARD_COUNT_IN_FLIGHT, NULL, 0, count, err);
+}
+
+bool shard_store_lock_submission(struct db *db, struct err *err)
+{
+    return db_need_transaction(db, "shard_store_lock_submission", err) &&
+           db_query(db, Q_SHARD_LOCK_SUBMISSION, NULL, 0, NULL, err);
+}
+
+bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err)
+{
+    return db_number(db, Q_SHARD_COUNT_OPEN, DB_ARGS(param_i64(job_id)), count, err);
+}
+
+bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err *err)
+{
+    int64_t count = 0;
+
+    if (!db_number(db, Q_SHARD_INGEST_RESET, DB_ARGS(param_i64(id)), &count, err))
+        return false;
+    *moved = count > 0;
+    return true;
+}
+
+void shard_file_row_read(const struct db_rows *rows, int row, struct shard_file_row *out)
+{
+    *out = (struct shard_file_row){ .key = db_text(rows, row, 0),
+                                    .etag = db_text(rows, row, 1),
+                                    .size_bytes = db_i64(rows, row, 2),
+                                    .next_offset = db_i64(rows, row, 3) };
+}
+
+bool shard_store_files(struct db *db, int64_t shard_id, struct db_rows *rows, struct err *err)
+{
+    return db_query(db, Q_SHARD_FILES, DB_ARGS(param_i64(shard_id)), rows, err);
+}
+
+bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag, int64_t size_bytes,
+                           int64_t *next_offset, struct err *err)
+{
+    return db_number(db, Q_SHARD_FILE_OPEN,
+                     DB_ARGS(param_i64(shard_id), param_span(key), param_span(etag), param_i64(size_bytes)),
+                     next_offset, err);
+}
+
+bool shard_store_file_advance(struct db *db, int64_t shard_id, struct span key, int64_t from, int64_t to,
+                              const struct shard_progress *add, struct err *err)
+{
+    bool moved = false;
+
+    if (!db_execute_one(db, Q_SHARD_FILE_ADVANCE,
+                        DB_ARGS(param_i64(shard_id), param_span(key), param_i64(from), param_i64(to),
+                                param_i64(add->succeeded), param_i64(add->failed), param_i64(add->unknown_lines),
+                                param_i64(add->malformed_lines), param_i64(add->duplicate_lines),
+                                param_i64(add->input_tokens), param_i64(add->output_tokens)),
+                        &moved, err))
+        return false;
+    if (moved)
+        return true;
+    err_set(err, ERR_CANCELLED, false, HERE, "shard %" PRId64 ": another worker reads this file, it is not at %" PRId64,
+            shard_id, from);
+    return err_code(err, "lease_lost");
+}
+
+bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64_t output_tokens, struct err *err)
+{
+    return change(db, Q_SHARD_MANIFEST, DB_ARGS(param_i64(id), param_i64(input_tokens), param_i64(output_tokens)), id,
+                  err);
+}
+
+bool shard_store_finish(struct db *db, int64_t id, const char *to, const char *error_json, struct err *err)
+{
+    return change(db, Q_SHARD_FINISH, DB_ARGS(param_i64(id), param_text(to), param_text(error_json)), id, err);
+}

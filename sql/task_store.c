@@ -1,0 +1,119 @@
+#include "sql/task_store.h"
+
+#include "sql/db_internal.h"
+
+#include <inttypes.h>
+
+bool task_store_add(struct db *db, const char *kind, int64_t subject_id, int64_t delay_ms, struct err *err)
+{
+    return db_execute(db, Q_TASK_ADD, DB_ARGS(param_text(kind), param_i64(subject_id), param_i64(delay_ms)), NULL, err);
+}
+
+bool task_store_claim(struct db *db, const char *kinds, const char *worker, int64_t lease_ms, struct task *out,
+                      bool *found, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_query(db, Q_TASK_CLAIM, DB_ARGS(param_text(kinds), param_text(worker), param_i64(lease_ms)), &rows, err))
+        return false;
+    *found = rows.count > 0;
+    if (rows.count == 0)
+        return true;
+    *out = (struct task){ .id = db_i64(&rows, 0, 0),
+                          .subject_id = db_i64(&rows, 0, 2),
+                          .attempt = (int)db_i64(&rows, 0, 3),
+                          .failures = (int)db_i64(&rows, 0, 4) };
+    db_copy_text(out->kind, sizeof out->kind, db_text(&rows, 0, 1));
+    return true;
+}
+
+bool task_store_heartbeat(struct db *db, const struct task *task, int64_t lease_ms, bool *held, struct err *err)
+{
+    int64_t ours = 0;
+
+    if (!db_number(db, Q_TASK_HEARTBEAT, DB_ARGS(param_i64(task->id), param_i64(task->attempt), param_i64(lease_ms)),
+                   &ours, err))
+        return false;
+    *held = ours > 0;
+    return true;
+}
+
+/* One row must have answered for the task, or it belongs to another worker by now. */
+static bool still_ours(const struct task *task, int64_t rows, struct err *err)
+{
+    if (rows > 0)
+        return true;
+    err_set(err, ERR_CANCELLED, false, HERE, "the lease of task %s/%" PRId64 " (attempt %d) is lost", task->kind,
+            task->subject_id, task->attempt);
+    return err_code(err, "lease_lost");
+}
+
+bool task_store_fence(struct db *db, const struct task *task, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    return db_need_transaction(db, "task_store_fence", err) &&
+           db_query(db, Q_TASK_FENCE, DB_ARGS(param_i64(task->id), param_i64(task->attempt)), &rows, err) &&
+           still_ours(task, rows.count, err);
+}
+
+bool task_store_done(struct db *db, const struct task *task, struct err *err)
+{
+    int64_t ours = 0;
+
+    return db_number(db, Q_TASK_DONE, DB_ARGS(param_i64(task->id), param_i64(task->attempt)), &ours, err) &&
+           still_ours(task, ours, err);
+}
+
+bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error, struct err *err)
+{
+    int64_t ours = 0;
+
+    return db_execute(
+               db, Q_TASK_AGAIN,
+               DB_ARGS(param_i64(task->id), param_i64(task->attempt), param_i64(delay_ms), param_text(last_error)), &ours,
+               err) &&
+           still_ours(task, ours, err);
+}
+
+bool task_store_dead(struct db *db, const struct task *task, const char *last_error, struct err *err)
+{
+    int64_t ours = 0;
+
+    return db_execute(db, Q_TASK_DEAD, DB_ARGS(param_i64(task->id), param_i64(task->attempt), param_text(last_error)),
+                      &ours, err) &&
+           still_ours(task, ours, err);
+}
+
+bool task_store_release(struct db *db, const struct task *task, struct err *err)
+{
+    int64_t ours = 0;
+
+    return db_execute(db, Q_TASK_RELEASE, DB_ARGS(param_i64(task->id), param_i64(task->attempt)), &ours, err) &&
+           still_ours(task, ours, err);
+}
+
+bool task_store_next_due(struct db *db, const char *kinds, int64_t *in_ms, struct err *err)
+{
+    return db_number(db, Q_TASK_NEXT_DUE, DB_ARGS(param_text(kinds)), in_ms, err);
+}
+
+bool task_store_remove(struct db *db, const char *kind, int64_t subject_id, struct err *err)
+{
+    return db_execute(db, Q_TASK_REMOVE, DB_ARGS(param_text(kind), param_i64(subject_id)), NULL, err);
+}
+
+bool task_store_counts(struct db *db, struct task_count *out, int max, int *count, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_query(db, Q_TASK_COUNTS, DB_ARGS(param_i64(max)), &rows, err))
+        return false;
+    for (int i = 0; i < rows.count; i++) {
+        out[i] = (struct task_count){ .count = db_i64(&rows, i, 2), .oldest_ms = db_i64(&rows, i, 3) };
+        db_copy_text(out[i].kind, sizeof out[i].kind, db_text(&rows, i, 0));
+        db_copy_text(out[i].state, sizeof out[i].state, db_text(&rows, i, 1));
+    }
+    *count = rows.count;
+    return true;
+}

@@ -1,0 +1,47 @@
+/* Table task: the work queue. Every change of a claimed task names its attempt, so that a worker whose lease ran out changes nothing. */
+#ifndef VIDBATCH_SQL_TASK_STORE_H
+#define VIDBATCH_SQL_TASK_STORE_H
+
+#include "sql/db.h"
+
+struct task {
+    int64_t id;
+    int64_t subject_id;
+    int attempt;
+    int failures;
+    char kind[16];
+};
+
+/* Makes sure that the task runs (again) after delay_ms: inserts it, or moves a waiting one forward (never back), or marks a running one so
+ * that it runs once more, or revives a dead one. */
+MUST_CHECK bool task_store_add(struct db *db, const char *kind, int64_t subject_id, int64_t delay_ms, struct err *err);
+/* Claims the task that has waited longest among these kinds ("{scan,plan}" as an SQL array), or one whose lease ran out. */
+MUST_CHECK bool task_store_claim(struct db *db, const char *kinds, const char *worker, int64_t lease_ms, struct task *out,
+                                 bool *found, struct err *err);
+/* Extends the lease; *held false: it is lost. */
+MUST_CHECK bool task_store_heartbeat(struct db *db, const struct task *task, int64_t lease_ms, bool *held, struct err *err);
+/* Inside a transaction: locks the task's row and fails with ERR_CANCELLED, code "lease_lost", where it is no longer ours. First thing in every
+ * transaction of a step. */
+MUST_CHECK bool task_store_fence(struct db *db, const struct task *task, struct err *err);
+/* The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
+MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct err *err);
+/* Run again after delay_ms. last_error NULL: not a failure (failures becomes 0); else failures grows. */
+MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error, struct err *err);
+/* Given up; stays visible. */
+MUST_CHECK bool task_store_dead(struct db *db, const struct task *task, const char *last_error, struct err *err);
+/* Shutting down: ready at once for another worker; the attempt does not count as a failure. */
+MUST_CHECK bool task_store_release(struct db *db, const struct task *task, struct err *err);
+/* Milliseconds until the next task of these kinds is due or its lease ends; -1 when there is none. */
+MUST_CHECK bool task_store_next_due(struct db *db, const char *kinds, int64_t *in_ms, struct err *err);
+/* Removes waiting tasks of this kind and subject (a running one is left). */
+MUST_CHECK bool task_store_remove(struct db *db, const char *kind, int64_t subject_id, struct err *err);
+
+struct task_count {
+    char kind[16];
+    char state[16];
+    int64_t count;
+    int64_t oldest_ms; /* age of the oldest */
+};
+MUST_CHECK bool task_store_counts(struct db *db, struct task_count *out, int max, int *count, struct err *err);
+
+#endif

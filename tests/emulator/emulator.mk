@@ -1,0 +1,8 @@
+# The stand-in for AWS: one program of all C files in this folder. Included by the root Makefile.
+SRC_emulator := $(wildcard tests/emulator/*.c)
+
+$(BUILD)/bin/vidbatch-emulator: $(SRC_emulator:%.c=$(BUILD)/obj/%.o) $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -lpthread -lm -o $@
+
+-include $(SRC_emulator:%.c=$(BUILD)/obj/%.d)

@@ -1,0 +1,112 @@
+"""AWS at its worst: throttling, lost answers, cut bodies, resets. All absorbed, nothing twice."""
+
+import pytest
+
+from tests.support.vidbatch import wait_until
+
+VIDEOS = 150
+
+
+@pytest.fixture(scope="module")
+def prefix(client, emulator):
+    emulator.put_videos("faults/", VIDEOS)
+    return client.wait_scan(client.register("faults/")["id"])
+
+
+@pytest.fixture(autouse=True)
+def clean(emulator):
+    yield
+    emulator.clear_faults()
+
+
+def run(client, prefix, **more):
+    client.post(f"/v1/prefixes/{prefix['id']}/scan", want=202)
+    return client.wait_job(client.launch(prefix["id"], select="all", **more)["id"])
+
+
+def assert_whole(client, job, emulator, created_before):
+    assert (job["outcome"], job["counts"]["succeeded"]) == ("success", VIDEOS), job
+    assert len(emulator.jobs()) == created_before + 1
+
+
+@pytest.mark.parametrize(
+    "op, action",
+    [
+        ("S3.ListObjectsV2", {"status": 503, "code": "SlowDown"}),
+        ("S3.ListObjectsV2", {"status": 500, "code": "InternalError"}),
+        ("S3.ListObjectsV2", "reset"),
+        ("S3.ListObjectsV2", {"cut_body": 100}),
+        ("S3.CopyObject", {"status": 503, "code": "SlowDown"}),
+        ("S3.CopyObject", "reset"),
+        ("S3.CopyObject", "reset_after"),
+        ("S3.PutObject", {"status": 503, "code": "SlowDown"}),
+        ("S3.PutObject", "reset_after"),
+        ("S3.GetObject", {"status": 503, "code": "SlowDown"}),
+        ("S3.GetObject", "reset"),
+        ("S3.GetObject", {"cut_body": 20000}),
+        ("S3.DeleteObjects", {"status": 503, "code": "SlowDown"}),
+        ("Bedrock.CreateModelInvocationJob", {"status": 429, "code": "ThrottlingException"}),
+        ("Bedrock.CreateModelInvocationJob", {"status": 500, "code": "InternalServerException"}),
+        ("Bedrock.CreateModelInvocationJob", {"status": 400, "code": "ServiceQuotaExceededException"}),
+        ("Bedrock.CreateModelInvocationJob", "reset"),
+        ("Bedrock.CreateModelInvocationJob", "reset_after"),
+        ("Bedrock.CreateModelInvocationJob", {"cut_body": 5}),
+        ("Bedrock.ListModelInvocationJobs", {"status": 429, "code": "ThrottlingException"}),
+        ("Bedrock.ListModelInvocationJobs", "reset"),
+        ("Bedrock.ListModelInvocationJobs", {"cut_body": 30}),
+    ],
+    ids=str,
+)
+def test_a_fault_that_passes_is_absorbed(client, emulator, prefix, op, action):
+    before, served = len(emulator.jobs()), len([r for r in emulator.requests(op) if r.get("fault")])
+    emulator.fault(op=op, count=3, action=action)
+    job = run(client, prefix)
+    assert_whole(client, job, emulator, before)
+    if op == "S3.DeleteObjects":  # removed after the job has ended
+        wait_until("the fault to be served", lambda: len([r for r in emulator.requests(op) if r.get("fault")]) > served)
+    assert len([r for r in emulator.requests(op) if r.get("fault")]) > served, "the fault was never served"
+
+
+def test_a_slow_body_is_waited_for(client, emulator, prefix):
+    emulator.fault(op="S3.GetObject", count=1, action={"slow_body": 60000})
+    before = len(emulator.jobs())
+    assert_whole(client, run(client, prefix), emulator, before)
+
+
+def test_every_answer_of_create_is_lost(client, emulator, prefix):
+    """Ten lost answers in a row are still one Bedrock job."""
+    before = len(emulator.jobs())
+    emulator.fault(op="Bedrock.CreateModelInvocationJob", count=10, action="reset_after")
+    assert_whole(client, run(client, prefix), emulator, before)
+
+
+def test_a_refusal_is_told_in_words(client, emulator, prefix):
+    emulator.fault(op="Bedrock.CreateModelInvocationJob", action={"status": 403, "code": "AccessDeniedException", "message": "User is not authorized to perform: iam:PassRole"})
+    before = len(emulator.jobs())
+    job = run(client, prefix)
+    assert (job["state"], job["outcome"]) == ("failed", "failure")
+    assert job["counts"]["missing"] == VIDEOS and job["counts"]["pending"] == 0
+    assert job["error"]["upstream"]["code"] == "AccessDeniedException" and "iam:PassRole" in str(job["error"])
+    assert len(emulator.jobs()) == before
+
+
+def test_output_that_cannot_be_read_can_be_read_later(client, emulator, prefix):
+    emulator.fault(op="S3.GetObject", action={"status": 403, "code": "AccessDenied"})
+    job = run(client, prefix)
+    assert job["state"] == "failed" and job["counts"]["missing"] == VIDEOS and "reingest" in str(job["error"]) + str(
+        client.get(f"/v1/jobs/{job['id']}/records?limit=1")["data"])
+    emulator.clear_faults()
+    client.post(f"/v1/jobs/{job['id']}/reingest", want=202)
+    again = client.wait_job(job["id"])
+    assert (again["state"], again["outcome"], again["error"]) == ("completed", "success", None)
+
+
+def test_slots_are_waited_for(stack):
+    database, emulator = stack.database(), stack.emulator(job_seconds=1)
+    emulator.put_videos("v/", 500)
+    service = stack.service(database, emulator, VIDBATCH_SHARD_RECORDS="200", VIDBATCH_MIN_RECORDS="100", VIDBATCH_CONCURRENT_JOBS="1")
+    client = service.client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    job = client.wait_job(client.launch(prefix["id"])["id"])
+    assert (job["outcome"], job["shards"]) == ("success", 3)
+    assert emulator.control("GET", "stats")["bedrock"]["peak_concurrent_jobs"] == 1

@@ -1,0 +1,408 @@
+#include "tests/support/http_script.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_HEAD = 128 * 1024, MAX_CONNECTIONS = 1024, MAX_SEEN = 8192 };
+
+struct connection {
+    struct http_script *script;
+    pthread_t thread;
+    int fd; /* -1 once closed; guarded by the script's lock */
+    int number;
+};
+
+struct http_script {
+    struct http_answer *answers;
+    size_t answer_count;
+    int listener;
+    char url[64];
+    pthread_t acceptor;
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t released;
+    bool is_released, is_stopping;
+    struct connection connections[MAX_CONNECTIONS];
+    int connection_count;
+    struct http_seen *seen[MAX_SEEN];
+    size_t arrived; /* entries of seen in use */
+    size_t read_whole;
+    size_t sent;
+    int at_once, most_at_once;
+};
+
+static void must(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    perror(what);
+    abort();
+}
+
+/* ---- sending ---- */
+
+/* False when the other side has gone away: then there is nobody to serve. */
+static bool send_all(int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static void count_sent(struct http_script *s, size_t len)
+{
+    pthread_mutex_lock(&s->lock);
+    s->sent += len;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool send_body(struct http_script *s, int fd, const struct http_answer *a, size_t total)
+{
+    size_t len = a->body ? strlen(a->body) : 0, done = 0;
+    size_t limit = a->cut_after && a->cut_after < total ? a->cut_after : total;
+
+    while (done < limit) {
+        size_t at = done % len;
+        size_t n = len - at < limit - done ? len - at : limit - done;
+
+        if (!send_all(fd, a->body + at, n))
+            return false;
+        count_sent(s, n);
+        done += n;
+    }
+    return true;
+}
+
+static bool send_answer(struct http_script *s, int fd, const struct http_answer *a)
+{
+    size_t total = (a->body ? strlen(a->body) : 0) * (a->repeat ? a->repeat : 1);
+    char line[128], length[64] = "";
+
+    if (!a->status)
+        return false;
+    snprintf(line, sizeof(line), "HTTP/1.1 %d Scripted\r\n", a->status);
+    if (a->announced >= 0)
+        snprintf(length, sizeof(length), "Content-Length: %lld\r\n",
+                 a->announced ? (long long)a->announced : (long long)total);
+    if (!send_all(fd, line, strlen(line)) || (a->headers && !send_all(fd, a->headers, strlen(a->headers))) ||
+        !send_all(fd, length, strlen(length)) || !send_all(fd, "\r\n", 2))
+        return false;
+    if (!a->is_head && !send_body(s, fd, a, total))
+        return false;
+    return a->end == HTTP_KEEP && !a->cut_after && !a->is_early && a->announced >= 0;
+}
+
+/* ---- receiving ---- */
+
+/* Reads up to the empty line; what came after it stays in buffer[*head_len .. *len]. */
+static bool receive_head(int fd, char *buffer, size_t *len, size_t *head_len)
+{
+    for (;;) {
+        char *end = memmem(buffer, *len, "\r\n\r\n", 4);
+        ssize_t n;
+
+        if (end) {
+            *head_len = (size_t)(end - buffer) + 4;
+            return true;
+        }
+        if (*len >= MAX_HEAD)
+            return false;
+        n = recv(fd, buffer + *len, MAX_HEAD - *len, 0);
+        if (n <= 0)
+            return false;
+        *len += (size_t)n;
+    }
+}
+
+struct span http_seen_header(const struct http_seen *seen, const char *name)
+{
+    struct span rest = span_of(seen->headers);
+
+    while (rest.len) {
+        struct span line = span_head(rest, span_find(rest, '\n'));
+        size_t colon = span_find(line, ':');
+
+        if (colon == strlen(name) && !strncasecmp(line.ptr, name, colon))
+            return span_trim(span_tail(line, colon + 1));
+        rest = span_tail(rest, line.len + 1);
+    }
+    return (struct span){ 0 };
+}
+
+static struct http_seen *parse_head(const char *buffer, size_t head_len)
+{
+    struct http_seen *seen = calloc(1, sizeof(*seen));
+    const char *line_end = memmem(buffer, head_len, "\r\n", 2);
+
+    must(seen != NULL, "calloc");
+    seen->headers = strndup(line_end + 2, head_len - (size_t)(line_end + 2 - buffer));
+    must(seen->headers != NULL, "strndup");
+    if (sscanf(buffer, "%15s %4095s", seen->method, seen->target) != 2)
+        seen->method[0] = '\0';
+    return seen;
+}
+
+static bool receive_body(int fd, struct http_seen *seen, char *buffer, size_t *len)
+{
+    struct span length = http_seen_header(seen, "content-length");
+    size_t want = length.len ? (size_t)strtoull(length.ptr, NULL, 10) : 0;
+    size_t have = *len < want ? *len : want;
+
+    seen->body = malloc(want + 1);
+    must(seen->body != NULL, "malloc");
+    memcpy(seen->body, buffer, have);
+    memmove(buffer, buffer + have, *len - have);
+    *len -= have;
+    while (have < want) {
+        ssize_t n = recv(fd, seen->body + have, want - have, 0);
+
+        if (n <= 0)
+            return false;
+        have += (size_t)n;
+    }
+    seen->body[want] = '\0';
+    seen->body_len = want;
+    return true;
+}
+
+/* ---- one connection ---- */
+
+static const struct http_answer *take_number(struct http_script *s, struct http_seen *seen)
+{
+    size_t i;
+
+    pthread_mutex_lock(&s->lock);
+    i = s->arrived++;
+    must(i < MAX_SEEN, "http_script: too many requests");
+    s->seen[i] = seen;
+    s->at_once++;
+    if (s->at_once > s->most_at_once)
+        s->most_at_once = s->at_once;
+    pthread_mutex_unlock(&s->lock);
+    return &s->answers[i < s->answer_count ? i : s->answer_count - 1];
+}
+
+static void count_read(struct http_script *s, const struct http_answer *a)
+{
+    pthread_mutex_lock(&s->lock);
+    s->read_whole++;
+    while (a->is_held && !s->is_released && !s->is_stopping)
+        pthread_cond_wait(&s->released, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void leave(struct http_script *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->at_once--;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Serves one request; false: the connection ends, as *end says. */
+static bool serve_one(struct connection *c, char *buffer, size_t *len, enum http_end *end)
+{
+    struct http_script *s = c->script;
+    const struct http_answer *a;
+    struct http_seen *seen;
+    size_t head_len;
+    bool expects, goes_on;
+
+    if (!receive_head(c->fd, buffer, len, &head_len))
+        return false;
+    seen = parse_head(buffer, head_len);
+    seen->connection = c->number;
+    *len -= head_len;
+    memmove(buffer, buffer + head_len, *len);
+    a = take_number(s, seen);
+    *end = a->end;
+    expects = http_seen_header(seen, "expect").len > 0;
+    if (!(expects && a->is_early)) {
+        if (expects && !send_all(c->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25))
+            return leave(s), false;
+        if (!receive_body(c->fd, seen, buffer, len))
+            return leave(s), false;
+    }
+    count_read(s, a);
+    goes_on = send_answer(s, c->fd, a);
+    leave(s);
+    return goes_on;
+}
+
+static void *serve(void *arg)
+{
+    struct connection *c = arg;
+    struct http_script *s = c->script;
+    char *buffer = malloc(MAX_HEAD);
+    enum http_end end = HTTP_CLOSE;
+    size_t len = 0;
+
+    must(buffer != NULL, "malloc");
+    while (serve_one(c, buffer, &len, &end))
+        continue;
+    free(buffer);
+    pthread_mutex_lock(&s->lock);
+    if (end == HTTP_RESET)
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+    close(c->fd);
+    c->fd = -1;
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static void *accept_all(void *arg)
+{
+    struct http_script *s = arg;
+
+    for (;;) {
+        int fd = accept(s->listener, NULL, NULL);
+        struct connection *c;
+
+        if (fd < 0 && errno == EINTR)
+            continue;
+        if (fd < 0)
+            return NULL;
+        pthread_mutex_lock(&s->lock);
+        if (s->is_stopping) {
+            pthread_mutex_unlock(&s->lock);
+            close(fd);
+            continue;
+        }
+        must(s->connection_count < MAX_CONNECTIONS, "http_script: too many connections");
+        c = &s->connections[s->connection_count++];
+        *c = (struct connection){ .script = s, .fd = fd, .number = s->connection_count };
+        must(pthread_create(&c->thread, NULL, serve, c) == 0, "pthread_create");
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+/* ---- life ---- */
+
+struct http_script *http_script_start(const struct http_answer *answers, size_t count)
+{
+    struct http_script *s = calloc(1, sizeof(*s));
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+
+    must(s != NULL, "calloc");
+    s->answers = malloc(count * sizeof(*answers));
+    must(s->answers != NULL, "malloc");
+    memcpy(s->answers, answers, count * sizeof(*answers));
+    s->answer_count = count;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->released, NULL);
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(s->listener >= 0, "socket");
+    must(bind(s->listener, (struct sockaddr *)&address, len) == 0, "bind");
+    must(listen(s->listener, 256) == 0, "listen");
+    must(getsockname(s->listener, (struct sockaddr *)&address, &len) == 0, "getsockname");
+    snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
+    must(pthread_create(&s->acceptor, NULL, accept_all, s) == 0, "pthread_create");
+    return s;
+}
+
+void http_script_stop(struct http_script *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->is_stopping = true;
+    pthread_cond_broadcast(&s->released);
+    for (int i = 0; i < s->connection_count; i++)
+        if (s->connections[i].fd >= 0)
+            shutdown(s->connections[i].fd, SHUT_RDWR);
+    pthread_mutex_unlock(&s->lock);
+    shutdown(s->listener, SHUT_RDWR);
+    pthread_join(s->acceptor, NULL);
+    close(s->listener);
+    for (int i = 0; i < s->connection_count; i++)
+        pthread_join(s->connections[i].thread, NULL);
+    for (size_t i = 0; i < s->arrived; i++) {
+        free(s->seen[i]->headers);
+        free(s->seen[i]->body);
+        free(s->seen[i]);
+    }
+    pthread_cond_destroy(&s->released);
+    pthread_mutex_destroy(&s->lock);
+    free(s->answers);
+    free(s);
+}
+
+/* ---- what was seen ---- */
+
+const char *http_script_url(const struct http_script *s)
+{
+    return s->url;
+}
+
+static size_t read_locked(struct http_script *s, const size_t *field)
+{
+    size_t value;
+
+    pthread_mutex_lock(&s->lock);
+    value = *field;
+    pthread_mutex_unlock(&s->lock);
+    return value;
+}
+
+size_t http_script_count(struct http_script *s)
+{
+    return read_locked(s, &s->read_whole);
+}
+
+size_t http_script_sent(struct http_script *s)
+{
+    return read_locked(s, &s->sent);
+}
+
+int http_script_connections(struct http_script *s)
+{
+    int count;
+
+    pthread_mutex_lock(&s->lock);
+    count = s->connection_count;
+    pthread_mutex_unlock(&s->lock);
+    return count;
+}
+
+int http_script_most_at_once(struct http_script *s)
+{
+    int most;
+
+    pthread_mutex_lock(&s->lock);
+    most = s->most_at_once;
+    pthread_mutex_unlock(&s->lock);
+    return most;
+}
+
+const struct http_seen *http_script_seen(struct http_script *s, size_t i)
+{
+    const struct http_seen *seen;
+
+    pthread_mutex_lock(&s->lock);
+    seen = i < s->arrived ? s->seen[i] : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return seen;
+}
+
+void http_script_release(struct http_script *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->is_released = true;
+    pthread_cond_broadcast(&s->released);
+    pthread_mutex_unlock(&s->lock);
+}

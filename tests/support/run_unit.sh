@@ -1,0 +1,49 @@
+#!/bin/bash
+# Runs the unit tests of one build, each test program with a database of its own in one private PostgreSQL.
+#   usage: run_unit.sh BUILD      (from the root of the tree, after `make BUILD=... unit-bins`)
+# A test program finds its database in VIDBATCH_TEST_DATABASE_URL.
+set -uo pipefail
+build=${1:?usage: run_unit.sh BUILD}
+# shellcheck source=tests/support/lib.sh
+. tests/support/lib.sh
+
+logs=$build/unit-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+trap 'tests/support/postgres.sh stop "$logs/postgres"' EXIT
+url=$(tests/support/postgres.sh start "$logs/postgres") || exit 1
+
+# one BUILD LOGS URL PROGRAM: runs it; the status is in LOGS/PROGRAM.status
+one() {
+    local program=$1 name log status
+    name=${program#"$build"/unit/}
+    name=${name//\//_}
+    log=$logs/$name.log
+    psql -q -d "$url" -c "CREATE DATABASE \"$name\"" >"$log" 2>&1
+    VIDBATCH_TEST_DATABASE_URL="${url%/*}/$name" steady timeout -k 5 300 "$program" >>"$log" 2>&1 </dev/null
+    status=$?
+    echo "$status" >"$logs/$name.status"
+    [ "$status" -ne 124 ] || echo "$name: stopped after 300 s" >>"$log"
+}
+export -f one steady
+export build logs url
+
+programs=$(find tests/unit -name '*_test.c' | sort | sed "s|^tests/unit/\(.*\)\.c$|$build/unit/\1|")
+xargs -r -P "$(nproc)" -I PROGRAM bash -c 'one PROGRAM' <<<"$programs"
+
+passed=0 failed=0 skipped=0
+for log in "$logs"/*.log; do
+    [ -e "$log" ] || break
+    status=$(cat "${log%.log}.status" 2>/dev/null || echo 1)
+    read -r p f s < <(counts "$log") || { p=0 f=1 s=0; }
+    [ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    if [ "$f" -gt 0 ]; then
+        echo "FAIL  $(basename "$log" .log) (exit status $status), the end of $log:"
+        tail -40 "$log" | cut -c1-300 | sed 's/^/      /'
+    elif [ "$s" -gt 0 ]; then
+        grep -i 'skip' "$log" | head -5 | sed 's/^/      /'
+    fi
+done
+echo "unit ($build): $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

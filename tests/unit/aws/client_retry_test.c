@@ -1,0 +1,113 @@
+/* What a call does with each kind of answer: how often it is sent, and what the caller is told. */
+#include "tests/unit/aws/client_fixture.h"
+
+enum { MAX_STEPS = 6 };
+struct retry_case {
+    const char *name;
+    struct http_answer answers[MAX_STEPS];
+    enum err_kind kind; /* ERR_NONE: the call ends well */
+    bool retryable;
+    int requests; /* that the server sees */
+    const char *upstream_code;
+    enum {
+        S3,
+        S3_SUSPECT, /* a 200 may be an error */
+        BEDROCK
+    } how;
+};
+
+#define ANSWER(number, text)                                                                                           \
+    {                                                                                                                  \
+        .status = (number), .body = (text)                                                                             \
+    }
+#define GOOD ANSWER(200, "<Ok></Ok>")
+#define CUT(how)                                                                                                       \
+    {                                                                                                                  \
+        .status = 200, .body = "<Ok></Ok>", .cut_after = 4, .end = (how)                                               \
+    }
+#define LIE(number, text)                                                                                              \
+    {                                                                                                                  \
+        .status = (number), .body = (text), .announced = 999, .end = HTTP_CLOSE                                        \
+    }
+#define TYPED(name) "{\"__type\":\"a#" name "\",\"message\":\"said so\"}"
+
+/* clang-format off */
+static const struct retry_case retry_cases[] = {
+    { "throttled once", { ANSWER(503, S3_ERROR("SlowDown")), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "throttled for ever", { ANSWER(503, S3_ERROR("SlowDown")) }, ERR_BUSY, true, 5, "SlowDown", S3 },
+    { "server error for ever", { ANSWER(500, "") }, ERR_UPSTREAM, true, 5, "", S3 },
+    { "html 502, then good", { ANSWER(502, "<html>no</html>"), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "denied", { ANSWER(403, S3_ERROR("AccessDenied")) }, ERR_DENIED, false, 1, "AccessDenied", S3 },
+    { "missing", { ANSWER(404, S3_ERROR("NoSuchKey")) }, ERR_NOT_FOUND, false, 1, "NoSuchKey", S3 },
+    { "precondition", { ANSWER(412, S3_ERROR("PreconditionFailed")) }, ERR_CONFLICT, false, 1, "PreconditionFailed", S3 },
+    { "not modified", { ANSWER(304, "") }, ERR_NONE, false, 1, "", S3 },
+    { "bad digest", { ANSWER(400, S3_ERROR("BadDigest")), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "bad argument", { ANSWER(400, S3_ERROR("InvalidArgument")) }, ERR_INPUT, false, 1, "InvalidArgument", S3 },
+    { "reset", { { .end = HTTP_RESET }, GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "closed", { { .end = HTTP_CLOSE }, GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "closed for ever", { { .end = HTTP_CLOSE } }, ERR_UPSTREAM, true, 5, "", S3 },
+    { "cut body", { CUT(HTTP_CLOSE), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "cut body, reset", { CUT(HTTP_RESET), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "length too large", { LIE(200, "x"), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "cut error body", { LIE(404, S3_ERROR("NoSuchKey")) }, ERR_NOT_FOUND, false, 1, "NoSuchKey", S3 },
+    { "error in 200", { ANSWER(200, S3_ERROR("InternalError")), GOOD }, ERR_NONE, false, 2, "", S3_SUSPECT },
+    { "error in 200, not looked for", { ANSWER(200, S3_ERROR("InternalError")) }, ERR_NONE, false, 1, "", S3 },
+    { "cut document in 200", { ANSWER(200, "<Ok><a>1</a>"), GOOD }, ERR_NONE, false, 2, "", S3_SUSPECT },
+    { "slow down in 200", { ANSWER(200, S3_ERROR("SlowDown")) }, ERR_BUSY, true, 5, "SlowDown", S3_SUSPECT },
+    { "expired token", { ANSWER(400, S3_ERROR("ExpiredToken")), GOOD }, ERR_NONE, false, 2, "", S3 },
+    { "expired token again", { ANSWER(400, S3_ERROR("ExpiredToken")) }, ERR_DENIED, true, 2, "ExpiredToken", S3 },
+    { "no redirect", { { .status = 301, .headers = "Location: http://127.0.0.1:1/\r\n" } }, ERR_UPSTREAM, false, 1, "", S3 },
+    { "throttled", { ANSWER(429, TYPED("ThrottlingException")), GOOD }, ERR_NONE, false, 2, "", BEDROCK },
+    { "name in header", { { .status = 400, .headers = "x-amzn-ErrorType: a.b#ConflictException:http://x\r\n", .body = "{\"message\":\"said so\"}" } },
+      ERR_CONFLICT, false, 1, "ConflictException", BEDROCK },
+    { "validation", { ANSWER(400, TYPED("ValidationException")) }, ERR_INPUT, false, 1, "ValidationException", BEDROCK },
+    { "quota", { ANSWER(400, TYPED("ServiceQuotaExceededException")) }, ERR_INPUT, false, 1, "ServiceQuotaExceededException", BEDROCK },
+};
+/* clang-format on */
+
+static size_t answer_count(const struct retry_case *c)
+{
+    size_t count = MAX_STEPS;
+    static const struct http_answer none;
+
+    while (count > 1 && !memcmp(&c->answers[count - 1], &none, sizeof(none)))
+        count--;
+    return count;
+}
+
+static void run_retry_case(const struct retry_case *c)
+{
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct aws_request rq = get_object("/k");
+
+    if (!start(&f, c->answers, answer_count(c)))
+        return;
+    rq.error_in_200 = c->how == S3_SUSPECT;
+    if (c->how == BEDROCK) {
+        rq.service = AWS_BEDROCK;
+        rq.bucket = (struct span){ 0 };
+    }
+    CHECK(call(&f, &rq) == (c->kind == ERR_NONE));
+    CHECK_I64(f.err.kind, c->kind);
+    CHECK_I64(f.err.retryable, c->retryable);
+    CHECK_TEXT(f.err.upstream_code, c->upstream_code);
+    CHECK_I64(http_script_count(f.script), c->requests);
+    if (c->upstream_code[0])
+        CHECK_TEXT(f.err.upstream_message, "said so");
+    for (size_t i = 0; i < http_script_count(f.script); i++)
+        check_signature(http_script_seen(f.script, i), c->how == BEDROCK ? "bedrock" : "s3");
+}
+
+static void test_retries(void)
+{
+    for (size_t i = 0; i < sizeof(retry_cases) / sizeof(retry_cases[0]); i++) {
+        test_case("%s", retry_cases[i].name);
+        run_retry_case(&retry_cases[i]);
+    }
+    test_case(NULL);
+}
+
+static const struct test tests[] = {
+    { "retries", test_retries },
+};
+TEST_MAIN("client_retry", tests)
