@@ -230,7 +230,9 @@ static bool list_page(struct aws_client *client, struct span query,
                       bool *stopped, struct err *err)
 {
     AUTO(aws_response_done) struct aws_response rs = { 0 };
-    struct aws_request call = { .operation = "Bedrock.ListModelInvocationJobs", .service = AWS_BEDROCK, .method = "GET" };
+    struct aws_request call = { .operation = "Bedrock.ListModelInvocationJobs",
+                                .service = AWS_BEDROCK,
+                                .method = "GET" };
     struct err cause = { 0 };
 
     call.path = SPAN_LIT("/model-invocation-jobs");

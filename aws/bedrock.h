@@ -1,5 +1,5 @@
-/* Amazon Bedrock control plane: the four operations on model invocation jobs (botocore's bedrock model of 2023-04-20). Requests are
- * checked against AWS's patterns before they are sent. The client's thread only. */
+/* Amazon Bedrock control plane: the four operations on model invocation jobs (botocore's bedrock model of 2023-04-20).
+ * Requests are checked against AWS's patterns before they are sent. The client's thread only. */
 #ifndef VIDBATCH_AWS_BEDROCK_H
 #define VIDBATCH_AWS_BEDROCK_H
 
@@ -18,27 +18,28 @@ struct bedrock_tag {
     const char *key, *value;
 };
 
-struct bedrock_create { /* borrowed during the call; "" or NULL = not sent */
-    const char *job_name;      /* [a-zA-Z0-9]{1,63}(-*[a-zA-Z0-9\+\-\.]){0,63}, at most 63 */
-    const char *client_token;  /* stored before the call; reused on every attempt and after a restart */
+struct bedrock_create {       /* borrowed during the call; "" or NULL = not sent */
+    const char *job_name;     /* [a-zA-Z0-9]{1,63}(-*[a-zA-Z0-9\+\-\.]){0,63}, at most 63 */
+    const char *client_token; /* stored before the call; reused on every attempt and after a restart */
     const char *role_arn;
     const char *model_id;
-    const char *input_uri;     /* the folder, with its trailing slash */
-    const char *input_owner;   /* s3BucketOwner */
+    const char *input_uri;   /* the folder, with its trailing slash */
+    const char *input_owner; /* s3BucketOwner */
     const char *output_uri;
     const char *output_owner;
     const char *output_kms_key;
-    int timeout_hours;         /* 24..168; 0 = AWS's default */
+    int timeout_hours; /* 24..168; 0 = AWS's default */
     const struct bedrock_tag *tags;
     size_t tag_count;
 };
 enum { BEDROCK_ARN_SIZE = 256 };
-/* Sent once on a fresh connection (libcurl would silently send a POST again). A failure with err->retryable leaves open whether
- * the job exists: look it up with bedrock_find before trying again.
- * err->code: "bedrock_quota" (ServiceQuotaExceededException), "bedrock_throttled", "bedrock_name_in_use" (the words or ConflictException),
+/* Sent once on a fresh connection (libcurl would silently send a POST again). A failure with err->retryable leaves open
+ * whether the job exists: look it up with bedrock_find_job before trying again.
+ * err->code: "bedrock_quota" (ServiceQuotaExceededException: ERR_BUSY, retryable, no job was made),
+ * "bedrock_throttled", "bedrock_name_in_use" (the words or ConflictException), "bad_request_field" (nothing was sent),
  * else AWS's name in upstream_code. */
-MUST_CHECK bool bedrock_create_job(struct aws_client *client, const struct bedrock_create *rq, char arn[BEDROCK_ARN_SIZE],
-                                   struct err *err);
+MUST_CHECK bool bedrock_create_job(struct aws_client *client, const struct bedrock_create *rq,
+                                   char arn[BEDROCK_ARN_SIZE], struct err *err);
 
 struct bedrock_job {
     char arn[BEDROCK_ARN_SIZE];
@@ -60,17 +61,17 @@ MUST_CHECK bool bedrock_get_job(struct aws_client *client, const char *arn, stru
 MUST_CHECK bool bedrock_stop_job(struct aws_client *client, const char *arn, struct err *err);
 
 struct bedrock_list {
-    const char *name_contains;    /* NULL or "": all */
-    const char *status_equals;    /* NULL or "": all */
-    int64_t submitted_after_ms;   /* 0: all */
-    int max_results;              /* 0 = 1000; the page size */
+    const char *name_contains;  /* NULL or "": all */
+    const char *status_equals;  /* NULL or "": all */
+    int64_t submitted_after_ms; /* 0: all */
+    int max_results;            /* 0 = 1000; the page size */
 };
-/* Every job of the account and Region that matches, page by page, newest first. each returns false to stop early (not an
- * error). job borrowed during the call. */
+/* Every job of the account and Region that matches, page by page, newest first. each returns false to stop early (not
+ * an error). job borrowed during the call. */
 MUST_CHECK bool bedrock_list_jobs(struct aws_client *client, const struct bedrock_list *rq,
                                   bool (*each)(void *arg, const struct bedrock_job *job), void *arg, struct err *err);
 /* The job that carries this client token, by name filter and time; *found false when there is none. */
-MUST_CHECK bool bedrock_find_job(struct aws_client *client, const char *job_name, const char *client_token, int64_t submitted_after_ms,
-                                 struct bedrock_job *out, bool *found, struct err *err);
+MUST_CHECK bool bedrock_find_job(struct aws_client *client, const char *job_name, const char *client_token,
+                                 int64_t submitted_after_ms, struct bedrock_job *out, bool *found, struct err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* What the files of the client share: client.c (life, settings, counters), signing.c (URL and signed headers),
- * transport.c (libcurl), exchange.c (one call over its attempts), call_many.c, stream.c. Nobody else includes this. */
+ * transport.c (libcurl), exchange.c (one call over its attempts), call_many.c, stream.c. Nobody but they and their
+ * tests include this. */
 #ifndef VIDBATCH_AWS_CLIENT_INTERNAL_H
 #define VIDBATCH_AWS_CLIENT_INTERNAL_H
 
@@ -12,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { AWS_MAX_STATS = 32, AWS_SERVICES = 2, AWS_IDLE_HANDLES = 32, AWS_POLL_MS = 200 };
+enum { AWS_MAX_STATS = 32, AWS_SERVICES = 2, AWS_IDLE_HANDLES = 8, AWS_POLL_MS = 200 };
 enum { AWS_MAX_ERROR_BODY = 64 * 1024, AWS_MAX_HEADER_BYTES = 256 * 1024 };
 
 struct stat_counters {

@@ -75,7 +75,8 @@ static void read_verdict(struct exchange *x, struct verdict *v)
     struct span body = buf_view(&rs->body);
     bool hides_error;
 
-    *v = (struct verdict){ .facts.status = rs->status, .facts.code = v->said.code };
+    *v = (struct verdict){ .facts.status = rs->status };
+    v->facts.code = v->said.code;
     v->facts.transport = has_good_head(x) ? 0 : (int)x->result;
     if (x->is_too_large)
         v->facts.transport = CURLE_FILESIZE_EXCEEDED;
@@ -238,7 +239,7 @@ enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, st
     what = retry_judge(&v.facts);
     if (what == RETRY_THROTTLED)
         atomic_fetch_add(&client_stat(x->client->aws, x->rq.operation)->throttles, 1);
-    if (!wrong_region(x, &v) && may_retry(x, what)) {
+    if (may_retry(x, what)) {
         *again_at_ms = clock_mono_ms() +
                        retry_pause_ms(what, x->retries, x->client->aws->options.backoff_cap_ms, x->hint_ms, random01());
         return EXCHANGE_AGAIN;

@@ -292,7 +292,7 @@ bool profile_load(const char *config_path, const char *credentials_path, const c
         return false;
     p.is_found = profile_file_has(&p.config, span_of(p.name)) || profile_file_has(&p.credentials, span_of(p.name));
     *out = p;
-    p = (struct profile){ 0 };
+    memset(&p, 0, sizeof(p)); /* moved: the cleanup finds nothing */
     return true;
 }
 

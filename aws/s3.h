@@ -1,6 +1,7 @@
-/* Amazon S3: the operations that the service needs. Buckets and keys are raw text (not encoded); ETags keep their quotes.
- * Every call retries by itself; err says bucket and key in `what`. `owner` is the expected bucket owner (12 digits) or "". The
- * client's thread only, except s3_presign (any thread). Rules and limits: Amazon S3 API reference, ListObjectsV2, CopyObject ... */
+/* Amazon S3: the operations that the service needs. Buckets and keys are raw text (not encoded); ETags keep their
+ * quotes. Every call retries by itself; err says bucket and key in `what`. `owner` is the expected bucket owner (12
+ * digits) or "". The client's thread only, except s3_presign (any thread). Rules and limits: Amazon S3 API reference,
+ * ListObjectsV2, CopyObject ... */
 #ifndef VIDBATCH_AWS_S3_H
 #define VIDBATCH_AWS_S3_H
 
@@ -50,8 +51,10 @@ struct s3_list_request {
     struct span owner;
     int max_keys; /* 0 = 1000 */
 };
-/* One page; an old page's memory is reused. Refuses answers that could loop (truncated without a token, the same token twice). */
-MUST_CHECK bool s3_list_page(struct aws_client *client, const struct s3_list_request *rq, struct s3_page *page, struct err *err);
+/* One page; an old page's memory is reused. Refuses answers that could loop (truncated without a token, the same token
+ * twice). */
+MUST_CHECK bool s3_list_page(struct aws_client *client, const struct s3_list_request *rq, struct s3_page *page,
+                             struct err *err);
 /* The parser alone (tests, fuzzing). */
 MUST_CHECK bool s3_parse_listing(struct span xml, struct s3_page *page, struct err *err);
 
@@ -65,15 +68,17 @@ struct s3_head {
 };
 MUST_CHECK bool s3_head(struct aws_client *client, const struct s3_ref *ref, struct s3_head *out, struct err *err);
 /* A small object whole; more than max_bytes is ERR_INPUT. */
-MUST_CHECK bool s3_get_small(struct aws_client *client, const struct s3_ref *ref, size_t max_bytes, struct buf *out, struct err *err);
+MUST_CHECK bool s3_get_small(struct aws_client *client, const struct s3_ref *ref, size_t max_bytes, struct buf *out,
+                             struct err *err);
 /* Up to 5 GB in one request, from memory. content_type must be given. Content is guarded by CRC-32. */
-MUST_CHECK bool s3_put(struct aws_client *client, const struct s3_ref *ref, const char *content_type, struct span body, struct err *err);
+MUST_CHECK bool s3_put(struct aws_client *client, const struct s3_ref *ref, const char *content_type, struct span body,
+                       struct err *err);
 /* Absent keys are fine. */
 MUST_CHECK bool s3_delete(struct aws_client *client, const struct s3_ref *ref, struct err *err);
-/* Deletes every object under the prefix (which must end in '/'), 1,000 a request; *deleted counts. `alive` is asked between
- * requests (false: ERR_CANCELLED); may be NULL. */
-MUST_CHECK bool s3_delete_prefix(struct aws_client *client, const struct s3_ref *prefix, bool (*alive)(void *), void *alive_arg,
-                                 int64_t *deleted, struct err *err);
+/* Deletes every object under the prefix (which must end in '/'), 1,000 a request; *deleted counts. `alive` is asked
+ * between requests (false: ERR_CANCELLED); may be NULL. */
+MUST_CHECK bool s3_delete_prefix(struct aws_client *client, const struct s3_ref *prefix, bool (*alive)(void *),
+                                 void *alive_arg, int64_t *deleted, struct err *err);
 
 /* ---- streamed reading: resumes by itself with Range and If-Match after a broken body ---- */
 struct s3_reader;
@@ -89,8 +94,8 @@ void s3_reader_close(struct s3_reader *reader);
 /* ---- streamed writing: one PUT while it fits one part, else a multipart upload ---- */
 struct s3_writer;
 /* part_bytes 0 = 8 MiB (at least 5 MiB). Memory: one part. Gives: s3_writer_free, which aborts an unfinished upload. */
-MUST_CHECK bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const char *content_type, size_t part_bytes,
-                              struct s3_writer **out, struct err *err);
+MUST_CHECK bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const char *content_type,
+                              size_t part_bytes, struct s3_writer **out, struct err *err);
 MUST_CHECK bool s3_writer_add(struct s3_writer *writer, struct span bytes, struct err *err);
 /* Makes the object visible; a lost answer of CompleteMultipartUpload is resolved by HEAD. *size_bytes may be NULL. */
 MUST_CHECK bool s3_writer_finish(struct s3_writer *writer, int64_t *size_bytes, struct err *err);
@@ -100,16 +105,16 @@ MUST_CHECK bool s3_abort_uploads(struct aws_client *client, const struct s3_ref 
 
 /* ---- server-side copies, many at a time ---- */
 struct s3_copy {
-    struct s3_ref from;        /* owner: x-amz-source-expected-bucket-owner */
-    struct span from_etag;     /* x-amz-copy-source-if-match; empty: any */
+    struct s3_ref from;    /* owner: x-amz-source-expected-bucket-owner */
+    struct span from_etag; /* x-amz-copy-source-if-match; empty: any */
     struct s3_ref to;
-    const char *content_type;  /* metadata is replaced, so that Bedrock sees the right type */
+    const char *content_type; /* metadata is replaced, so that Bedrock sees the right type */
 };
 struct s3_copy_many {
     /* Fills *copy and *item (text must live until done); false: no more. */
     bool (*next)(void *arg, struct s3_copy *copy, void **item);
-    /* Once for each, in any order. copy_err NULL on success, else ERR_NOT_FOUND (source vanished), ERR_CONFLICT (changed) ...
-     * False with err filled stops everything. */
+    /* Once for each, in any order. copy_err NULL on success, else ERR_NOT_FOUND (source vanished), ERR_CONFLICT
+     * (changed) ... False with err filled stops everything. */
     bool (*done)(void *arg, void *item, const struct err *copy_err, struct err *err);
     void *arg;
     int concurrency;
@@ -120,8 +125,8 @@ MUST_CHECK bool s3_copy_objects(struct aws_client *client, const struct s3_copy_
 struct s3_presign {
     const char *method; /* "GET" or "PUT" */
     struct s3_ref ref;
-    int64_t expires_s;              /* 1..604800 */
-    const char *content_type;       /* PUT: signed, the client must send it; may be NULL */
+    int64_t expires_s;                /* 1..604800 */
+    const char *content_type;         /* PUT: signed, the client must send it; may be NULL */
     const char *response_disposition; /* GET: response-content-disposition; may be NULL */
 };
 MUST_CHECK bool s3_presign(struct aws *aws, const struct s3_presign *what, struct buf *url, struct err *err);

@@ -23,8 +23,7 @@ static void put_errors(struct reply *rp, const char *member, const char *where, 
         reply_problem_member(rp, "errors", buf_view(&errors));
 }
 
-static bool refuse_parameter(struct request *rq, struct reply *rp, const char *name, const char *fmt, ...) PRINTF(4, 5);
-static bool refuse_parameter(struct request *rq, struct reply *rp, const char *name, const char *fmt, ...)
+bool query_refuse(struct request *rq, struct reply *rp, const char *name, const char *fmt, ...)
 {
     AUTO(buf_done) struct buf detail = { .max = 4096 };
     va_list args;
@@ -43,7 +42,7 @@ bool query_id(struct request *rq, struct reply *rp, const char *name, const char
 
     if (!text.ptr || id_parse(id_prefix, text, out))
         return true;
-    return refuse_parameter(rq, rp, name, "It must be an id: \"%s\" and %d characters.", id_prefix, ID_DIGITS);
+    return query_refuse(rq, rp, name, "It must be an id: \"%s\" and %d characters.", id_prefix, ID_DIGITS);
 }
 
 bool query_time(struct request *rq, struct reply *rp, const char *name, int64_t *wall_ms)
@@ -52,9 +51,9 @@ bool query_time(struct request *rq, struct reply *rp, const char *name, int64_t 
 
     if (!text.ptr || clock_parse_rfc3339(text, wall_ms))
         return true;
-    return refuse_parameter(rq, rp, name,
-                            "It must be a time in RFC 3339 form, such as 2026-11-01T12:00:00Z (the '+' of an offset is "
-                            "written %%2B).");
+    return query_refuse(rq, rp, name,
+                        "It must be a time in RFC 3339 form, such as 2026-11-01T12:00:00Z (the '+' of an offset is "
+                        "written %%2B).");
 }
 
 bool query_word(struct request *rq, struct reply *rp, const char *name, const char *const words[], const char **out)
@@ -71,7 +70,7 @@ bool query_word(struct request *rq, struct reply *rp, const char *name, const ch
         }
         buf_fmt(&known, "%s%s", i ? ", " : "", words[i]);
     }
-    return refuse_parameter(rq, rp, name, "It must be one of: %s.", buf_cstr(&known));
+    return query_refuse(rq, rp, name, "It must be one of: %s.", buf_cstr(&known));
 }
 
 void reply_page(struct request *rq, struct reply *rp)
@@ -101,6 +100,30 @@ void reply_resource(struct request *rq, struct reply *rp)
 void reply_pointer(struct reply *rp, const char *pointer, const char *detail)
 {
     put_errors(rp, "pointer", pointer, detail);
+}
+
+/* What an id names, by its beginning. */
+static const char *noun_of(struct span id)
+{
+    static const struct {
+        const char *prefix, *noun;
+    } nouns[] = { { ID_PREFIX, "prefix" }, { ID_VIDEO, "video" }, { ID_JOB, "job" }, { ID_SUMMARY, "summary" } };
+
+    for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++) {
+        if (span_starts(id, span_of(nouns[i].prefix)))
+            return nouns[i].noun;
+    }
+    return "thing";
+}
+
+void reply_failure(struct request *rq, struct reply *rp, const struct err *err)
+{
+    struct span id = rq_path_param(rq, "id");
+
+    if (err->kind == ERR_NOT_FOUND && id.ptr)
+        reply_problem(rq, rp, 404, "not_found", "There is no %s with the id %.*s.", noun_of(id), SPAN_ARG(id));
+    else
+        reply_error(rq, rp, err);
 }
 
 void json_put_json(struct json_writer *w, const char *name, const char *json)

@@ -12,6 +12,8 @@
 /* ?name=: absent leaves *out as it is; a bad one fills a 400 problem, code "invalid_parameter", and returns false. */
 bool query_id(struct request *rq, struct reply *rp, const char *name, const char *id_prefix, int64_t *out);
 bool query_time(struct request *rq, struct reply *rp, const char *name, int64_t *wall_ms);
+/* The problem of a query parameter that breaks a rule. Always false. */
+bool query_refuse(struct request *rq, struct reply *rp, const char *name, const char *fmt, ...) PRINTF(4, 5);
 /* One of NULL-terminated words; *out gets the static word. */
 bool query_word(struct request *rq, struct reply *rp, const char *name, const char *const words[], const char **out);
 
@@ -20,6 +22,8 @@ bool query_word(struct request *rq, struct reply *rp, const char *name, const ch
 void reply_resource(struct request *rq, struct reply *rp);
 /* For a page: a body that did not fit is a 500. */
 void reply_page(struct request *rq, struct reply *rp);
+/* As reply_error; but what was not found is called by the id that the path gave. */
+void reply_failure(struct request *rq, struct reply *rp, const struct err *err);
 /* Adds errors[] with one JSON Pointer to the problem just made. */
 void reply_pointer(struct reply *rp, const char *pointer, const char *detail);
 

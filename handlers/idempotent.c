@@ -1,6 +1,7 @@
 #include "handlers/idempotent.h"
 
 #include "handlers/app.h"
+#include "handlers/common.h"
 #include "server/base/text.h"
 #include "sql/idempotency_store.h"
 
@@ -90,7 +91,7 @@ void idempotent_run(struct request *rq, struct reply *rp, idempotent_fn *fn, voi
     text_sha256(body.ptr, body.len, run.body_hash);
     if (!db_transaction(db_of(rq), run_once, &run, &err)) {
         if (!run.answer.refused)
-            reply_error(rq, rp, &err);
+            reply_failure(rq, rp, &err);
         return;
     }
     reply_status(rp, run.answer.status);

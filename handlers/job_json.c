@@ -174,7 +174,7 @@ void shard_json(struct json_writer *w, const struct shard_row *shard)
     }
     json_put_text(w, "folder_uri", shard->folder_uri);
     json_put_text(w, "output_uri", shard->output_uri);
-    json_put_i64(w, "input_bytes", shard->input_bytes);
+    put_count(w, "input_bytes", shard->input_bytes > 0, shard->input_bytes);
     json_put_i64(w, "ingest_round", shard->ingest_round);
     json_put_json(w, "error", shard->error);
     json_put_time(w, "created_at", shard->created_ms);

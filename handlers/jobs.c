@@ -53,7 +53,7 @@ static void put_page(struct request *rq, struct reply *rp, struct list *list)
         int left = list->limit - list->shown + 1; /* one beyond tells whether there is more */
         int batch = left < BATCH ? left : BATCH;
         if (!job_store_list(db_of(rq), list->after, list->prefix_id, list->state, batch, &rows, &err)) {
-            reply_error(rq, rp, &err);
+            reply_failure(rq, rp, &err);
             return;
         }
         put_rows(&w, list, &rows, app_of(rq)->models);
@@ -89,7 +89,7 @@ void jobs_get(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_JOB, &id))
         return;
     if (!job_store_get(db_of(rq), id, &rows, &row, &err)) {
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
         return;
     }
     job_json(&w, &row, app_of(rq)->models);

@@ -65,5 +65,5 @@ void records_list(struct request *rq, struct reply *rp)
         record_store_list(db_of(rq), id, state, after, limit + 1, &rows, &err))
         put_page(rq, rp, &rows, limit);
     else
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
 }

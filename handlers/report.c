@@ -78,7 +78,7 @@ void report_get(struct request *rq, struct reply *rp)
         return;
     if (!job_store_get(db_of(rq), id, &job_rows, &job, &err) ||
         !prefix_store_get_any(db_of(rq), job.prefix_id, &prefix_rows, &prefix, &err) || !add_policy(rp, &err)) {
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
         return;
     }
     stream = summary_stream_new(id);

@@ -48,5 +48,5 @@ void shards_list(struct request *rq, struct reply *rp)
         shard_store_list(db_of(rq), id, (int)after, limit + 1, &rows, &err))
         put_page(rq, rp, &rows, limit);
     else
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
 }

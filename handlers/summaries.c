@@ -85,7 +85,7 @@ void summaries_of_job(struct request *rq, struct reply *rp)
         !rq_cursor_i64(rq, rp, page.cursor, &has, &page.after))
         return;
     if (!job_store_get(db_of(rq), of.job_id, &rows, &job, &err))
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
     else if (form == FORM_JSON)
         summary_page_reply(rq, rp, &page);
     else
@@ -108,8 +108,7 @@ static bool read_words(struct request *rq, struct reply *rp, struct summary_sear
     search->q = rq_query(rq, "q");
     if (!search->q.ptr || (span_trim(search->q).len > 0 && search->q.len <= QUERY_MAX_BYTES))
         return true;
-    reply_problem(rq, rp, 400, "invalid_parameter", "q: It must have 1 to %d bytes, not all blank.", QUERY_MAX_BYTES);
-    return false;
+    return query_refuse(rq, rp, "q", "It must have 1 to %d bytes, not all blank.", QUERY_MAX_BYTES);
 }
 
 void summaries_search(struct request *rq, struct reply *rp)
@@ -140,7 +139,7 @@ void summaries_get(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_SUMMARY, &id))
         return;
     if (!summary_store_get(db_of(rq), id, &rows, &row, &err)) {
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
         return;
     }
     json_begin_object(&w);

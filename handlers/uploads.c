@@ -148,7 +148,7 @@ void uploads_create(struct request *rq, struct reply *rp)
     uploads->rq = rq;
     uploads->rp = rp;
     if (!prefix_store_get(db_of(rq), id, &rows, &uploads->prefix, &err)) {
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
         return;
     }
     if (read_files(uploads, body))

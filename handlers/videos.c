@@ -58,7 +58,7 @@ void videos_list(struct request *rq, struct reply *rp)
         video_store_list(db_of(rq), id, filter, has, after, limit + 1, &rows, &err))
         put_page(rq, rp, &rows, limit);
     else
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
 }
 
 static bool put_video(struct db *db, int64_t id, struct buf *out, struct err *err)
@@ -97,7 +97,7 @@ void videos_get(struct request *rq, struct reply *rp)
     if (put_video(db_of(rq), id, reply_body(rp), &err))
         reply_resource(rq, rp);
     else
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
 }
 
 /* What comes after the last slash. */
@@ -122,7 +122,7 @@ void videos_content(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_VIDEO, &id))
         return;
     if (!video_store_get(db_of(rq), id, &rows, &video, &err)) {
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
         return;
     }
     if (video.vanished_ms) {
@@ -135,7 +135,7 @@ void videos_content(struct request *rq, struct reply *rp)
     if (!buf_check(&key, "a key", &err) ||
         !links_get(app_of(rq)->links, span_of(video.bucket), buf_view(&key), base_name(buf_view(&key)), &url, &err) ||
         !buf_check(&url, "a URL", &err)) {
-        reply_error(rq, rp, &err);
+        reply_failure(rq, rp, &err);
         return;
     }
     reply_status(rp, 302);

@@ -28,7 +28,7 @@ static struct MHD_Response *make_response(struct request *rq)
     struct reply *rp = &rq->reply;
 
     if (rp->stream.fill)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_KEEP_BYTES, stream_read, rq, NULL);
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, rq, NULL);
     if (rp->static_bytes)
         return MHD_create_response_from_buffer(rp->static_len, (void *)rp->static_bytes, MHD_RESPMEM_PERSISTENT);
     /* Not given away: the request outlives the sending. */

@@ -3,6 +3,7 @@
 #include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/work/minimum.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
@@ -19,7 +20,8 @@ enum { SCAN_POLL_MS = 500, URI_SIZE = 1200 };
 struct plan {
     struct step *step;
     struct job_row job;
-    int64_t videos;
+    int64_t eligible; /* videos of the prefix that can be run at all */
+    int64_t videos;   /* those that the job takes */
     int64_t shards;
 };
 
@@ -98,27 +100,12 @@ static bool fail_job(struct db *db, struct plan *plan, const char *code, const c
            task_store_done(db, &plan->step->task, err);
 }
 
-static bool refuse_small(struct db *db, struct plan *plan, struct err *err)
-{
-    char words[300];
-
-    if (plan->videos == 0)
-        snprintf(
-            words, sizeof words,
-            "no video of the prefix can be run: check that it holds videos of a supported format, or select \"all\"");
-    else
-        snprintf(
-            words, sizeof words,
-            "%lld videos can be run, but a Bedrock batch job takes at least %lld: add %lld more, or select \"all\"",
-            (long long)plan->videos, (long long)plan->step->settings->min_records,
-            (long long)(plan->step->settings->min_records - plan->videos));
-    return fail_job(db, plan, plan->videos == 0 ? "no_eligible_videos" : "below_minimum", words, err);
-}
-
 static bool plan_work(struct db *db, void *arg, struct err *err)
 {
+    AUTO(buf_done) struct buf words = { .max = 1024 };
     struct plan *plan = arg;
     const struct work_settings *settings = plan->step->settings;
+    const char *refusal;
     unsigned char recipe[32];
     char state[16], detail[96];
     bool moved;
@@ -131,8 +118,9 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
         !job_store_recipe(db, plan->job.id, recipe, err) ||
         !video_store_count_selected(db, plan->job.prefix_id, plan->job.select_mode, recipe, &plan->videos, err))
         return false;
-    if (plan->videos < settings->min_records)
-        return refuse_small(db, plan, err);
+    refusal = minimum_refusal(plan->videos, plan->eligible, settings->min_records, &words);
+    if (refusal)
+        return fail_job(db, plan, refusal, buf_cstr(&words), err);
     plan->shards = (plan->videos + settings->shard_records - 1) / settings->shard_records;
     snprintf(detail, sizeof detail, "{\"videos\":%lld,\"shards\":%lld}", (long long)plan->videos,
              (long long)plan->shards);
@@ -178,5 +166,6 @@ bool step_plan(struct step *step, struct err *err)
         refusal.words = buf_cstr(&words);
         return db_transaction(step->db, refuse_scan, &refusal, err);
     }
+    plan.eligible = prefix.eligible_count;
     return db_transaction(step->db, plan_work, &plan, err);
 }

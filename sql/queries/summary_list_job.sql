@@ -3,9 +3,10 @@
 SELECT s.record_id, s.job_id, s.video_id, epoch_ms(s.created_at), s.state::text, s.text, s.summary, s.thinking, s.stop_reason,
        s.error_reason, s.error_message, s.error_code, s.input_tokens, s.output_tokens, s.error_retryable, s.text_altered,
        p.bucket, p.key_prefix, v.name, j.model_id
-  FROM summary s
+  FROM (SELECT * FROM summary
+         WHERE job_id = $1 AND record_id > $3 AND ($2::summary_state IS NULL OR state = $2)
+         ORDER BY record_id LIMIT $4) s
   JOIN video v ON v.id = s.video_id
   JOIN prefix p ON p.id = v.prefix_id
   JOIN job j ON j.id = s.job_id
- WHERE s.job_id = $1 AND s.record_id > $3 AND ($2::summary_state IS NULL OR s.state = $2)
- ORDER BY s.record_id LIMIT $4
+ ORDER BY s.record_id

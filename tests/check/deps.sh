@@ -13,7 +13,7 @@ wanted=$("$here"/packages.sh "$@")
 missing=
 for package in $wanted; do
     case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true) in
-    *installed*) ;;
+    installed) ;;
     *) missing="$missing $package" ;;
     esac
 done

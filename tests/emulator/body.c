@@ -33,10 +33,16 @@ void body_begin(struct body *body, enum body_sink sink, struct blobs *home)
     if (sink == BODY_DROP)
         return;
     body->md5 = digest_new(EVP_md5());
-    body->sha1 = digest_new(EVP_sha1());
     body->crc32 = (uint32_t)crc32(0, NULL, 0);
     if (sink == BODY_FILE)
         body->blob = blob_create(home, &body->fd);
+}
+
+void body_want(struct body *body, bool sha1, bool crc64nvme)
+{
+    if (sha1)
+        body->sha1 = digest_new(EVP_sha1());
+    body->wants_crc64 = crc64nvme;
 }
 
 void body_expect_chunks(struct body *body, const struct chunk_scope *scope)
@@ -65,7 +71,8 @@ static void add_payload(struct body *body, const char *bytes, size_t len)
     if (body->sink == BODY_DROP)
         return;
     EVP_DigestUpdate(body->md5, bytes, len);
-    EVP_DigestUpdate(body->sha1, bytes, len);
+    if (body->sha1)
+        EVP_DigestUpdate(body->sha1, bytes, len);
     body->crc32 = (uint32_t)crc32(body->crc32, (const unsigned char *)bytes, (unsigned)len);
     if (body->wants_crc64)
         body->crc64nvme = checksum_crc64nvme(body->crc64nvme, bytes, len);

@@ -35,7 +35,7 @@ struct body {
     int64_t payload_bytes; /* without framing */
     EVP_MD_CTX *sha256;    /* of the payload, for unframed bodies the wire's */
     EVP_MD_CTX *md5;
-    EVP_MD_CTX *sha1;
+    EVP_MD_CTX *sha1; /* NULL unless wanted */
     uint32_t crc32;
     uint64_t crc64nvme;
     bool wants_crc64;
@@ -57,6 +57,8 @@ struct body {
 
 /* home: where BODY_FILE puts its blob; may be NULL for the others. */
 void body_begin(struct body *body, enum body_sink sink, struct blobs *home);
+/* Sums that cost time and are seldom asked for. */
+void body_want(struct body *body, bool sha1, bool crc64nvme);
 /* From here on bytes carry aws-chunked framing. scope is copied. */
 void body_expect_chunks(struct body *body, const struct chunk_scope *scope);
 void body_add(struct body *body, const char *bytes, size_t len);

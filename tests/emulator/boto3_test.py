@@ -1,36 +1,14 @@
-"""Drives vidbatch-emulator with boto3, AWS's own client: what boto3 accepts and understands, others may rely on.
-
-VIDBATCH_EMULATOR names the binary; without it build/release/bin/vidbatch-emulator is taken.
-"""
+"""The S3 side, driven by boto3, AWS's own client: what boto3 accepts and understands, others may rely on."""
 
 import base64
 import binascii
-import datetime
 import hashlib
-import json
 import os
-import pathlib
-import re
-import subprocess
-import time
-import urllib.error
-import urllib.request
-import uuid
+import socket
 
-import boto3
-import botocore.auth
-import botocore.awsrequest
-import botocore.client
-import botocore.config
-import botocore.credentials
-import botocore.exceptions
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("VIDBATCH_EMULATOR", ROOT / "build/release/bin/vidbatch-emulator"))
-KEY_ID, SECRET, REGION, ACCOUNT = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "us-east-1", "111122223333"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/BatchRole"
-MODEL = "amazon.nova-lite-v1:0"
+from tests.emulator.harness import ACCOUNT, REGION, Emulator, error_of, mp4, raw_get
 
 ODD_KEYS = [
     "plain.mp4",
@@ -54,91 +32,6 @@ ODD_KEYS = [
     "brackets[1]{2}|3^.mp4",
     "UPPER.MP4",
 ]
-
-
-class Emulator:
-    """One running emulator and clients for it."""
-
-    def __init__(self, folder, *flags, buckets=("videos", "staging", "out")):
-        port_file = folder / "port"
-        self.log = folder / "log.jsonl"
-        command = [str(BINARY), "--listen", "127.0.0.1:0", "--port-file", str(port_file), "--data", str(folder / "data")]
-        command += ["--access-key", KEY_ID, "--secret-key", SECRET, "--region", REGION, "--account", ACCOUNT]
-        command += ["--log", str(self.log), *flags]
-        for bucket in buckets:
-            command += ["--create-bucket", bucket]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while not port_file.exists():
-            assert self.process.poll() is None, "the emulator ended at once"
-            assert time.monotonic() < deadline, "the emulator does not listen"
-            time.sleep(0.01)
-        self.port = int(port_file.read_text())
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.s3 = self.client("s3")
-        self.bedrock = self.client("bedrock")
-
-    def client(self, service, key=KEY_ID, secret=SECRET, token=None, region=REGION, url=None, **options):
-        if service == "s3":
-            options["signature_version"] = "s3v4"  # else boto3 presigns in the old way
-        config = botocore.config.Config(retries={"total_max_attempts": 1}, **options)
-        return boto3.client(
-            service,
-            endpoint_url=url or self.url,
-            region_name=region,
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            config=config,
-        )
-
-    def control(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data=data, method=method)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
-
-    def stop(self):
-        self.process.terminate()
-        assert self.process.wait(20) == 0
-
-
-@pytest.fixture(scope="module")
-def emu(tmp_path_factory):
-    emulator = Emulator(tmp_path_factory.mktemp("emulator"))
-    yield emulator
-    emulator.stop()
-
-
-@pytest.fixture(autouse=True)
-def no_faults_left(emu):
-    yield
-    emu.control("DELETE", "faults")
-    emu.control("POST", "clock", {"offset_ms": 0})
-
-
-def error_of(call, *args, **kwargs):
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(*args, **kwargs)
-    response = caught.value.response
-    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
-
-
-def atom(kind, body):
-    return (len(body) + 8).to_bytes(4, "big") + kind + body
-
-
-def mp4(seconds=4.2, width=320, height=240, filler=1000, moov_last=False):
-    """The boxes of a video, without pictures."""
-    mvhd = bytes(12) + (1000).to_bytes(4, "big") + int(seconds * 1000).to_bytes(4, "big") + bytes(80)
-    tkhd = bytes(76) + (width << 16).to_bytes(4, "big") + (height << 16).to_bytes(4, "big")
-    moov = atom(b"moov", atom(b"mvhd", mvhd) + atom(b"trak", atom(b"tkhd", tkhd)))
-    mdat = atom(b"mdat", bytes(filler))
-    start = atom(b"ftyp", b"isom" + bytes(4))
-    return start + (mdat + moov if moov_last else moov + mdat)
-
-
-# ---- S3 ----------------------------------------------------------------------------------------------------------
 
 
 def test_put_and_get(emu):
@@ -338,21 +231,24 @@ def test_buckets(emu):
 
 
 def test_other_region(emu):
+    """boto3 finds the Region by itself, from the redirect or from the refusal."""
     emu.control("POST", "buckets", {"name": "far", "region": "eu-west-1"})
-    assert error_of(emu.client("s3", region="eu-west-1").list_objects_v2, Bucket="nowhere")[1] == "AuthorizationHeaderMalformed"
     assert emu.client("s3", region="eu-west-1").list_objects_v2(Bucket="far")["KeyCount"] == 0
-    # boto3 is told the Region by the redirect and signs anew
-    patient = boto3.client("s3", endpoint_url=emu.url, region_name=REGION, aws_access_key_id=KEY_ID,
-                           aws_secret_access_key=SECRET)
-    assert error_of(patient.list_objects_v2, Bucket="far") == (301, "PermanentRedirect")
+    assert emu.client("s3", region="us-east-1").list_objects_v2(Bucket="far")["KeyCount"] == 0
+    assert emu.client("s3", region="us-west-2").list_objects_v2(Bucket="videos", MaxKeys=1)["KeyCount"] == 1
+    codes = [line.get("code") for line in emu.log_lines()]
+    assert "PermanentRedirect" in codes and "AuthorizationHeaderMalformed" in codes
 
 
-def test_virtual_host_style(emu):
-    url = f"http://localhost:{emu.port}"
-    client = emu.client("s3", url=url, s3={"addressing_style": "virtual"})
+def test_virtual_host_style(emu, monkeypatch):
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: look_up(
+        "127.0.0.1" if str(host).endswith(".localhost") else host, *rest, **more))
+    client = emu.client("s3", url=f"http://localhost:{emu.port}", s3={"addressing_style": "virtual"})
     client.put_object(Bucket="videos", Key="virtual/k y.mp4", Body=b"v")
     assert emu.s3.get_object(Bucket="videos", Key="virtual/k y.mp4")["Body"].read() == b"v"
     assert [o["Key"] for o in client.list_objects_v2(Bucket="videos", Prefix="virtual/")["Contents"]] == ["virtual/k y.mp4"]
+    assert client.head_bucket(Bucket="videos")["BucketRegion"] == REGION
 
 
 def test_synthetic_bucket(tmp_path):
@@ -375,216 +271,3 @@ def test_synthetic_bucket(tmp_path):
         assert error_of(emulator.s3.get_object, Bucket="sea", Key="wave s/0002500.mp4") == (404, "NoSuchKey")
     finally:
         emulator.stop()
-
-
-# ---- who may ask -------------------------------------------------------------------------------------------------
-
-
-def raw(method, url, body=None, headers=None):
-    request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.read()
-
-
-def raw_get(url):
-    return raw("GET", url)
-
-
-def test_presigned(emu):
-    emu.s3.put_object(Bucket="videos", Key="pre signed.mp4", Body=b"123")
-    what = {"Bucket": "videos", "Key": "pre signed.mp4"}
-    url = emu.s3.generate_presigned_url("get_object", Params=what, ExpiresIn=60)
-    assert raw_get(url) == (200, b"123")
-    assert raw_get(url.replace("pre", "prf"))[0] == 403
-    assert raw_get(re.sub(r"X-Amz-Expires=60", "X-Amz-Expires=600", url))[0] == 403
-    emu.control("POST", "clock", {"offset_ms": 61_000})
-    status, body = raw_get(url)
-    assert (status, b"Request has expired" in body) == (403, True)
-    emu.control("POST", "clock", {"offset_ms": 0})
-    put = emu.s3.generate_presigned_url("put_object", Params={**what, "ContentType": "video/mp4"}, ExpiresIn=60)
-    assert raw("PUT", put, b"456", {"Content-Type": "video/mp4"})[0] == 200
-    assert raw("PUT", put, b"789", {"Content-Type": "text/plain"})[0] == 403
-    assert emu.s3.get_object(**what)["Body"].read() == b"456"
-    week = emu.s3.generate_presigned_url("get_object", Params=what, ExpiresIn=604801)
-    assert raw_get(week)[0] == 400
-
-
-def test_unsigned_is_refused(emu):
-    assert raw_get(f"{emu.url}/videos?list-type=2")[0] == 403
-    assert raw_get(f"{emu.url}/model-invocation-jobs")[0] == 403
-
-
-@pytest.mark.parametrize(
-    "who, s3, bedrock",
-    [
-        ({"secret": "wrong"}, (403, "SignatureDoesNotMatch"), (403, "InvalidSignatureException")),
-        ({"key": "AKIDOTHER"}, (403, "InvalidAccessKeyId"), (403, "UnrecognizedClientException")),
-        ({"token": "stale"}, (400, "InvalidToken"), (403, "UnrecognizedClientException")),
-        ({"region": "us-west-2"}, (400, "AuthorizationHeaderMalformed"), (403, "InvalidSignatureException")),
-    ],
-)
-def test_wrong_credentials(emu, who, s3, bedrock):
-    assert error_of(emu.client("s3", **who).list_objects_v2, Bucket="videos") == s3
-    assert error_of(emu.client("bedrock", **who).list_model_invocation_jobs) == bedrock
-
-
-def tampered(emu, service, change):
-    """A client of which `change` alters each request after it is signed."""
-    client = emu.client(service)
-    client.meta.events.register_last("before-send.*", lambda request, **_: change(request))
-    return client
-
-
-def set_header(name, value):
-    def change(request):
-        request.headers[name] = value
-
-    return change
-
-
-def set_body(body):
-    def change(request):
-        request.body = body
-        request.headers["Content-Length"] = str(len(body))
-
-    return change
-
-
-def set_url(old, new):
-    def change(request):
-        assert old in request.url
-        request.url = request.url.replace(old, new)
-
-    return change
-
-
-def test_tampered_requests(emu):
-    emu.s3.put_object(Bucket="videos", Key="mine", Body=b"x")
-    for change in (set_url("list-type=2", "list-type=2&max-keys=1"), set_header("Host", "other.example"),
-                   set_header("X-Amz-Content-SHA256", hashlib.sha256(b"other").hexdigest())):
-        refused = error_of(tampered(emu, "s3", change).list_objects_v2, Bucket="videos")
-        assert refused == (403, "SignatureDoesNotMatch")
-    put = tampered(emu, "s3", set_body(b"evil")).put_object
-    assert error_of(put, Bucket="videos", Key="mine", Body=b"good")[1] in ("XAmzContentSHA256Mismatch", "BadDigest")
-    put = tampered(emu, "s3", set_header("x-amz-meta-added", "1")).put_object
-    assert error_of(put, Bucket="videos", Key="mine", Body=b"good") == (403, "AccessDenied")
-    assert emu.s3.get_object(Bucket="videos", Key="mine")["Body"].read() == b"x"
-    create = tampered(emu, "bedrock", set_body(json.dumps(job("evil")).encode())).create_model_invocation_job
-    assert error_of(create, **job("good")) == (403, "InvalidSignatureException")
-    assert error_of(tampered(emu, "bedrock", set_url("maxResults=5", "maxResults=6")).list_model_invocation_jobs,
-                    maxResults=5) == (403, "InvalidSignatureException")
-
-
-def test_skewed_clock(emu):
-    emu.control("POST", "clock", {"offset_ms": 16 * 60 * 1000})
-    assert error_of(emu.s3.list_objects_v2, Bucket="videos") == (403, "RequestTimeTooSkewed")
-    assert error_of(emu.bedrock.list_model_invocation_jobs) == (403, "InvalidSignatureException")
-    emu.control("POST", "clock", {"offset_ms": -16 * 60 * 1000})
-    assert error_of(emu.s3.list_objects_v2, Bucket="videos") == (403, "RequestTimeTooSkewed")
-    emu.control("POST", "clock", {"offset_ms": 14 * 60 * 1000})
-    emu.s3.list_objects_v2(Bucket="videos", MaxKeys=1)
-
-
-def test_session_token(tmp_path):
-    emulator = Emulator(tmp_path, "--session-token", "tok/en+==")
-    try:
-        with_token = emulator.client("s3", token="tok/en+==")
-        with_token.put_object(Bucket="videos", Key="k", Body=b"1")
-        url = with_token.generate_presigned_url("get_object", Params={"Bucket": "videos", "Key": "k"})
-        assert raw_get(url) == (200, b"1")
-        assert emulator.client("bedrock", token="tok/en+==").list_model_invocation_jobs()["invocationJobSummaries"] == []
-        assert error_of(emulator.s3.list_objects_v2, Bucket="videos") == (400, "InvalidToken")
-    finally:
-        emulator.stop()
-
-
-def signed_put(emu, key, payload_hash, headers, body):
-    """A PUT signed by botocore with the payload hash that we say."""
-
-    class Auth(botocore.auth.S3SigV4Auth):
-        def payload(self, request):
-            return payload_hash
-
-    request = botocore.awsrequest.AWSRequest("PUT", f"{emu.url}/videos/{key}", headers=headers, data=body)
-    Auth(botocore.credentials.Credentials(KEY_ID, SECRET), "s3", REGION).add_auth(request)
-    return raw("PUT", request.url, body, dict(request.headers.items()))
-
-
-def crc32_text(data):
-    return base64.b64encode(binascii.crc32(data).to_bytes(4, "big")).decode()
-
-
-def test_chunked_upload_with_trailer(emu):
-    data = os.urandom(70_000)
-
-    def send(key, trailer, declared=len(data)):
-        framed = b"%x\r\n" % 65536 + data[:65536] + b"\r\n" + b"%x\r\n" % (len(data) - 65536) + data[65536:] + b"\r\n0\r\n"
-        framed += f"x-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
-        headers = {"Content-Encoding": "aws-chunked", "X-Amz-Decoded-Content-Length": str(declared),
-                   "X-Amz-Trailer": "x-amz-checksum-crc32"}
-        return signed_put(emu, key, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", headers, framed)
-
-    assert send("chunked", crc32_text(data))[0] == 200
-    got = emu.s3.get_object(Bucket="videos", Key="chunked")
-    assert got["Body"].read() == data
-    assert "ContentEncoding" not in got
-    status, body = send("damaged", crc32_text(b"other"))
-    assert (status, b"BadDigest" in body) == (400, True)
-    status, body = send("short", crc32_text(data), declared=len(data) + 1)
-    assert (status, b"IncompleteBody" in body) == (400, True)
-    assert error_of(emu.s3.head_object, Bucket="videos", Key="damaged")[0] == 404
-
-
-def test_chunked_upload_signed(emu):
-    data = os.urandom(66_000)
-    import hmac
-
-    def sign(key, text):
-        return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-    def send(key, chunks, spoil=False):
-        length = sum(len(c) for c in chunks)
-        frame = 0
-        for chunk in [*chunks, b""]:
-            frame += len(b"%x" % len(chunk)) + len(";chunk-signature=") + 64 + 2 + len(chunk) + 2
-        headers = {"Content-Encoding": "aws-chunked", "X-Amz-Decoded-Content-Length": str(length)}
-
-        class Auth(botocore.auth.S3SigV4Auth):
-            def payload(self, request):
-                return "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-
-        request = botocore.awsrequest.AWSRequest("PUT", f"{emu.url}/videos/{key}", headers=headers, data=b"")
-        Auth(botocore.credentials.Credentials(KEY_ID, SECRET), "s3", REGION).add_auth(request)
-        stamp = request.headers["X-Amz-Date"]
-        previous = re.search("Signature=([0-9a-f]+)", request.headers["Authorization"]).group(1)
-        scope = f"{stamp[:8]}/{REGION}/s3/aws4_request"
-        secret = sign(sign(sign(sign(b"AWS4" + SECRET.encode(), stamp[:8]), REGION), "s3"), "aws4_request")
-        body = b""
-        for chunk in [*chunks, b""]:
-            text = f"AWS4-HMAC-SHA256-PAYLOAD\n{stamp}\n{scope}\n{previous}\n{hashlib.sha256().hexdigest()}\n"
-            previous = sign(secret, text + hashlib.sha256(chunk).hexdigest()).hex()
-            if spoil and chunk == chunks[-1]:
-                chunk = bytes([chunk[0] ^ 1]) + chunk[1:]
-            body += f"{len(chunk):x};chunk-signature={previous}\r\n".encode() + chunk + b"\r\n"
-        assert len(body) == frame
-        return raw("PUT", request.url, body, dict(request.headers.items()))
-
-    assert send("signed-chunks", [data[:65536], data[65536:]])[0] == 200
-    assert emu.s3.get_object(Bucket="videos", Key="signed-chunks")["Body"].read() == data
-    assert send("spoiled-chunks", [data[:65536], data[65536:]], spoil=True)[0] == 403
-    assert error_of(emu.s3.head_object, Bucket="videos", Key="spoiled-chunks")[0] == 404
-
-
-def test_checksums(emu):
-    for algorithm in ("CRC32", "SHA1", "SHA256"):
-        emu.s3.put_object(Bucket="videos", Key="sum", Body=b"hello", ChecksumAlgorithm=algorithm)
-        assert emu.s3.get_object(Bucket="videos", Key="sum", ChecksumMode="ENABLED")["Body"].read() == b"hello"
-    headers = {"x-amz-checksum-crc64nvme": "M3eFcAZSQlc="}
-    assert signed_put(emu, "nvme", "UNSIGNED-PAYLOAD", headers, b"hello") == (200, b"")
-    assert signed_put(emu, "nvme", "UNSIGNED-PAYLOAD", headers, b"hullo")[0] == 400
-    md5 = {"Content-MD5": base64.b64encode(hashlib.md5(b"other").digest()).decode()}
-    status, body = signed_put(emu, "md5", "UNSIGNED-PAYLOAD", md5, b"hello")
-    assert (status, b"BadDigest" in body) == (400, True)

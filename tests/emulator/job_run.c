@@ -13,6 +13,8 @@
 
 /* When, in hundredths of a job's time, it enters each status. */
 enum { AT_VALIDATING = 10, AT_SCHEDULED = 25, AT_IN_PROGRESS = 35 };
+/* How long, in the same measure, it then stays in Stopping. */
+enum { FOR_STOPPING = 5 };
 
 static int64_t moment(const struct job *job, int64_t percent)
 {
@@ -94,6 +96,18 @@ static enum job_status scripted_end(const struct job *job)
     return JOB_COMPLETED;
 }
 
+/* Stopping is seen for a while before Stopped. */
+static void linger_in_stopping(struct job *job)
+{
+    int64_t until_ms = clock_mono_ms() + job->emu->config.job_ms * FOR_STOPPING / 100;
+    struct timespec until = { until_ms / 1000, until_ms % 1000 * 1000000 };
+
+    pthread_mutex_lock(&job->lock);
+    while (!jobs_are_stopping(job->emu->jobs) && clock_mono_ms() < until_ms)
+        (void)pthread_cond_timedwait(&job->changed, &job->lock, &until);
+    pthread_mutex_unlock(&job->lock);
+}
+
 /* The share of the records that is worked on before the job ends in this way. */
 static double share_of(const struct job *job, enum job_status status)
 {
@@ -157,6 +171,7 @@ static void work(struct job *job, const struct job_input *input)
     if (stopped) {
         double now_share = share_until_now(job);
         status = JOB_STOPPED;
+        linger_in_stopping(job);
         if (now_share < share) {
             job_output_done(&output);
             job_output_write(job, input, now_share, &output);
@@ -208,8 +223,10 @@ void *job_run(void *arg)
     struct job *job = arg;
     struct job_input input = { .files = NULL };
 
-    if (!run(job, &input) && !jobs_are_stopping(job->emu->jobs))
+    if (!run(job, &input) && !jobs_are_stopping(job->emu->jobs)) {
+        linger_in_stopping(job);
         end(job, JOB_STOPPED, "");
+    }
     job_input_done(&input);
     return NULL;
 }

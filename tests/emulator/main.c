@@ -8,7 +8,6 @@
 #include "tests/emulator/store.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,18 +230,32 @@ static void read_options(struct emu_config *c, int argc, char **argv)
         refuse("--threads", "must be 1 to 64");
 }
 
-/* bucket=NAME,count=N,prefix=P; the prefix is last and may hold commas */
+/* The value of the next "name=value" of a list; the last value, `prefix`, may hold commas. */
+static struct span next_value(struct span *rest, struct span name)
+{
+    struct span value = { NULL, 0 };
+
+    if (!span_starts(*rest, name))
+        return value;
+    value = span_tail(*rest, name.len);
+    if (!span_eq_text(name, "prefix="))
+        value = span_head(value, span_find(value, ','));
+    *rest = span_tail(*rest, name.len + value.len + 1);
+    return value;
+}
+
+/* bucket=NAME,count=N,prefix=P */
 static void add_synthetic(struct emulator *emu, const char *text)
 {
-    char bucket[64] = "";
-    long long count = 0;
-    int prefix_at = 0;
+    struct span rest = span_of(text);
+    struct span bucket = next_value(&rest, SPAN_LIT("bucket="));
+    struct span count_text = next_value(&rest, SPAN_LIT("count="));
+    struct span prefix = next_value(&rest, SPAN_LIT("prefix="));
+    int64_t count = 0;
 
-    if (sscanf(text, "bucket=%63[^,],count=%lld,prefix=%n", bucket, &count, &prefix_at) != 2 || prefix_at == 0 ||
-        count < 0)
+    if (bucket.len == 0 || !prefix.ptr || !text_parse_i64(count_text, &count) || count < 0)
         refuse("--synthetic wants bucket=NAME,count=N,prefix=P", text);
-    store_set_synthetic(emu->store, span_of(bucket), emu->config.region, count, span_of(text + prefix_at),
-                        emu_now_ms(emu));
+    store_set_synthetic(emu->store, bucket, emu->config.region, count, prefix, emu_now_ms(emu));
 }
 
 /* Written beside and renamed, so that a reader never sees half of it. */

@@ -107,6 +107,20 @@ static const unsigned char *ebml_find(const unsigned char *b, size_t len, const 
     return at + id_len + 1;
 }
 
+/* PixelWidth and PixelHeight, of one or two bytes each and one after the other, as every muxer writes them. */
+static void read_ebml_size(const unsigned char *b, size_t len, struct media *out)
+{
+    for (size_t at = 0; at + 8 <= len && out->width == 0; at++) {
+        size_t wide = b[at + 1] & 3;
+        const unsigned char *high = b + at + 2 + wide;
+        if (b[at] != 0xb0 || (b[at + 1] != 0x81 && b[at + 1] != 0x82) || high[0] != 0xba ||
+            (high[1] != 0x81 && high[1] != 0x82) || at + 4 + wide + (high[1] & 3) > len)
+            continue;
+        out->width = (int)big_endian(b + at + 2, (int)wide);
+        out->height = (int)big_endian(high + 2, high[1] & 3);
+    }
+}
+
 static void read_ebml(struct reader *r)
 {
     unsigned char b[EBML_HEAD];
@@ -133,12 +147,7 @@ static void read_ebml(struct reader *r)
     }
     if (ticks > 0 && ticks < 1e12 && tick_ns > 0 && tick_ns < 1000000000)
         r->out->duration_ms = (int64_t)(ticks * (double)tick_ns / 1e6);
-    /* PixelWidth and PixelHeight, both of two bytes and one after the other, as every muxer writes them */
-    value = memmem(b, len, "\xb0\x82", 2);
-    if (value && value + 8 <= b + len && value[4] == 0xba && value[5] == 0x82) {
-        r->out->width = (int)big_endian(value + 2, 2);
-        r->out->height = (int)big_endian(value + 6, 2);
-    }
+    read_ebml_size(b, len, r->out);
 }
 
 struct media media_probe(const struct blob *blob, int fd)

@@ -112,13 +112,12 @@ static void append_blob(int fd, const struct blob *from)
         close(in);
 }
 
+/* hex: lower case, of our own making */
 static void from_hex(const char *hex, unsigned char *out, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned byte = 0;
-        if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
-            byte = 0;
-        out[i] = (unsigned char)byte;
+    for (size_t i = 0; i < 2 * n; i++) {
+        unsigned digit = (unsigned)(hex[i] >= 'a' ? hex[i] - 'a' + 10 : hex[i] - '0');
+        out[i / 2] = (unsigned char)(i % 2 == 0 ? digit << 4 : out[i / 2] | digit);
     }
 }
 

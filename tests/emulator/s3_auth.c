@@ -24,11 +24,10 @@ void s3_expect_body(struct emulator *emu, struct request *rq)
     const char *hash = declared_hash(rq);
     struct chunk_scope scope = { .is_signed = false };
     const char *trailer = request_header(rq, "x-amz-trailer");
-    const char *algorithm = request_header(rq, "x-amz-sdk-checksum-algorithm");
-    struct span wanted = span_of(trailer ? trailer : algorithm ? algorithm : "");
+    struct span wanted = span_of(trailer); /* in lower case: the name of a header */
 
-    rq->body.wants_crc64 =
-        request_header(rq, "x-amz-checksum-crc64nvme") || emu_contains(wanted, SPAN_LIT("crc64nvme"));
+    body_want(&rq->body, request_header(rq, "x-amz-checksum-sha1") || emu_contains(wanted, SPAN_LIT("sha1")),
+              request_header(rq, "x-amz-checksum-crc64nvme") || emu_contains(wanted, SPAN_LIT("crc64nvme")));
     if (!hash || strncmp(hash, "STREAMING-", 10) != 0)
         return;
     scope.is_signed = strncmp(hash, signed_chunks, sizeof signed_chunks - 1) == 0;

@@ -1,6 +1,7 @@
 """kill -9 at random moments, in every step of a job: it completes, each record once, one Bedrock job per shard."""
 
 import collections
+import contextlib
 import random
 import time
 
@@ -53,16 +54,29 @@ def launch_one(service, emulator, prefix_id):
     return client.launch(prefix_id, select="all")["id"]
 
 
-def kill_and_restart(service, dice, hits, database):
-    time.sleep(dice.uniform(0.01, 0.6))
+def kill_and_restart(service, dice, hits, database, longest_s=0.5):
+    time.sleep(dice.uniform(0.0, longest_s))
     steps = running_steps(database)
     service.kill()
     hits.update(steps or ["idle"])
     service.start()
 
 
-def enough(hits, kills):
-    return kills >= KILLS and all(hits[step] >= EACH for step in STEPS)
+@contextlib.contextmanager
+def held_up(database, table):
+    """A step that writes this table stands still in its transaction meanwhile: the quick ones are hit too."""
+    with psycopg.connect(database.url) as connection:
+        connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        yield
+
+
+def kill_in(step, table, service, emulator, prefix_id, dice, hits, database):
+    """A job, and the service killed while it is in just this step of it."""
+    with held_up(database, table):
+        job = launch_one(service, emulator, prefix_id)
+        wait_until(f"step {step}", lambda: step in running_steps(database))
+        kill_and_restart(service, dice, hits, database, longest_s=0.1)
+    return job
 
 
 def test_kill_9_in_every_step(stack):
@@ -74,12 +88,18 @@ def test_kill_9_in_every_step(stack):
     slow_everything_down(emulator)
     hits, kills, jobs = collections.Counter(), 0, []
     deadline = time.monotonic() + 420
-    while not enough(hits, kills):
+    while kills < KILLS or any(hits[step] < EACH for step in STEPS):
         assert time.monotonic() < deadline, f"after {kills} kills not every step was hit: {dict(hits)}"
-        jobs.append(launch_one(service, emulator, prefix["id"]))
-        while service.client().get(f"/v1/jobs/{jobs[-1]}")["state"] not in FINAL and not enough(hits, kills):
+        if hits["scan"] < EACH:
+            jobs.append(kill_in("scan", "video", service, emulator, prefix["id"], dice, hits, database))
+        elif hits["plan"] < EACH:
+            jobs.append(kill_in("plan", "record", service, emulator, prefix["id"], dice, hits, database))
+        elif service.client().get(f"/v1/jobs/{jobs[-1]}")["state"] in FINAL:
+            jobs.append(launch_one(service, emulator, prefix["id"]))
+            continue
+        else:
             kill_and_restart(service, dice, hits, database)
-            kills += 1
+        kills += 1
     emulator.clear_faults()
     ended = [service.client().wait_job(job) for job in jobs]
     print(f"{kills} kills, steps that were running: {dict(hits)}, {len(jobs)} jobs")

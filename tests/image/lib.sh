@@ -53,6 +53,7 @@ make_base() {
 make_base_tar() {
     local tree mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
     tree=$(mktemp -d "$work/base.XXXXXX") || return 1
+    chmod 755 "$tree" # it becomes the image's root
     debootstrap --variant=minbase bookworm "$tree" "$mirror" || { rm -rf "$tree"; return 1; }
     # As in the published image: updates and security beside the release.
     {

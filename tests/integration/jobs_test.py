@@ -10,6 +10,12 @@ import pytest
 from tests.support.vidbatch import ROOT, wait_until
 
 
+@pytest.fixture(autouse=True)
+def clean(emulator):
+    yield
+    emulator.clear_faults()
+
+
 @pytest.fixture(scope="module")
 def prefix(client, emulator):
     emulator.put_videos("archive/", 230)
@@ -32,7 +38,7 @@ def test_completed_means_stored(client, job, database):
     assert job["counts"] == {"total": 230, "pending": 0, "succeeded": 230, "failed": 0, "missing": 0}
     assert job["progress"] == {"processed": 230, "total": 230}
     assert job["usage"]["input_tokens"] > 0 and job["usage"]["output_tokens"] > 0
-    assert job["inference"] == {"max_tokens": 600, "temperature": 0.2, "top_k": 1}
+    assert job["inference"] == {"max_tokens": 600, "temperature": 0.2, "top_p": None, "top_k": 1}
     assert job["metadata"] == {"team": "archive"}
     assert database.value("SELECT count(*) FROM summary WHERE state = 'succeeded' AND text <> ''") == 230
 
@@ -166,13 +172,10 @@ def test_list_of_jobs(client, prefix, job):
 
 def test_cancel_before_submission(client, emulator, prefix):
     emulator.fault(op="S3.CopyObject", count=1000, action={"delay_ms": 300})
-    try:
-        launched = client.launch(prefix["id"], select="all")
-        wait_until("staging", lambda: client.get(f"/v1/jobs/{launched['id']}")["state"] == "staging")
-        client.post(f"/v1/jobs/{launched['id']}/cancel", want=202)
-        ended = client.wait_job(launched["id"])
-    finally:
-        emulator.clear_faults()
+    launched = client.launch(prefix["id"], select="all")
+    wait_until("staging", lambda: client.get(f"/v1/jobs/{launched['id']}")["state"] == "staging")
+    client.post(f"/v1/jobs/{launched['id']}/cancel", want=202)
+    ended = client.wait_job(launched["id"])
     assert ended["state"] == "cancelled" and ended["counts"]["missing"] == 230
     assert not [j for j in emulator.jobs() if launched["id"] in json.dumps(j)]
     assert client.post(f"/v1/jobs/{launched['id']}/cancel", want=409).json()["code"] == "job_finished"
@@ -203,12 +206,9 @@ def test_cancel_at_bedrock_keeps_what_was_done(client, emulator, prefix):
 )
 def test_every_way_a_bedrock_job_ends(client, emulator, prefix, terminal, fraction, state, outcome, code):
     emulator.fault(job={"terminal": terminal, "process_fraction": fraction, "message": "Customer doesn't have permissions to invokeModel"})
-    try:
-        job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
-    finally:
-        emulator.clear_faults()
+    job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
     assert (job["state"], job["outcome"], job["error"]["code"]) == (state, outcome, code)
-    assert job["counts"]["pending"] == 0 and job["counts"]["succeeded"] == int(230 * fraction)
+    assert job["counts"]["pending"] == 0 and abs(job["counts"]["succeeded"] - 230 * fraction) < 1
     assert terminal in job["error"]["message"] and "bedrock:InvokeModel" in job["error"]["message"]
 
 
@@ -217,15 +217,12 @@ def test_every_kind_of_line(client, emulator, prefix):
         "error_fraction": 0.1, "missing": 7, "duplicate": 9, "unknown_records": 4, "garbage_lines": 5, "max_tokens_fraction": 0.2,
         "content_filtered_fraction": 0.1, "reasoning": True, "output_files": 3, "manifest": False, "lagging_counters": True,
     })
-    try:
-        job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
-    finally:
-        emulator.clear_faults()
+    job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
     counts = job["counts"]
     assert job["outcome"] == "partial" and counts["missing"] == 7 and counts["failed"] > 0 and counts["total"] == 230
     (shard,) = client.pages(f"/v1/jobs/{job['id']}/shards")
-    lines = shard["lines"]
-    assert (lines["unknown"], lines["malformed"], lines["duplicate"]) == (4, 5, 9)
+    lines = shard["counts"]
+    assert (lines["unknown_lines"], lines["malformed_lines"], lines["duplicate_lines"]) == (4, 5, 9)
     failed = client.pages(f"/v1/jobs/{job['id']}/records?state=failed")
     assert len(failed) == counts["failed"] and all(r["error"]["message"] for r in failed)
     missing = client.pages(f"/v1/jobs/{job['id']}/records?state=missing")
@@ -250,7 +247,6 @@ def test_the_same_when_the_scan_ends_after_the_launch(client, emulator):
     made = client.register("later/")
     launched = client.launch(made["id"])
     ended = client.wait_job(launched["id"])
-    emulator.clear_faults()
     assert ended["state"] == "failed" and ended["error"]["code"] == "below_minimum" and ended["counts"]["total"] == 0
 
 

@@ -21,8 +21,8 @@ void test_case(const char *fmt, ...) PRINTF(1, 2);
 bool test_check(bool ok, const char *what, const char *where);
 bool test_check_i64(long long got, long long want, const char *what, const char *where);
 bool test_check_text(const char *got, const char *want, const char *what, const char *where);
-bool test_check_bytes(const void *got, unsigned long got_len, const void *want, unsigned long want_len, const char *what,
-                      const char *where);
+bool test_check_bytes(const void *got, unsigned long got_len, const void *want, unsigned long want_len,
+                      const char *what, const char *where);
 
 #define TEST_TEXT_(x) #x
 #define TEST_TEXT(x) TEST_TEXT_(x)

@@ -21,25 +21,42 @@ static void lines(void)
         struct batch_inference inference;
         const char *uri, *want;
     } cases[] = {
-        { "least", "Sum up.", "", "", { 0 }, "s3://bucket/v/a.mp4",
-          "{\"recordId\":\"0000000000A\",\"modelInput\":{\"schemaVersion\":\"messages-v1\",\"messages\":[{\"role\":\"user\","
+        { "least",
+          "Sum up.",
+          "",
+          "",
+          { 0 },
+          "s3://bucket/v/a.mp4",
+          "{\"recordId\":\"0000000000A\",\"modelInput\":{\"schemaVersion\":\"messages-v1\",\"messages\":[{\"role\":"
+          "\"user\","
           "\"content\":[{\"video\":{\"format\":\"mp4\",\"source\":{\"s3Location\":{\"uri\":\"s3://bucket/v/a.mp4\"}}}},"
           "{\"text\":\"Sum up.\"}]}]}}\n" },
-        { "most", "P \"q\"\n", "Be \\ terse.", "111122223333",
-          { .has_max_tokens = true, .max_tokens = 600, .has_temperature = true, .temperature = 0, .has_top_p = true,
-            .top_p = 0.9, .has_top_k = true, .top_k = 1 },
+        { "most",
+          "P \"q\"\n",
+          "Be \\ terse.",
+          "111122223333",
+          { .has_max_tokens = true,
+            .max_tokens = 600,
+            .has_temperature = true,
+            .temperature = 0,
+            .has_top_p = true,
+            .top_p = 0.9,
+            .has_top_k = true,
+            .top_k = 1 },
           "s3://bucket/a \"b\".mp4",
           "{\"recordId\":\"0000000000A\",\"modelInput\":{\"schemaVersion\":\"messages-v1\",\"system\":[{\"text\":"
-          "\"Be \\\\ terse.\"}],\"messages\":[{\"role\":\"user\",\"content\":[{\"video\":{\"format\":\"mp4\",\"source\":"
+          "\"Be \\\\ "
+          "terse.\"}],\"messages\":[{\"role\":\"user\",\"content\":[{\"video\":{\"format\":\"mp4\",\"source\":"
           "{\"s3Location\":{\"uri\":\"s3://bucket/a \\\"b\\\".mp4\",\"bucketOwner\":\"111122223333\"}}}},{\"text\":"
-          "\"P \\\"q\\\"\\n\"}]}],\"inferenceConfig\":{\"maxTokens\":600,\"temperature\":0,\"topP\":0.9,\"topK\":1}}}\n" },
+          "\"P "
+          "\\\"q\\\"\\n\"}]}],\"inferenceConfig\":{\"maxTokens\":600,\"temperature\":0,\"topP\":0.9,\"topK\":1}}}\n" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         AUTO(buf_done) struct buf out = { 0 };
         struct err err = { 0 };
-        struct batch_input *in = batch_input_new(span_of(cases[i].prompt), span_of(cases[i].system), &cases[i].inference,
-                                                 span_of(cases[i].owner), &err);
+        struct batch_input *in = batch_input_new(span_of(cases[i].prompt), span_of(cases[i].system),
+                                                 &cases[i].inference, span_of(cases[i].owner), &err);
 
         test_case("%s", cases[i].name);
         buf_init(&out, 1 << 16);

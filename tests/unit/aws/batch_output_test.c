@@ -38,13 +38,14 @@ static const struct {
     bool altered, retryable, expired;
 } cases[] = {
     { "plain", HEAD OUT("[{\"text\":\"hi\"}]") "}", BATCH_LINE_ANSWER, "hi", "", "", "", -1, -1, 0, 0, 0, 0 },
-    { "modelOutput first, recordId last",
-      "{" OUT("[{\"text\":\"a\"}]") ",\"modelInput\":{},\"recordId\":\"r1\"}", BATCH_LINE_ANSWER, "a", "", "", "", -1, -1,
-      0, 0, 0, 0 },
-    { "blanks everywhere", " { \"recordId\" : \"r1\" , \"modelOutput\" : { \"usage\" : { \"inputTokens\" : 5 } } } \t\r",
-      BATCH_LINE_ANSWER, "", "", "", "", 5, -1, 0, 0, 0, 0 },
+    { "modelOutput first, recordId last", "{" OUT("[{\"text\":\"a\"}]") ",\"modelInput\":{},\"recordId\":\"r1\"}",
+      BATCH_LINE_ANSWER, "a", "", "", "", -1, -1, 0, 0, 0, 0 },
+    { "blanks everywhere",
+      " { \"recordId\" : \"r1\" , \"modelOutput\" : { \"usage\" : { \"inputTokens\" : 5 } } } \t\r", BATCH_LINE_ANSWER,
+      "", "", "", "", 5, -1, 0, 0, 0, 0 },
     { "reasoning is skipped, text blocks are joined",
-      HEAD OUT("[{\"reasoningContent\":{\"reasoningText\":{\"text\":\"[REDACTED]\"}}},{\"text\":\"a\"},{\"text\":\"b\"},7]") "}",
+      HEAD OUT("[{\"reasoningContent\":{\"reasoningText\":{\"text\":\"[REDACTED]\"}}},{\"text\":\"a\"},{\"text\":\"b\"}"
+               ",7]") "}",
       BATCH_LINE_ANSWER, "ab", "", "", "", -1, -1, 0, 0, 0, 0 },
     { "stop reason and usage",
       HEAD "\"modelOutput\":{\"stopReason\":\"max_tokens\",\"usage\":{\"inputTokens\":28000000000,\"outputTokens\":3.0,"
@@ -55,53 +56,60 @@ static const struct {
     { "escapes", HEAD OUT("[{\"text\":\"\\u00e9\\ud83d\\ude00\\n\\\"\"}]") "}", BATCH_LINE_ANSWER,
       "\xc3\xa9\xf0\x9f\x98\x80\n\"", "", "", "", -1, -1, 0, 0, 0, 0 },
     { "NUL and half a surrogate become U+FFFD", HEAD OUT("[{\"text\":\"a\\u0000b\\ud800c\"}]") "}", BATCH_LINE_ANSWER,
-      "a\xef\xbf\xbd" "b\xef\xbf\xbd" "c", "", "", "", -1, -1, 0, true, 0, 0 },
-    { "an altered text that is overruled", HEAD OUT("[{\"text\":\"\\u0000\",\"text\":\"ok\"}]") "}", BATCH_LINE_ANSWER, "ok",
-      "", "", "", -1, -1, 0, 0, 0, 0 },
-    { "altered elsewhere is not altered text", "{\"recordId\":\"r1\",\"\\u0000\":1,\"modelOutput\":{\"stopReason\":\"\\u0000\"}}",
-      BATCH_LINE_ANSWER, "", "\xef\xbf\xbd", "", "", -1, -1, 0, 0, 0, 0 },
+      "a\xef\xbf\xbd"
+      "b\xef\xbf\xbd"
+      "c",
+      "", "", "", -1, -1, 0, true, 0, 0 },
+    { "an altered text that is overruled", HEAD OUT("[{\"text\":\"\\u0000\",\"text\":\"ok\"}]") "}", BATCH_LINE_ANSWER,
+      "ok", "", "", "", -1, -1, 0, 0, 0, 0 },
+    { "altered elsewhere is not altered text",
+      "{\"recordId\":\"r1\",\"\\u0000\":1,\"modelOutput\":{\"stopReason\":\"\\u0000\"}}", BATCH_LINE_ANSWER, "",
+      "\xef\xbf\xbd", "", "", -1, -1, 0, 0, 0, 0 },
     { "the last of two outputs counts",
-      HEAD OUT("[{\"text\":\"old\"}]") ",\"modelOutput\":{\"stopReason\":\"end_turn\"}}", BATCH_LINE_ANSWER, "", "end_turn", "",
-      "", -1, -1, 0, 0, 0, 0 },
+      HEAD OUT("[{\"text\":\"old\"}]") ",\"modelOutput\":{\"stopReason\":\"end_turn\"}}", BATCH_LINE_ANSWER, "",
+      "end_turn", "", "", -1, -1, 0, 0, 0, 0 },
     { "the last of two contents counts",
-      HEAD "\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"old\"}],\"content\":[{\"text\":\"new\"}]}}}}",
+      HEAD
+      "\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"old\"}],\"content\":[{\"text\":\"new\"}]}}}}",
       BATCH_LINE_ANSWER, "new", "", "", "", -1, -1, 0, 0, 0, 0 },
     { "error", HEAD "\"error\":{\"errorCode\":400,\"errorMessage\":\"no\",\"expired\":true,\"retryable\":true}}",
       BATCH_LINE_ERROR, "", "", "no", "", -1, -1, 400, 0, true, true },
-    { "error first, code in a string", "{\"error\":{\"errorCode\":\"429\"},\"recordId\":\"r1\"}", BATCH_LINE_ERROR, "", "", "",
-      "", -1, -1, 429, 0, 0, 0 },
+    { "error first, code in a string", "{\"error\":{\"errorCode\":\"429\"},\"recordId\":\"r1\"}", BATCH_LINE_ERROR, "",
+      "", "", "", -1, -1, 429, 0, 0, 0 },
     { "error with words as its code", HEAD "\"error\":{\"errorCode\":\"Bad\",\"errorMessage\":5,\"retryable\":\"x\"}}",
       BATCH_LINE_ERROR, "", "", "", "", -1, -1, 0, 0, 0, 0 },
-    { "null error beside an answer", HEAD OUT("[]") ",\"error\":null}", BATCH_LINE_ANSWER, "", "", "", "", -1, -1, 0, 0, 0, 0 },
-    { "null answer beside an error", HEAD "\"modelOutput\":null,\"error\":{}}", BATCH_LINE_ERROR, "", "", "", "", -1, -1, 0, 0,
+    { "null error beside an answer", HEAD OUT("[]") ",\"error\":null}", BATCH_LINE_ANSWER, "", "", "", "", -1, -1, 0, 0,
       0, 0 },
-    { "an error overrules an answer", HEAD OUT("[{\"text\":\"t\"}]") ",\"error\":{\"errorCode\":500}}", BATCH_LINE_ERROR, "t",
-      "", "", "", -1, -1, 500, 0, 0, 0 },
+    { "null answer beside an error", HEAD "\"modelOutput\":null,\"error\":{}}", BATCH_LINE_ERROR, "", "", "", "", -1,
+      -1, 0, 0, 0, 0 },
+    { "an error overrules an answer", HEAD OUT("[{\"text\":\"t\"}]") ",\"error\":{\"errorCode\":500}}",
+      BATCH_LINE_ERROR, "t", "", "", "", -1, -1, 500, 0, 0, 0 },
     { "wrong types count as absent",
       HEAD "\"modelOutput\":{\"output\":{\"message\":{\"content\":{\"text\":\"t\"}}},\"usage\":[],\"stopReason\":1}}",
       BATCH_LINE_ANSWER, "", "", "", "", -1, -1, 0, 0, 0, 0 },
     { "no record id", "{" OUT("[]") "}", BATCH_LINE_MALFORMED, "", "", "", "no_record_id", 0, 0, 0, 0, 0, 0 },
-    { "a record id that is a number", "{\"recordId\":1," OUT("[]") "}", BATCH_LINE_MALFORMED, "", "", "", "no_record_id", 0, 0,
-      0, 0, 0, 0 },
+    { "a record id that is a number", "{\"recordId\":1," OUT("[]") "}", BATCH_LINE_MALFORMED, "", "", "",
+      "no_record_id", 0, 0, 0, 0, 0, 0 },
     { "no result", "{\"recordId\":\"r1\"}", BATCH_LINE_MALFORMED, "", "", "", "no_result", 0, 0, 0, 0, 0, 0 },
-    { "a result that is no object", HEAD "\"modelOutput\":\"x\"}", BATCH_LINE_MALFORMED, "", "", "", "bad_result", 0, 0, 0, 0,
-      0, 0 },
+    { "a result that is no object", HEAD "\"modelOutput\":\"x\"}", BATCH_LINE_MALFORMED, "", "", "", "bad_result", 0, 0,
+      0, 0, 0, 0 },
     { "not an object", "[1,2]", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0, 0, 0 },
     { "not JSON", "hello", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0, 0, 0 },
     { "two values", HEAD OUT("[]") "} {}", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0, 0, 0 },
-    { "cut in an object", "{\"recordId\":\"r1\",\"modelInput\":{", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0,
-      0, 0 },
+    { "cut in an object", "{\"recordId\":\"r1\",\"modelInput\":{", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0,
+      0, 0, 0, 0, 0 },
     { "cut in a skipped string", "{\"recordId\":\"r1\",\"modelInput\":{\"a\":\"bcd", BATCH_LINE_MALFORMED, "", "", "",
       "json_syntax", 0, 0, 0, 0, 0, 0 },
     { "cut after a backslash in a skipped string", "{\"modelInput\":\"bcd\\", BATCH_LINE_MALFORMED, "", "", "",
       "json_syntax", 0, 0, 0, 0, 0, 0 },
     { "cut in a taken string", "{\"recordId\":\"r", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0, 0, 0 },
     { "cut in a name", "{\"recor", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0, 0, 0 },
-    { "cut in an escape", HEAD OUT("[{\"text\":\"\\u12"), BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0, 0, 0 },
-    { "cut in a number", "{\"recordId\":\"r1\",\"error\":{\"errorCode\":4", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0,
-      0, 0, 0, 0, 0 },
-    { "bad UTF-8 in the text", HEAD OUT("[{\"text\":\"\xff\"}]") "}", BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0,
-      0, 0, 0 },
+    { "cut in an escape", HEAD OUT("[{\"text\":\"\\u12"), BATCH_LINE_MALFORMED, "", "", "", "json_syntax", 0, 0, 0, 0,
+      0, 0 },
+    { "cut in a number", "{\"recordId\":\"r1\",\"error\":{\"errorCode\":4", BATCH_LINE_MALFORMED, "", "", "",
+      "json_syntax", 0, 0, 0, 0, 0, 0 },
+    { "bad UTF-8 in the text", HEAD OUT("[{\"text\":\"\xff\"}]") "}", BATCH_LINE_MALFORMED, "", "", "", "json_syntax",
+      0, 0, 0, 0, 0, 0 },
 };
 enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };
 
@@ -190,15 +198,15 @@ static void limits(void)
     } rows[] = {
         { "longest record id", "{\"modelOutput\":{},\"recordId\":\"", "\"}", 256, BATCH_LINE_ANSWER, 0 },
         { "record id too long", "{\"modelOutput\":{},\"recordId\":\"", "\"}", 257, BATCH_LINE_MALFORMED, 0 },
-        { "longest text", HEAD "\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"", "\"}]}}}}", 4 << 20,
-          BATCH_LINE_ANSWER, 0 },
-        { "text too long", HEAD "\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"", "\"}]}}}}", (4 << 20) + 1,
-          BATCH_LINE_MALFORMED, 0 },
+        { "longest text", HEAD "\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"", "\"}]}}}}",
+          4 << 20, BATCH_LINE_ANSWER, 0 },
+        { "text too long", HEAD "\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"", "\"}]}}}}",
+          (4 << 20) + 1, BATCH_LINE_MALFORMED, 0 },
         { "error message cut", HEAD "\"error\":{\"errorMessage\":\"", "\"}}", 10000, BATCH_LINE_ERROR, 8192 },
         { "stop reason cut", HEAD "\"modelOutput\":{\"stopReason\":\"", "\"}}", 100, BATCH_LINE_ANSWER, 64 },
         { "long unknown name", HEAD "\"modelOutput\":{\"", "\":1}}", 4000, BATCH_LINE_ANSWER, 0 },
-        { "skipped value beyond all limits", "{\"recordId\":\"r1\",\"modelInput\":\"", "\",\"modelOutput\":{}}", 9 << 20,
-          BATCH_LINE_ANSWER, 0 },
+        { "skipped value beyond all limits", "{\"recordId\":\"r1\",\"modelInput\":\"", "\",\"modelOutput\":{}}",
+          9 << 20, BATCH_LINE_ANSWER, 0 },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -233,8 +241,9 @@ static void limits(void)
 /* A source that breaks is not the file's fault: no line is called malformed for it. */
 static void broken_source(void)
 {
-    const char file[] = "{\"recordId\":\"r1\",\"modelOutput\":{}}\n{\"recordId\":\"r2\",\"modelOutput\":{\"output\":{\"message\":"
-                        "{\"content\":[{\"text\":\"abc\\u0041\"}]}}}}\nnot json at all\n";
+    const char file[] =
+        "{\"recordId\":\"r1\",\"modelOutput\":{}}\n{\"recordId\":\"r2\",\"modelOutput\":{\"output\":{\"message\":"
+        "{\"content\":[{\"text\":\"abc\\u0041\"}]}}}}\nnot json at all\n";
 
     for (size_t len = 0; len < sizeof(file) - 1; len++) {
         struct source source = { { file, len }, 3, true };

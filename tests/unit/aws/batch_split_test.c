@@ -47,7 +47,8 @@ static void texts(void)
 /* Repeated tags must not make the searches quadratic: 4 MiB of them would take hours instead of moments. */
 static void hostile_texts(void)
 {
-    static const char *const pieces[] = { "<thinking>", "<thinking><answer></answer>", "<answer>", "<thinking></thinking>", "<" };
+    static const char *const pieces[] = { "<thinking>", "<thinking><answer></answer>", "<answer>",
+                                          "<thinking></thinking>", "<" };
 
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         AUTO(buf_done) struct buf text = { 0 };

@@ -63,7 +63,8 @@ static const struct {
     { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":inference-profile/us.amazon.nova-lite-v1:0", true },
     { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":application-inference-profile/abc123", true },
     { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":inference-profile/", false },
-    { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":custom-model/amazon.nova-lite-v1:0/abcdefghi123", true },
+    { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":custom-model/amazon.nova-lite-v1:0/abcdefghi123",
+      true },
     { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":custom-model/amazon.nova/abc", false },
     { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:" ACCOUNT ":provisioned-model/abc", false },
     { bedrock_is_model_id, "arn:aws:bedrock:us-east-1:some-name", true },
@@ -109,7 +110,8 @@ static const struct {
     { bedrock_is_job_arn, JOB "abcdefghi12", false },
     { bedrock_is_job_arn, JOB "Abcdefghi123", false },
     { bedrock_is_job_arn, "abcdefghi123", false },
-    { bedrock_is_job_arn, "arn:aws-" X64 X64 X64 X64 ":bedrock:us-east-1:" ACCOUNT ":model-invocation-job/abcdefghi123", false },
+    { bedrock_is_job_arn, "arn:aws-" X64 X64 X64 X64 ":bedrock:us-east-1:" ACCOUNT ":model-invocation-job/abcdefghi123",
+      false },
 };
 
 static void patterns(void)

@@ -6,7 +6,8 @@
 
 #define JOB_A "arn:aws:bedrock:us-east-1:111122223333:model-invocation-job/abcdefghi123"
 #define JOB_B "arn:aws:bedrock:us-east-1:111122223333:model-invocation-job/abcdefghi124"
-#define PATH_A "/model-invocation-job/arn%3Aaws%3Abedrock%3Aus-east-1%3A111122223333%3Amodel-invocation-job%2Fabcdefghi123"
+#define PATH_A                                                                                                         \
+    "/model-invocation-job/arn%3Aaws%3Abedrock%3Aus-east-1%3A111122223333%3Amodel-invocation-job%2Fabcdefghi123"
 
 static const struct bedrock_tag tags[] = { { "app", "vidbatch" }, { "empty", NULL } };
 
@@ -39,69 +40,103 @@ static void create(void)
     CHECK(bedrock_create_job(f.client, &most, arn, &f.err));
     check_request(&f, 0, "POST", "/model-invocation-job");
     check_header(&f, 0, "content-type", "application/json");
-    check_body(&f, 0,
-               "{\"jobName\":\"job-1\",\"clientRequestToken\":\"token-1\",\"roleArn\":\"arn:aws:iam::111122223333:role/r\","
-               "\"modelId\":\"amazon.nova-lite-v1:0\",\"inputDataConfig\":{\"s3InputDataConfig\":{\"s3InputFormat\":\"JSONL\","
-               "\"s3Uri\":\"s3://bucket/in/\"}},\"outputDataConfig\":{\"s3OutputDataConfig\":{\"s3Uri\":"
-               "\"s3://bucket/out/\"}}}");
-    check_body(&f, 1,
-               "{\"jobName\":\"job-1\",\"clientRequestToken\":\"token-1\",\"roleArn\":\"arn:aws:iam::111122223333:role/r\","
-               "\"modelId\":\"amazon.nova-lite-v1:0\",\"inputDataConfig\":{\"s3InputDataConfig\":{\"s3InputFormat\":\"JSONL\","
-               "\"s3Uri\":\"s3://bucket/in/\",\"s3BucketOwner\":\"111122223333\"}},\"outputDataConfig\":{\"s3OutputDataConfig\":"
-               "{\"s3Uri\":\"s3://bucket/out/\",\"s3BucketOwner\":\"444455556666\",\"s3EncryptionKeyId\":\"alias/k\"}},"
-               "\"timeoutDurationInHours\":72,\"tags\":[{\"key\":\"app\",\"value\":\"vidbatch\"},{\"key\":\"empty\","
-               "\"value\":\"\"}]}");
+    check_body(
+        &f, 0,
+        "{\"jobName\":\"job-1\",\"clientRequestToken\":\"token-1\",\"roleArn\":\"arn:aws:iam::111122223333:role/r\","
+        "\"modelId\":\"amazon.nova-lite-v1:0\",\"inputDataConfig\":{\"s3InputDataConfig\":{\"s3InputFormat\":\"JSONL\","
+        "\"s3Uri\":\"s3://bucket/in/\"}},\"outputDataConfig\":{\"s3OutputDataConfig\":{\"s3Uri\":"
+        "\"s3://bucket/out/\"}}}");
+    check_body(
+        &f, 1,
+        "{\"jobName\":\"job-1\",\"clientRequestToken\":\"token-1\",\"roleArn\":\"arn:aws:iam::111122223333:role/r\","
+        "\"modelId\":\"amazon.nova-lite-v1:0\",\"inputDataConfig\":{\"s3InputDataConfig\":{\"s3InputFormat\":\"JSONL\","
+        "\"s3Uri\":\"s3://bucket/in/"
+        "\",\"s3BucketOwner\":\"111122223333\"}},\"outputDataConfig\":{\"s3OutputDataConfig\":"
+        "{\"s3Uri\":\"s3://bucket/out/\",\"s3BucketOwner\":\"444455556666\",\"s3EncryptionKeyId\":\"alias/k\"}},"
+        "\"timeoutDurationInHours\":72,\"tags\":[{\"key\":\"app\",\"value\":\"vidbatch\"},{\"key\":\"empty\","
+        "\"value\":\"\"}]}");
     CHECK(http_script_seen(f.script, 0)->connection != http_script_seen(f.script, 1)->connection);
 }
+
+#define TYPE(name) "x-amzn-errortype: " name ":http://internal.amazon.com/\r\n"
+
+static const struct {
+    const char *name;
+    struct http_answer answer;
+    enum err_kind kind;
+    const char *code, *upstream_code;
+    bool retryable;
+} failures[] = {
+    { "no answer", { .status = 0, .end = HTTP_RESET }, ERR_UPSTREAM, "upstream", "", true },
+    { "cut answer",
+      { .status = 200, .body = "{\"jobArn\":\"" JOB_A "\"}", .cut_after = 9, .end = HTTP_CLOSE },
+      ERR_UPSTREAM,
+      "upstream",
+      "",
+      true },
+    { "answer without an ARN", { .status = 200, .body = "{}" }, ERR_UPSTREAM, "bad_json", "", true },
+    { "answer that is no JSON", { .status = 200, .body = "<html>" }, ERR_UPSTREAM, "bad_json", "", true },
+    { "server error",
+      { .status = 500, .headers = TYPE("InternalServerException"), .body = "{}" },
+      ERR_UPSTREAM,
+      "upstream",
+      "InternalServerException",
+      true },
+    { "throttled",
+      { .status = 429, .headers = TYPE("ThrottlingException"), .body = "{\"message\":\"slow\"}" },
+      ERR_BUSY,
+      "bedrock_throttled",
+      "ThrottlingException",
+      true },
+    { "quota",
+      { .status = 400, .headers = TYPE("ServiceQuotaExceededException"), .body = "{\"message\":\"100 jobs\"}" },
+      ERR_BUSY,
+      "bedrock_quota",
+      "ServiceQuotaExceededException",
+      true },
+    { "name in use, as a conflict",
+      { .status = 400, .headers = TYPE("ConflictException"), .body = "{\"message\":\"x\"}" },
+      ERR_CONFLICT,
+      "bedrock_name_in_use",
+      "ConflictException",
+      false },
+    { "name in use, as a validation error",
+      { .status = 400,
+        .headers = TYPE("ValidationException"),
+        .body = "{\"message\":\"The provided job name is currently in use.\"}" },
+      ERR_CONFLICT,
+      "bedrock_name_in_use",
+      "ValidationException",
+      false },
+    { "another validation error",
+      { .status = 400, .body = "{\"__type\":\"com.amazon#ValidationException\",\"message\":\"no such model\"}" },
+      ERR_INPUT,
+      "input",
+      "ValidationException",
+      false },
+    { "denied",
+      { .status = 403, .headers = TYPE("AccessDeniedException"), .body = "{}" },
+      ERR_DENIED,
+      "denied",
+      "AccessDeniedException",
+      false },
+};
 
 /* Whatever happens, a job is asked for once; the error says whether it may exist nevertheless. */
 static void create_failures(void)
 {
-#define TYPE(name) "x-amzn-errortype: " name ":http://internal.amazon.com/\r\n"
-    static const struct {
-        const char *name;
-        struct http_answer answer;
-        enum err_kind kind;
-        const char *code, *upstream_code;
-        bool retryable;
-    } rows[] = {
-        { "no answer", { .status = 0, .end = HTTP_RESET }, ERR_UPSTREAM, "upstream", "", true },
-        { "cut answer", { .status = 200, .body = "{\"jobArn\":\"" JOB_A "\"}", .cut_after = 9, .end = HTTP_CLOSE },
-          ERR_UPSTREAM, "upstream", "", true },
-        { "answer without an ARN", { .status = 200, .body = "{}" }, ERR_UPSTREAM, "bad_json", "", true },
-        { "answer that is no JSON", { .status = 200, .body = "<html>" }, ERR_UPSTREAM, "bad_json", "", true },
-        { "server error", { .status = 500, .headers = TYPE("InternalServerException"), .body = "{}" }, ERR_UPSTREAM, "upstream",
-          "InternalServerException", true },
-        { "throttled", { .status = 429, .headers = TYPE("ThrottlingException"), .body = "{\"message\":\"slow\"}" }, ERR_BUSY,
-          "bedrock_throttled", "ThrottlingException", true },
-        { "quota", { .status = 400, .headers = TYPE("ServiceQuotaExceededException"), .body = "{\"message\":\"100 jobs\"}" },
-          ERR_BUSY, "bedrock_quota", "ServiceQuotaExceededException", true },
-        { "name in use, as a conflict", { .status = 400, .headers = TYPE("ConflictException"), .body = "{\"message\":\"x\"}" },
-          ERR_CONFLICT, "bedrock_name_in_use", "ConflictException", false },
-        { "name in use, as a validation error",
-          { .status = 400,
-            .headers = TYPE("ValidationException"),
-            .body = "{\"message\":\"The provided job name is currently in use.\"}" },
-          ERR_CONFLICT, "bedrock_name_in_use", "ValidationException", false },
-        { "another validation error",
-          { .status = 400, .body = "{\"__type\":\"com.amazon#ValidationException\",\"message\":\"no such model\"}" }, ERR_INPUT,
-          "input", "ValidationException", false },
-        { "denied", { .status = 403, .headers = TYPE("AccessDeniedException"), .body = "{}" }, ERR_DENIED, "denied",
-          "AccessDeniedException", false },
-    };
-
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
         AUTO(fixture_done) struct fixture f = { 0 };
         char arn[BEDROCK_ARN_SIZE] = "";
 
-        test_case("%s", rows[i].name);
-        if (!fixture_start(&f, &rows[i].answer, 1))
+        test_case("%s", failures[i].name);
+        if (!fixture_start(&f, &failures[i].answer, 1))
             return;
         CHECK(!bedrock_create_job(f.client, &least, arn, &f.err));
-        CHECK_I64(f.err.kind, rows[i].kind);
-        CHECK_TEXT(err_code_of(&f.err), rows[i].code);
-        CHECK_TEXT(f.err.upstream_code, rows[i].upstream_code);
-        CHECK(f.err.retryable == rows[i].retryable);
+        CHECK_I64(f.err.kind, failures[i].kind);
+        CHECK_TEXT(err_code_of(&f.err), failures[i].code);
+        CHECK_TEXT(f.err.upstream_code, failures[i].upstream_code);
+        CHECK(f.err.retryable == failures[i].retryable);
         CHECK_TEXT(arn, "");
         CHECK_I64(http_script_count(f.script), 1);
     }
@@ -132,12 +167,15 @@ static void get(void)
 {
     static const struct http_answer answers[] = {
         { .status = 200,
-          .body = "{\"jobArn\":\"" JOB_A "\",\"jobName\":\"job-1\",\"clientRequestToken\":\"token-1\",\"status\":\"Failed\","
-                  "\"message\":\"Not enough \\u00e9\",\"modelId\":\"m\",\"submitTime\":\"2026-11-01T12:00:00.000Z\","
-                  "\"lastModifiedTime\":\"2026-11-01T12:00:01Z\",\"endTime\":\"2026-11-01T12:00:02.5Z\",\"jobExpirationTime\":"
-                  "1793534403,\"inputDataConfig\":{\"s3InputDataConfig\":{\"s3Uri\":\"s3://b/i/\"}},\"outputDataConfig\":"
-                  "{\"s3OutputDataConfig\":{\"s3Uri\":\"s3://b/o/\"}},\"totalRecordCount\":100,\"processedRecordCount\":7,"
-                  "\"successRecordCount\":5,\"errorRecordCount\":2,\"vpcConfig\":null,\"news\":[1]}" },
+          .body =
+              "{\"jobArn\":\"" JOB_A
+              "\",\"jobName\":\"job-1\",\"clientRequestToken\":\"token-1\",\"status\":\"Failed\","
+              "\"message\":\"Not enough \\u00e9\",\"modelId\":\"m\",\"submitTime\":\"2026-11-01T12:00:00.000Z\","
+              "\"lastModifiedTime\":\"2026-11-01T12:00:01Z\",\"endTime\":\"2026-11-01T12:00:02.5Z\","
+              "\"jobExpirationTime\":"
+              "1793534403,\"inputDataConfig\":{\"s3InputDataConfig\":{\"s3Uri\":\"s3://b/i/\"}},\"outputDataConfig\":"
+              "{\"s3OutputDataConfig\":{\"s3Uri\":\"s3://b/o/\"}},\"totalRecordCount\":100,\"processedRecordCount\":7,"
+              "\"successRecordCount\":5,\"errorRecordCount\":2,\"vpcConfig\":null,\"news\":[1]}" },
         { .status = 200, .body = "{\"jobArn\":\"" JOB_A "\",\"status\":7,\"inputDataConfig\":[]}" },
     };
     AUTO(fixture_done) struct fixture f = { 0 };
@@ -190,16 +228,19 @@ static void list(void)
     const struct bedrock_list rq = { "job", "InProgress", 1793534400000, 50 };
     int left = 100;
 
-    if (!fixture_start(&f, answers, COUNT_OF(answers)) || !CHECK(bedrock_list_jobs(f.client, &rq, count_jobs, &left, &f.err)))
+    if (!fixture_start(&f, answers, COUNT_OF(answers)) ||
+        !CHECK(bedrock_list_jobs(f.client, &rq, count_jobs, &left, &f.err)))
         return;
     CHECK_I64(left, 97);
     CHECK_I64(http_script_count(f.script), 3);
-    check_request(&f, 0, "GET",
-                  "/model-invocation-jobs?maxResults=50&nameContains=job&sortBy=CreationTime&sortOrder=Descending&statusEquals="
-                  "InProgress&submitTimeAfter=2026-11-01T12%3A00%3A00.000Z");
-    check_request(&f, 2, "GET",
-                  "/model-invocation-jobs?maxResults=50&nameContains=job&nextToken=t%2F1%2B&sortBy=CreationTime&sortOrder="
-                  "Descending&statusEquals=InProgress&submitTimeAfter=2026-11-01T12%3A00%3A00.000Z");
+    check_request(
+        &f, 0, "GET",
+        "/model-invocation-jobs?maxResults=50&nameContains=job&sortBy=CreationTime&sortOrder=Descending&statusEquals="
+        "InProgress&submitTimeAfter=2026-11-01T12%3A00%3A00.000Z");
+    check_request(
+        &f, 2, "GET",
+        "/model-invocation-jobs?maxResults=50&nameContains=job&nextToken=t%2F1%2B&sortBy=CreationTime&sortOrder="
+        "Descending&statusEquals=InProgress&submitTimeAfter=2026-11-01T12%3A00%3A00.000Z");
     left = 1; /* stops at the first: the second page is not asked for */
     CHECK(bedrock_list_jobs(f.client, &(struct bedrock_list){ 0 }, count_jobs, &left, &f.err));
     check_request(&f, 3, "GET", "/model-invocation-jobs?maxResults=1000&sortBy=CreationTime&sortOrder=Descending");
@@ -222,7 +263,8 @@ static void list_loop(void)
 static void find(void)
 {
     static const struct http_answer answers[] = {
-        { .status = 200, .body = "{\"invocationJobSummaries\":[" SUMMARY(JOB_A, "other") "," SUMMARY(JOB_B, "token-1") "]}" },
+        { .status = 200,
+          .body = "{\"invocationJobSummaries\":[" SUMMARY(JOB_A, "other") "," SUMMARY(JOB_B, "token-1") "]}" },
         { .status = 200, .body = "{\"invocationJobSummaries\":[" SUMMARY(JOB_A, "other") "]}" },
     };
     AUTO(fixture_done) struct fixture f = { 0 };
@@ -263,7 +305,9 @@ static void stop(void)
 
 static void statuses(void)
 {
-    static const char *const open[] = { "Submitted", "Validating", "Scheduled", "InProgress", "Stopping", "Invented", "" };
+    static const char *const open[] = {
+        "Submitted", "Validating", "Scheduled", "InProgress", "Stopping", "Invented", ""
+    };
     static const char *const ended[] = { "Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired" };
 
     for (size_t i = 0; i < COUNT_OF(open); i++)
@@ -290,8 +334,8 @@ static void odd_answers(void)
     buf_text(&json, "\"}");
     CHECK(bedrock_read_job(buf_view(&json), &job, &err));
     CHECK_I64(strlen(job.status), 30);
-    CHECK(!bedrock_read_page(SPAN_LIT("{\"invocationJobSummaries\":[" SUMMARY(JOB_A, "a") ",{}]}"), count_jobs, &left, &token,
-                             &stopped, &err));
+    CHECK(!bedrock_read_page(SPAN_LIT("{\"invocationJobSummaries\":[" SUMMARY(JOB_A, "a") ",{}]}"), count_jobs, &left,
+                             &token, &stopped, &err));
     CHECK_TEXT(err.code, "bad_json");
     CHECK(!bedrock_read_page(SPAN_LIT("{\"invocationJobSummaries\":{}}"), count_jobs, &left, &token, &stopped, NULL));
     CHECK(!bedrock_read_job(SPAN_LIT("{\"jobArn\":\"x\",\"jobArn\":\"x\"}"), &job, NULL));

@@ -269,6 +269,26 @@ static void test_many_ended_by_caller(void)
     check_each_once(&all);
 }
 
+/* Two items at first, then one whenever all before it are done, as a caller that follows pages would. */
+static bool next_link(void *arg, struct aws_request *rq, void **item)
+{
+    struct items *all = arg;
+
+    return (all->taken < 2 || all->taken == all->good) && all->taken < 6 && next_item(arg, rq, item);
+}
+
+static void test_many_in_a_chain(void)
+{
+    static const struct http_answer answers[] = { { .status = 200, .body = "body" } };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct items all = { 0 };
+    struct aws_many many = { next_link, done_item, &all, 3 };
+
+    CHECK(start_stoppable(&f, answers, 1) && aws_call_many(f.client, &many, &f.err));
+    CHECK_I64(all.good, 6);
+    check_each_once(&all);
+}
+
 /* ---- stopping ---- */
 
 static void *stop_at_first(void *arg)
@@ -350,6 +370,7 @@ static const struct test tests[] = {
     { "back_pressure", test_back_pressure },
     { "close_early", test_close_early },
     { "many", test_many },
+    { "many_in_a_chain", test_many_in_a_chain },
     { "many_ended_by_caller", test_many_ended_by_caller },
     { "stop_while_waiting_for_answer", test_stop_while_waiting_for_answer },
     { "stop_between_attempts", test_stop_between_attempts },

@@ -307,18 +307,25 @@ static void test_stats(void)
     CHECK_I64(stats[0].failures, 1);
 }
 
-/* After a long outage the tokens are gone: each call is then sent once. */
+/* After a long outage the tokens are gone and each call is sent once; successes bring them back. */
 static void test_budget(void)
 {
-    static const struct http_answer answers[] = { ANSWER(500, "") };
+    enum { CALLS = 20, PAID = 500 / 14, REFUSED = CALLS + PAID, SUCCESSES = 14 };
+    struct http_answer answers[REFUSED + SUCCESSES + 1];
     AUTO(fixture_done) struct fixture f = { 0 };
     struct aws_request rq = get_object("/k");
 
-    if (!start(&f, answers, 1))
+    for (int i = 0; i <= REFUSED + SUCCESSES; i++)
+        answers[i] = (struct http_answer){ .status = i >= REFUSED && i < REFUSED + SUCCESSES ? 200 : 500 };
+    if (!start(&f, answers, REFUSED + SUCCESSES + 1))
         return;
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < CALLS; i++)
         CHECK(!call(&f, &rq));
-    CHECK_I64(http_script_count(f.script), 20 + 500 / 14);
+    CHECK_I64(http_script_count(f.script), REFUSED);
+    for (int i = 0; i < SUCCESSES; i++)
+        CHECK(call(&f, &rq));
+    CHECK(!call(&f, &rq));
+    CHECK_I64(http_script_count(f.script), REFUSED + SUCCESSES + 2);
 }
 
 static const struct test tests[] = {

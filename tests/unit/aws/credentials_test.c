@@ -391,25 +391,41 @@ static void test_one_refresher(void)
     creds_chain_free(chain);
 }
 
-/* Those who waited for a refresh that failed get its error, and do not each try again. */
-static void test_failed_refresh_is_shared(void)
+/* How often a refresh that fails is tried when all threads want it at once. */
+static int loads_of_failing_refresh(void)
 {
     struct scripted s = { .fails = true, .is_held = true };
     struct creds_chain *chain = chain_of(&s, 1);
     struct getter getters[THREADS];
+    int loads;
 
     run_getters(getters, chain, 1);
     while (!atomic_load(&s.loads))
         usleep(200);
-    usleep(20000); /* the more threads wait by then, the sharper; right either way */
+    usleep(5000); /* lets the others come to wait; one that is late tries for itself, rightly */
     atomic_store(&s.is_held, false);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(getters[i].thread, NULL);
         CHECK_I64(getters[i].bad, 1);
     }
     CHECK_I64(s.most_at_once, 1);
-    CHECK(s.loads <= THREADS);
+    loads = atomic_load(&s.loads);
     creds_chain_free(chain);
+    return loads;
+}
+
+/* Those who waited for a refresh that failed get its error. Without that each would try again and it would always be
+ * eight loads; with it one is enough as soon as all had come in time. */
+static void test_failed_refresh_is_shared(void)
+{
+    int fewest = THREADS;
+
+    for (int i = 0; i < 50 && fewest > 1; i++) {
+        int loads = loads_of_failing_refresh();
+
+        fewest = loads < fewest ? loads : fewest;
+    }
+    CHECK_I64(fewest, 1);
 }
 
 static const struct test tests[] = {

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+#define HEAD                                                                                                           \
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
 #define TAIL "</ListBucketResult>"
 #define URL "<EncodingType>url</EncodingType>"
 #define WHEN "<LastModified>2026-11-01T12:00:00.000Z</LastModified>"
@@ -19,20 +20,28 @@ static const struct {
 } cases[] = {
     { "empty", HEAD "<KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>" TAIL, "", "", false },
     { "one", HEAD OBJECT("a/b.mp4") TAIL, "a/b.mp4|", "", false },
-    { "encoded, told first", HEAD URL OBJECT("a+b%2Bc%28%C3%A9%29") OBJECT("plain") TAIL, "a b+c(\xc3\xa9)|plain|", "", false },
+    { "encoded, told first", HEAD URL OBJECT("a+b%2Bc%28%C3%A9%29") OBJECT("plain") TAIL, "a b+c(\xc3\xa9)|plain|", "",
+      false },
     { "encoded, told last", HEAD OBJECT("a+b%2Bc") URL TAIL, "a b+c|", "", false },
     { "not encoded", HEAD OBJECT("a+b%2Bc") TAIL, "a+b%2Bc|", "", false },
     { "entities", HEAD OBJECT("a&amp;b&lt;c&#x20;d") TAIL, "a&b<c d|", "", false },
-    { "token is raw", HEAD URL "<IsTruncated>true</IsTruncated><NextContinuationToken>1+a%2B/=</NextContinuationToken>"
-      OBJECT("k") TAIL, "k|", "1+a%2B/=", true },
-    { "token after the objects", HEAD OBJECT("k") "<NextContinuationToken>t</NextContinuationToken><IsTruncated>true"
-      "</IsTruncated>" TAIL, "k|", "t", true },
+    { "token is raw",
+      HEAD URL "<IsTruncated>true</IsTruncated><NextContinuationToken>1+a%2B/=</NextContinuationToken>" OBJECT("k")
+          TAIL,
+      "k|", "1+a%2B/=", true },
+    { "token after the objects",
+      HEAD OBJECT("k") "<NextContinuationToken>t</NextContinuationToken><IsTruncated>true"
+                       "</IsTruncated>" TAIL,
+      "k|", "t", true },
     { "prefixes and strangers are passed over",
-      HEAD "<Name>b</Name><Prefix>Key</Prefix><CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes><Contents><Owner><ID>1</ID>"
+      HEAD "<Name>b</Name><Prefix>Key</Prefix><CommonPrefixes><Prefix>p/</Prefix></"
+           "CommonPrefixes><Contents><Owner><ID>1</ID>"
            "<Key>no</Key></Owner><Key>k</Key><New><Size>x</Size></New>" WHEN "<Size>5</Size></Contents>" TAIL,
       "k|", "", false },
-    { "namespace prefix", "<s:ListBucketResult xmlns:s=\"x\"><s:Contents><s:Key>k</s:Key><s:Size>1</s:Size><s:LastModified>"
-      "2026-11-01T12:00:00Z</s:LastModified></s:Contents></s:ListBucketResult>", "k|", "", false },
+    { "namespace prefix",
+      "<s:ListBucketResult xmlns:s=\"x\"><s:Contents><s:Key>k</s:Key><s:Size>1</s:Size><s:LastModified>"
+      "2026-11-01T12:00:00Z</s:LastModified></s:Contents></s:ListBucketResult>",
+      "k|", "", false },
     { "white space in front", " \n\r\t" HEAD OBJECT("k") TAIL, "k|", "", false },
     { "key with blanks at its ends", HEAD OBJECT(" k ") TAIL, " k |", "", false },
     { "truncated without a token", HEAD "<IsTruncated>true</IsTruncated>" OBJECT("k") TAIL, NULL, NULL, false },
@@ -42,13 +51,14 @@ static const struct {
     { "cut", HEAD OBJECT("k"), NULL, NULL, false },
     { "not XML", "{}", NULL, NULL, false },
     { "DOCTYPE", "<!DOCTYPE a [<!ENTITY x \"y\">]><ListBucketResult/>", NULL, NULL, false },
-    { "an encoding in which text grows", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><ListBucketResult>" OBJECT("\xe9\xe9")
-      TAIL, NULL, NULL, false },
+    { "an encoding in which text grows",
+      "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><ListBucketResult>" OBJECT("\xe9\xe9") TAIL, NULL, NULL, false },
     { "no key", HEAD "<Contents>" WHEN "<Size>5</Size></Contents>" TAIL, NULL, NULL, false },
     { "empty key", HEAD OBJECT("") TAIL, NULL, NULL, false },
     { "no size", HEAD "<Contents><Key>k</Key>" WHEN "</Contents>" TAIL, NULL, NULL, false },
     { "negative size", HEAD "<Contents><Key>k</Key>" WHEN "<Size>-1</Size></Contents>" TAIL, NULL, NULL, false },
-    { "size too large", HEAD "<Contents><Key>k</Key>" WHEN "<Size>9223372036854775808</Size></Contents>" TAIL, NULL, NULL, false },
+    { "size too large", HEAD "<Contents><Key>k</Key>" WHEN "<Size>9223372036854775808</Size></Contents>" TAIL, NULL,
+      NULL, false },
     { "no time", HEAD "<Contents><Key>k</Key><Size>1</Size></Contents>" TAIL, NULL, NULL, false },
     { "broken percent-encoding", HEAD URL OBJECT("a%2") TAIL, NULL, NULL, false },
     { "elements in a key", HEAD OBJECT("a<b/>") TAIL, NULL, NULL, false },

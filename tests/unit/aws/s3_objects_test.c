@@ -5,7 +5,8 @@
 
 #define OWNER "111122223333"
 #define LISTING(inside) "<ListBucketResult><EncodingType>url</EncodingType>" inside "</ListBucketResult>"
-#define OBJECT(key) "<Contents><Key>" key "</Key><LastModified>2026-11-01T12:00:00Z</LastModified><Size>1</Size></Contents>"
+#define OBJECT(key)                                                                                                    \
+    "<Contents><Key>" key "</Key><LastModified>2026-11-01T12:00:00Z</LastModified><Size>1</Size></Contents>"
 #define MORE(token) "<IsTruncated>true</IsTruncated><NextContinuationToken>" token "</NextContinuationToken>"
 
 static const struct s3_ref object = { SPAN_LIT("bucket-1"), SPAN_LIT("a b/\xc3\xa9+,=.mp4"), SPAN_LIT(OWNER) };
@@ -78,7 +79,8 @@ static void delete_one(void)
 {
     static const struct http_answer answers[] = { { .status = 204 },
                                                   { .status = 404, .body = "<Error><Code>NoSuchKey</Code></Error>" },
-                                                  { .status = 404, .body = "<Error><Code>NoSuchBucket</Code></Error>" } };
+                                                  { .status = 404,
+                                                    .body = "<Error><Code>NoSuchBucket</Code></Error>" } };
     AUTO(fixture_done) struct fixture f = { 0 };
 
     if (!fixture_start(&f, answers, COUNT_OF(answers)))
@@ -92,7 +94,9 @@ static void delete_one(void)
 
 static void get_small(void)
 {
-    static const struct http_answer answers[] = { { .status = 200, .body = "0123456789", .headers = "ETag: \"e\"\r\n" } };
+    static const struct http_answer answers[] = {
+        { .status = 200, .body = "0123456789", .headers = "ETag: \"e\"\r\n" }
+    };
     AUTO(fixture_done) struct fixture f = { 0 };
     AUTO(buf_done) struct buf got = { 0 };
 
@@ -181,9 +185,10 @@ static void delete_prefix(void)
     check_request(&f, 1, "DELETE", "/bucket-1/p/%01");
     check_request(&f, 2, "POST", "/bucket-1/?delete=");
     check_header(&f, 2, "content-type", "application/xml");
-    check_body(&f, 2,
-               "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet><Object><Key>p/a&amp;&lt;&#13;"
-               "</Key></Object><Object><Key>p/c</Key></Object></Delete>");
+    check_body(
+        &f, 2,
+        "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet><Object><Key>p/a&amp;&lt;&#13;"
+        "</Key></Object><Object><Key>p/c</Key></Object></Delete>");
     CHECK(http_seen_header(http_script_seen(f.script, 2), "content-md5").len == 24);
     check_request(&f, 3, "DELETE", "/bucket-1/p/c");
 }
@@ -217,7 +222,9 @@ static void presign(void)
     AUTO(fixture_done) struct fixture f = { 0 };
     AUTO(buf_done) struct buf url = { 0 };
     AUTO(buf_done) struct buf start = { 0 };
-    struct s3_presign what = { .method = "GET", .ref = object, .expires_s = 60, .response_disposition = "inline; x=\"y\"" };
+    struct s3_presign what = {
+        .method = "GET", .ref = object, .expires_s = 60, .response_disposition = "inline; x=\"y\""
+    };
 
     buf_init(&url, 1 << 14);
     buf_init(&start, 1 << 14);

@@ -34,41 +34,127 @@ static const struct read_case {
     size_t requests;
     const char *last_range; /* of the last request */
 } reads[] = {
-    { "whole", { { .status = 200, .headers = ETAG, .body = "0123456789" } }, 1, 0, "", "0123456789", NULL, ERR_NONE, 1, "" },
+    { "whole",
+      { { .status = 200, .headers = ETAG, .body = "0123456789" } },
+      1,
+      0,
+      "",
+      "0123456789",
+      NULL,
+      ERR_NONE,
+      1,
+      "" },
     { "empty", { { .status = 200, .headers = ETAG, .body = "" } }, 1, 0, "", "", NULL, ERR_NONE, 1, "" },
     { "from the middle",
-      { { .status = 206, .headers = ETAG "Content-Range: bytes 4-9/10\r\n", .body = "456789" } }, 1, 4, "\"v1\"", "456789", NULL,
-      ERR_NONE, 1, "bytes=4-" },
+      { { .status = 206, .headers = ETAG "Content-Range: bytes 4-9/10\r\n", .body = "456789" } },
+      1,
+      4,
+      "\"v1\"",
+      "456789",
+      NULL,
+      ERR_NONE,
+      1,
+      "bytes=4-" },
     { "broken, resumed",
       { { .status = 200, .headers = ETAG, .body = "0123456789", .cut_after = 3, .end = HTTP_CLOSE },
-        { .status = 206, .headers = ETAG "Content-Range: bytes 3-9/10\r\n", .body = "3456789", .cut_after = 2, .end = HTTP_RESET },
+        { .status = 206,
+          .headers = ETAG "Content-Range: bytes 3-9/10\r\n",
+          .body = "3456789",
+          .cut_after = 2,
+          .end = HTTP_RESET },
         { .status = 206, .headers = ETAG "Content-Range: bytes 5-9/10\r\n", .body = "56789" } },
-      3, 0, "", "0123456789", NULL, ERR_NONE, 3, "bytes=5-" },
+      3,
+      0,
+      "",
+      "0123456789",
+      NULL,
+      ERR_NONE,
+      3,
+      "bytes=5-" },
     { "broken, then replaced: If-Match refuses",
       { { .status = 200, .headers = ETAG, .body = "0123456789", .cut_after = 3, .end = HTTP_CLOSE },
         { .status = 412, .body = "<Error><Code>PreconditionFailed</Code></Error>" } },
-      2, 0, "", "012", "object_changed", ERR_CONFLICT, 2, "bytes=3-" },
+      2,
+      0,
+      "",
+      "012",
+      "object_changed",
+      ERR_CONFLICT,
+      2,
+      "bytes=3-" },
     { "broken, then replaced: If-Match ignored",
       { { .status = 200, .headers = ETAG, .body = "0123456789", .cut_after = 3, .end = HTTP_CLOSE },
         { .status = 206, .headers = OTHER_ETAG "Content-Range: bytes 3-9/10\r\n", .body = "3456789" } },
-      2, 0, "", "012", "object_changed", ERR_CONFLICT, 2, "bytes=3-" },
-    { "range ignored", { { .status = 200, .headers = ETAG, .body = "0123456789" } }, 1, 4, "", "", "upstream", ERR_UPSTREAM, 1,
+      2,
+      0,
+      "",
+      "012",
+      "object_changed",
+      ERR_CONFLICT,
+      2,
+      "bytes=3-" },
+    { "range ignored",
+      { { .status = 200, .headers = ETAG, .body = "0123456789" } },
+      1,
+      4,
+      "",
+      "",
+      "upstream",
+      ERR_UPSTREAM,
+      1,
       "bytes=4-" },
     { "another range",
-      { { .status = 206, .headers = ETAG "Content-Range: bytes 5-9/10\r\n", .body = "56789" } }, 1, 4, "", "", "upstream",
-      ERR_UPSTREAM, 1, "bytes=4-" },
+      { { .status = 206, .headers = ETAG "Content-Range: bytes 5-9/10\r\n", .body = "56789" } },
+      1,
+      4,
+      "",
+      "",
+      "upstream",
+      ERR_UPSTREAM,
+      1,
+      "bytes=4-" },
     { "from the end",
       { { .status = 416, .body = "<Error><Code>InvalidRange</Code></Error>" },
         { .status = 200, .is_head = true, .announced = 10, .headers = ETAG } },
-      2, 10, "\"v1\"", "", NULL, ERR_NONE, 2, "" },
+      2,
+      10,
+      "\"v1\"",
+      "",
+      NULL,
+      ERR_NONE,
+      2,
+      "" },
     { "from behind the end",
       { { .status = 416, .body = "<Error><Code>InvalidRange</Code></Error>" },
         { .status = 200, .is_head = true, .announced = 9, .headers = ETAG } },
-      2, 10, "\"v1\"", "", "object_changed", ERR_CONFLICT, 2, "" },
-    { "missing", { { .status = 404, .body = "<Error><Code>NoSuchKey</Code></Error>" } }, 1, 0, "", "", "not_found",
-      ERR_NOT_FOUND, 1, "" },
-    { "no progress", { { .status = 200, .headers = ETAG, .announced = 10, .body = NULL, .end = HTTP_CLOSE } }, 1, 0, "", "",
-      "upstream", ERR_UPSTREAM, 5, "" },
+      2,
+      10,
+      "\"v1\"",
+      "",
+      "object_changed",
+      ERR_CONFLICT,
+      2,
+      "" },
+    { "missing",
+      { { .status = 404, .body = "<Error><Code>NoSuchKey</Code></Error>" } },
+      1,
+      0,
+      "",
+      "",
+      "not_found",
+      ERR_NOT_FOUND,
+      1,
+      "" },
+    { "no progress",
+      { { .status = 200, .headers = ETAG, .announced = 10, .body = NULL, .end = HTTP_CLOSE } },
+      1,
+      0,
+      "",
+      "",
+      "upstream",
+      ERR_UPSTREAM,
+      5,
+      "" },
 };
 
 static void reading(void)
@@ -149,7 +235,8 @@ static void small_object_is_one_put(void)
         int64_t size = -1;
 
         test_case("%zu bytes", sizes[i]);
-        if (!fixture_start(&f, answers, 1) || !CHECK(s3_writer_new(f.client, &object, "application/jsonl", PART, &w, &f.err)))
+        if (!fixture_start(&f, answers, 1) ||
+            !CHECK(s3_writer_new(f.client, &object, "application/jsonl", PART, &w, &f.err)))
             return;
         CHECK(add_bytes(w, sizes[i], &f.err) && s3_writer_finish(w, &size, &f.err));
         CHECK_I64(size, sizes[i]);
@@ -207,10 +294,11 @@ static void large_object_is_multipart(void)
     CHECK_I64(http_script_seen(f.script, 4)->body_len, 2 << 20);
     check_request(&f, 6, "POST", "/bucket-1/in/x?uploadId=u%2F1");
     check_header(&f, 6, "content-type", "application/xml");
-    check_body(&f, 6,
-               "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
-               "<Part><PartNumber>1</PartNumber><ETag>\"p1\"</ETag></Part><Part><PartNumber>2</PartNumber><ETag>\"p2\"</ETag>"
-               "</Part><Part><PartNumber>3</PartNumber><ETag>\"p3\"</ETag></Part></CompleteMultipartUpload>");
+    check_body(
+        &f, 6,
+        "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+        "<Part><PartNumber>1</PartNumber><ETag>\"p1\"</ETag></Part><Part><PartNumber>2</PartNumber><ETag>\"p2\"</ETag>"
+        "</Part><Part><PartNumber>3</PartNumber><ETag>\"p3\"</ETag></Part></CompleteMultipartUpload>");
 }
 
 static void unfinished_upload_is_aborted(void)
@@ -230,8 +318,8 @@ static void unfinished_upload_is_aborted(void)
     check_request(&f, 2, "DELETE", "/bucket-1/in/x?uploadId=u%2F1");
 }
 
-/* The answer to Complete is lost, and the upload is gone when it is asked for again: the object's marker decides whether it
- * was we who made it. */
+/* The answer to Complete is lost, and the upload is gone when it is asked for again: the object's marker decides
+ * whether it was we who made it. */
 static void lost_completion(void)
 {
     static const struct {
@@ -285,11 +373,12 @@ static void abort_uploads(void)
     static const struct http_answer answers[] = {
         { .status = 200,
           .body = "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>in+x</NextKeyMarker>"
-                  "<NextUploadIdMarker>u+2</NextUploadIdMarker>" UPLOAD("in+x", "u1") UPLOAD("in+xy", "no") UPLOAD("in+x", "u+2")
-                  "<EncodingType>url</EncodingType></ListMultipartUploadsResult>" },
+                  "<NextUploadIdMarker>u+2</NextUploadIdMarker>" UPLOAD("in+x", "u1") UPLOAD("in+xy", "no")
+                      UPLOAD("in+x", "u+2") "<EncodingType>url</EncodingType></ListMultipartUploadsResult>" },
         { .status = 204 },
         { .status = 404, .body = "<Error><Code>NoSuchUpload</Code></Error>" },
-        { .status = 200, .body = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>" },
+        { .status = 200,
+          .body = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>" },
     };
     AUTO(fixture_done) struct fixture f = { 0 };
     const struct s3_ref ref = { SPAN_LIT("bucket-1"), SPAN_LIT("in x"), { 0 } };
@@ -311,9 +400,9 @@ static void abort_uploads(void)
 struct copies {
     const char *from[4]; /* keys; NULL ends */
     size_t next;
-    size_t stop_after;   /* so many results */
+    size_t stop_after; /* so many results */
     size_t results;
-    char story[256];     /* "key:kind " for each result */
+    char story[256]; /* "key:kind " for each result */
 };
 
 static bool next_copy(void *arg, struct s3_copy *copy, void **item)
@@ -322,10 +411,11 @@ static bool next_copy(void *arg, struct s3_copy *copy, void **item)
 
     if (c->next == COUNT_OF(c->from) || !c->from[c->next])
         return false;
-    *copy = (struct s3_copy){ .from = { SPAN_LIT("source-bucket"), span_of(c->from[c->next]), SPAN_LIT("111122223333") },
-                              .from_etag = SPAN_LIT("\"v1\""),
-                              .to = { SPAN_LIT("bucket-1"), SPAN_LIT("v/1.mp4"), SPAN_LIT("444455556666") },
-                              .content_type = "video/mp4" };
+    *copy =
+        (struct s3_copy){ .from = { SPAN_LIT("source-bucket"), span_of(c->from[c->next]), SPAN_LIT("111122223333") },
+                          .from_etag = SPAN_LIT("\"v1\""),
+                          .to = { SPAN_LIT("bucket-1"), SPAN_LIT("v/1.mp4"), SPAN_LIT("444455556666") },
+                          .content_type = "video/mp4" };
     *item = (void *)c->from[c->next++];
     return true;
 }

@@ -87,7 +87,9 @@ static void bucket_names(void)
         { "abc--use1-az4--x-s3", false },
         { "abc--table-s3", false },
         { "a/b", false },
-        { "b\xc3\xbc" "cket", false },
+        { "b\xc3\xbc"
+          "cket",
+          false },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -97,6 +99,8 @@ static void bucket_names(void)
     test_case(NULL);
 }
 
-static const struct test tests[] = { { "uris", uris }, { "path_length", path_length }, { "bucket_names", bucket_names } };
+static const struct test tests[] = { { "uris", uris },
+                                     { "path_length", path_length },
+                                     { "bucket_names", bucket_names } };
 
 TEST_MAIN("s3_uri", tests)

@@ -56,11 +56,13 @@ static void clean_keys(void)
         const char *key;
         bool ok;
     } cases[] = {
-        { "a.mp4", true },         { "a/b-C_9.mp4", true }, { "!_*'().-", true }, { "..", true },
-        { "", false },             { "/a", false },         { "a/", false },      { "a//b", false },
-        { "a b.mp4", false },      { "a,b.mp4", false },    { "a=b/c", false },   { "a+b", false },
-        { "caf\xc3\xa9", false },  { "a%20b", false },      { "a&b", false },     { "a:b", false },
-        { "a@b", false },          { "a\"b", false },       { "a\nb", false },    { "a~b", false },
+        { "a.mp4", true },        { "a/b-C_9.mp4", true }, { "!_*'().-", true },
+        { "..", true },           { "", false },           { "/a", false },
+        { "a/", false },          { "a//b", false },       { "a b.mp4", false },
+        { "a,b.mp4", false },     { "a=b/c", false },      { "a+b", false },
+        { "caf\xc3\xa9", false }, { "a%20b", false },      { "a&b", false },
+        { "a:b", false },         { "a@b", false },        { "a\"b", false },
+        { "a\nb", false },        { "a~b", false },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

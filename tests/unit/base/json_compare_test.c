@@ -268,6 +268,25 @@ static void chosen_documents(void)
             CHECK(agrees(span_of(chosen[i]), seed));
 }
 
+/* Each byte at each place of a string that is read eight bytes at a time. */
+static void every_byte_everywhere(void)
+{
+    enum { LENGTH = 24, ALL_AT_ONCE = 74 }; /* a seed that gives each reader the text in one piece */
+    int wrong = 0;
+
+    for (int byte = 0; byte < 256; byte++) {
+        for (size_t at = 1; at < LENGTH - 1; at++) {
+            char text[LENGTH];
+
+            memset(text, 'x', sizeof text);
+            text[0] = text[LENGTH - 1] = '"';
+            text[at] = (char)byte;
+            wrong += compare_with_jansson((struct span){ text, sizeof text }, ALL_AT_ONCE) ? 1 : 0;
+        }
+    }
+    CHECK_I64(wrong, 0);
+}
+
 static void depth_limit(void)
 {
     static const char *const cores[] = { "", "1", "\"s\"", "null" };
@@ -310,9 +329,8 @@ static void long_numbers(void)
 }
 
 static const struct test tests[] = {
-    { "chosen_documents", chosen_documents },
-    { "depth_limit", depth_limit },
-    { "long_numbers", long_numbers },
+    { "chosen_documents", chosen_documents }, { "every_byte_everywhere", every_byte_everywhere },
+    { "depth_limit", depth_limit },           { "long_numbers", long_numbers },
     { "random_documents", random_documents },
 };
 

@@ -56,6 +56,11 @@ static inline bool client_send(int fd, const char *bytes, size_t len)
     return true;
 }
 
+static inline bool client_say(int fd, const char *text)
+{
+    return client_send(fd, text, strlen(text));
+}
+
 /* Exactly n bytes. */
 static inline bool client_take(int fd, char *to, size_t n)
 {
@@ -155,7 +160,7 @@ static inline void client_ask(int port, const char *request, struct answer *a)
     a->head[0] = a->body[0] = '\0';
     if (fd < 0)
         return;
-    if (client_send(fd, request, strlen(request)))
+    if (client_say(fd, request))
         client_read(fd, a, strncmp(request, "HEAD", 4) == 0);
     (void)close(fd);
 }

@@ -347,12 +347,12 @@ static void head_is_get_without_body(void)
         status = got.status;
         (void)snprintf(length, sizeof length, "%zu", got.len);
         (void)snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\r\n\r\n", targets[i]);
-        CHECK(client_send(fd, request, strlen(request)));
+        CHECK(client_say(fd, request));
         client_read(fd, &got, true);
         CHECK_I64(got.status, status);
         CHECK_TEXT(HEADER("Content-Length"), length);
         /* The next answer follows at once: there was no body. */
-        CHECK(client_send(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", 33));
+        CHECK(client_say(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"));
         client_read(fd, &got, false);
         CHECK_TEXT(got.body, "ok\n");
         (void)close(fd);
@@ -371,16 +371,16 @@ static void etags_save_bodies(void)
         test_case("%s", targets[i]);
         client_get(port(), targets[i], &got);
         CHECK_I64(got.status, 200);
-        (void)snprintf(etag, sizeof etag, "%s", HEADER("ETag"));
+        (void)answer_header(&got, "ETag", etag, sizeof etag);
         CHECK(etag[0] == '"' && strlen(etag) == 18);
         CHECK_TEXT(HEADER("Cache-Control"), i == 0 ? "no-cache" : "private, no-cache");
         (void)snprintf(request, sizeof request,
                        "GET %s HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"x\"\r\nIf-None-Match: W/%s\r\n\r\n", targets[i], etag);
-        CHECK(client_send(fd, request, strlen(request)));
+        CHECK(client_say(fd, request));
         client_read(fd, &got, false);
         CHECK_I64(got.status, 304);
         CHECK_TEXT(HEADER("ETag"), etag);
-        CHECK(client_send(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", 33));
+        CHECK(client_say(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"));
         client_read(fd, &got, false);
         CHECK_TEXT(got.body, "ok\n");
         (void)close(fd);
@@ -402,11 +402,11 @@ static void connections_survive_refusals(void)
         bool closes = false;
 
         test_case("%s", problems[i].request);
-        CHECK(client_send(fd, problems[i].request, strlen(problems[i].request)));
+        CHECK(client_say(fd, problems[i].request));
         client_read(fd, &got, false);
         CHECK_I64(got.status, problems[i].status);
         closes = strcmp(HEADER("Connection"), "close") == 0;
-        (void)client_send(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", 33);
+        (void)client_say(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
         client_read(fd, &next, false);
         CHECK_I64(next.status, closes ? 0 : 200);
         (void)close(fd);
@@ -420,28 +420,28 @@ static void chunked_bodies_are_bounded(void)
     int fd = client_open(port());
 
     /* 1,000 bytes fit, in pieces */
-    CHECK(client_send(fd, head, strlen(head)));
+    CHECK(client_say(fd, head));
     for (int i = 0; i < 10; i++) {
         (void)snprintf(chunk, sizeof chunk, "64\r\n%0100d\r\n", i);
-        CHECK(client_send(fd, chunk, strlen(chunk)));
+        CHECK(client_say(fd, chunk));
     }
-    CHECK(client_send(fd, "0\r\n\r\n", 5));
+    CHECK(client_say(fd, "0\r\n\r\n"));
     client_read(fd, &got, false);
     CHECK_I64(got.status, 200);
     CHECK(got.len > 1000);
 
     /* one more does not, and the connection lives on */
-    CHECK(client_send(fd, head, strlen(head)));
+    CHECK(client_say(fd, head));
     (void)snprintf(chunk, sizeof chunk, "3e9\r\n%01001d\r\n0\r\n\r\n", 1);
-    CHECK(client_send(fd, chunk, strlen(chunk)));
+    CHECK(client_say(fd, chunk));
     client_read(fd, &got, false);
     check_problem(413, "body_too_large");
 
     /* one without end is cut */
-    CHECK(client_send(fd, head, strlen(head)));
+    CHECK(client_say(fd, head));
     (void)snprintf(chunk, sizeof chunk, "3e9\r\n%01001d\r\n", 1);
     for (int i = 0; i < 100000; i++)
-        if (!client_send(fd, chunk, strlen(chunk)))
+        if (!client_say(fd, chunk))
             break;
     client_read(fd, &got, false);
     CHECK_I64(got.status, 0);
@@ -455,13 +455,13 @@ static void continue_is_sent_only_when_the_body_is_wanted(void)
     static const char good[] = "POST /echo/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
     static const char bad[] = "POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
 
-    CHECK(client_send(fd, good, strlen(good)));
+    CHECK(client_say(fd, good));
     CHECK(client_take_until(fd, "\r\n\r\n", line, sizeof line));
     CHECK(strncmp(line, "HTTP/1.1 100 ", 13) == 0);
-    CHECK(client_send(fd, "body", 4));
+    CHECK(client_say(fd, "body"));
     client_read(fd, &got, false);
     CHECK_I64(got.status, 200);
-    CHECK(client_send(fd, bad, strlen(bad)));
+    CHECK(client_say(fd, bad));
     CHECK(client_take_until(fd, "\r\n\r\n", got.head, sizeof got.head));
     CHECK(strncmp(got.head, "HTTP/1.1 404 ", 13) == 0);
     CHECK_TEXT(HEADER("Connection"), "close");
@@ -486,7 +486,7 @@ static void broken_requests_are_refused(void)
         int fd = client_open(port());
 
         test_case("%s", requests[i]);
-        CHECK(client_send(fd, requests[i], strlen(requests[i])));
+        CHECK(client_say(fd, requests[i]));
         (void)shutdown(fd, SHUT_WR);
         client_read(fd, &got, false);
         CHECK(got.status == 0 || (got.status >= 400 && got.status < 500) || i == 3);
@@ -514,7 +514,7 @@ static void pipelined_requests_are_answered_in_order(void)
 
     for (int i = 0; i < 50; i++) {
         (void)snprintf(request, sizeof request, "GET /echo/%d HTTP/1.1\r\nHost: x\r\n\r\n", i);
-        CHECK(client_send(fd, request, strlen(request)));
+        CHECK(client_say(fd, request));
     }
     for (int i = 0; i < 50; i++) {
         client_read(fd, &got, false);
