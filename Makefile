@@ -34,7 +34,10 @@ ASAN := BUILD=build/asan OPTIMIZE=-O1 SANITIZE="-fsanitize=address,undefined -fn
 TSAN := BUILD=build/tsan OPTIMIZE=-O1 SANITIZE="-fsanitize=thread -fno-omit-frame-pointer"
 CLANG := BUILD=build/clang CC=clang
 FUZZ := BUILD=build/fuzz CC=clang OPTIMIZE=-O1 SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
-# Run the libraries' own jobs in parallel, unless the caller said how many.
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
+# Compile in parallel, unless the caller said how many.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: help build demo test check run bench-lite clean image-test install-deps unit integration fuzz
@@ -117,8 +120,8 @@ SRC_server := $(wildcard server/*.c)
 
 # Files that the build turns into C.
 GEN_sql := $(GEN)/sql_files.o
-GEN_work := $(if $(wildcard server/work/models.json),$(GEN)/models_file.o)
-GEN_handlers := $(if $(wildcard openapi.yaml),$(GEN)/openapi_files.o)
+GEN_work := $(GEN)/models_file.o
+GEN_handlers := $(GEN)/openapi_files.o
 GEN_HEADERS := $(patsubst %.o,%.h,$(GEN_sql) $(GEN_work) $(GEN_handlers))
 
 # The folders themselves are named too: a deleted file is a change.
@@ -133,7 +136,8 @@ $(GEN)/openapi_files.c: server/embed.sh openapi.yaml $(GEN)/openapi.json
 	@server/embed.sh $(GEN)/openapi_files openapi_yaml=openapi.yaml openapi_json=$(GEN)/openapi.json
 $(GEN)/%.h: $(GEN)/%.c ;
 $(GEN)/%.o: $(GEN)/%.c
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(call say,CC $<)
+	$(Q)$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 # A first compilation needs these before gcc has told which file includes what.
 USES_GEN := $(SRC_sql) $(SRC_work) $(SRC_handlers) $(SRC_server) $(wildcard tests/*/*.c tests/*/*/*.c)
@@ -141,7 +145,8 @@ $(USES_GEN:%.c=$(BUILD)/obj/%.o): | $(GEN_HEADERS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(call say,CC $<)
+	$(Q)$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 define module_rule
 $$(BUILD)/lib$(1).a: $$(SRC_$(1):%.c=$$(BUILD)/obj/%.o) $$(GEN_$(1))
@@ -152,7 +157,8 @@ $(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
 LIBS_TOP := $(foreach m,handlers http work sql aws base,$(BUILD)/lib$(m).a)
 $(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
 
 # The stand-in for AWS brings its own rule for $(BUILD)/bin/vidbatch-emulator.
 -include tests/emulator/emulator.mk
@@ -168,7 +174,8 @@ TEST_SUPPORT := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 define unit_rule
 $$(BUILD)/unit/$(1)/%: $$(BUILD)/obj/tests/unit/$(1)/%.o $$(TEST_SUPPORT) $$(foreach n,$$(NEEDS_$(1)),$$(BUILD)/lib$$(n).a)
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) $$^ $$(LIBS_ALL) -o $$@
+	$$(call say,LD $$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) $$^ $$(LIBS_ALL) -o $$@
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rule,$(m))))
 .PHONY: unit-bins fuzz-bins all-objects
@@ -177,7 +184,8 @@ unit-bins: $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_t
 # ---- fuzz targets: tests/fuzz/<name>_fuzz.c, with libFuzzer ------------------------------------------------------------
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBS_TOP)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(LIBS_ALL) -o $@
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(LIBS_ALL) -o $@
 fuzz-bins: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 # Every source file compiled, nothing linked: what `make check` asks of the second compiler.

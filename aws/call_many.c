@@ -79,7 +79,7 @@ static bool take_next(struct crowd *c, struct slot *slot)
     slot->x = (struct exchange){ .client = c->client, .rq = rq, .rs = &slot->rs };
     slot->start_at_ms = 0;
     slot->state = SLOT_WAITING;
-    exchange_prepare_response(&rq, &slot->rs);
+    exchange_prepare_response(&slot->x.rq, &slot->rs);
     c->busy++;
     return true;
 }

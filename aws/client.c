@@ -160,32 +160,30 @@ bool aws_s3_address(struct aws *aws, struct span bucket, struct buf *origin, str
 
 /* ---- counters ---- */
 
+/* The operation's entry, or the first one without a name, or the last. */
 static struct stat_counters *find_stat(struct aws *aws, const char *operation)
 {
-    for (int i = 0; i < AWS_MAX_STATS; i++) {
+    int i = 0;
+
+    for (; i < AWS_MAX_STATS - 1; i++) {
         const char *name = atomic_load(&aws->stats[i].operation);
 
-        if (!name)
-            return NULL;
-        if (name == operation || !strcmp(name, operation))
-            return &aws->stats[i];
+        if (!name || name == operation || !strcmp(name, operation))
+            break;
     }
-    return &aws->stats[AWS_MAX_STATS - 1];
+    return &aws->stats[i];
 }
 
 struct stat_counters *client_stat(struct aws *aws, const char *operation)
 {
     struct stat_counters *found = find_stat(aws, operation);
 
-    if (found)
+    if (atomic_load(&found->operation))
         return found;
     pthread_mutex_lock(&aws->stats_lock);
-    found = find_stat(aws, operation); /* another thread may have been here */
-    for (int i = 0; !found; i++)
-        if (!atomic_load(&aws->stats[i].operation)) {
-            found = &aws->stats[i];
-            atomic_store(&found->operation, operation);
-        }
+    found = find_stat(aws, operation); /* another thread may have named one meanwhile */
+    if (!atomic_load(&found->operation))
+        atomic_store(&found->operation, operation);
     pthread_mutex_unlock(&aws->stats_lock);
     return found;
 }

@@ -65,6 +65,7 @@ struct exchange {
     CURLcode result;
     bool is_head_done; /* the final answer's headers are complete */
     bool is_too_large;
+    bool has_no_memory; /* for the body */
     size_t header_bytes;
     char error_type[128]; /* x-amzn-errortype */
     int64_t date_ms;      /* of the answer; 0: none */
@@ -98,8 +99,8 @@ enum exchange_state {
     EXCHANGE_BAD,   /* ended for good: err is filled */
     EXCHANGE_AGAIN, /* start it again at *again_at_ms (monotonic) */
 };
-/* Empties rs for the answer of rq. */
-void exchange_prepare_response(const struct aws_request *rq, struct aws_response *rs);
+/* Empties rs for the answer of rq, and fills in the default bound of that answer. */
+void exchange_prepare_response(struct aws_request *rq, struct aws_response *rs);
 /* Signs and sends one attempt. */
 MUST_CHECK bool exchange_start(struct exchange *x, struct err *err);
 /* Judges the finished attempt, or for a stream the complete head of an answer that went well. */

@@ -13,12 +13,14 @@
 
 enum { DEFAULT_MAX_RESPONSE = 4 * 1024 * 1024 };
 
-void exchange_prepare_response(const struct aws_request *rq, struct aws_response *rs)
+void exchange_prepare_response(struct aws_request *rq, struct aws_response *rs)
 {
-    size_t max = rq->max_response_bytes ? rq->max_response_bytes : DEFAULT_MAX_RESPONSE;
-
+    if (!rq->max_response_bytes)
+        rq->max_response_bytes = DEFAULT_MAX_RESPONSE;
     *rs = (struct aws_response){ .content_length = -1 };
-    buf_init(&rs->body, max);
+    /* Errors have a bound of their own: who wants ten bytes still wants to know why there are none. */
+    buf_init(&rs->body,
+             rq->max_response_bytes > AWS_MAX_ERROR_BODY ? rq->max_response_bytes : (size_t)AWS_MAX_ERROR_BODY);
 }
 
 void exchange_done(struct exchange *x)
@@ -119,9 +121,11 @@ static bool describe_transport(const struct exchange *x, const struct verdict *v
     CURLcode code = (CURLcode)v->facts.transport;
     const char *why = x->transport_error[0] ? x->transport_error : curl_easy_strerror(code);
 
+    if (x->has_no_memory)
+        return err_memory(err, HERE);
     if (x->is_too_large) {
         err_set(err, ERR_UPSTREAM, false, HERE, "%s %.200s: the answer is larger than %zu bytes", x->rq.operation,
-                buf_cstr(&x->url), x->rs->body.max);
+                buf_cstr(&x->url), x->rq.max_response_bytes);
         return err_code(err, "response_too_large");
     }
     return err_set(err, retry_kind(&v->facts), may_help, HERE, "%s %.200s: %s (attempt %d)", x->rq.operation,

@@ -42,7 +42,7 @@ bool aws_stream_open(struct aws_client *client, const struct aws_request *rq, st
     struct aws_stream *stream = mem_alloc(1, sizeof(*stream));
     bool ok;
 
-    exchange_prepare_response(rq, head);
+    *head = (struct aws_response){ .content_length = -1 };
     if (!stream)
         return err_memory(err, HERE);
     stream->x = (struct exchange){ .client = client, .rq = *rq, .rs = &stream->rs, .stream = stream };

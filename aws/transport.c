@@ -126,20 +126,21 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
-    struct span piece = { bytes, size * count };
+    struct span piece = { bytes, size * count }, kept = piece;
     struct buf *body = &x->rs->body;
     bool is_error = x->rs->status >= 300;
+    size_t room = (is_error ? AWS_MAX_ERROR_BODY : x->rq.max_response_bytes) - body->len;
 
     if (x->stream && !is_error)
         return stream_take(x->stream, piece) ? piece.len : CURL_WRITEFUNC_PAUSE;
-    if (is_error && body->len + piece.len > AWS_MAX_ERROR_BODY) {
-        /* The beginning of an error says enough. */
-        buf_span(body, span_head(piece, AWS_MAX_ERROR_BODY - body->len));
-        return piece.len;
-    }
-    buf_span(body, piece);
-    x->is_too_large = !buf_ok(body);
-    return x->is_too_large ? 0 : piece.len;
+    if (is_error)
+        kept = span_head(piece, room); /* the beginning of an error says enough */
+    x->is_too_large = kept.len > room;
+    if (x->is_too_large)
+        return 0;
+    buf_span(body, kept);
+    x->has_no_memory = !buf_ok(body);
+    return x->has_no_memory ? 0 : piece.len;
 }
 
 /* ---- what goes out ---- */
@@ -248,7 +249,7 @@ bool transport_start(struct exchange *x, struct err *err)
     struct aws_client *client = x->client;
     CURLcode set;
 
-    x->is_finished = x->is_head_done = x->is_too_large = false;
+    x->is_finished = x->is_head_done = x->is_too_large = x->has_no_memory = false;
     x->result = CURLE_OK;
     x->header_bytes = 0;
     x->transport_error[0] = '\0';

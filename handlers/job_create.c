@@ -6,6 +6,7 @@
 #include "handlers/job_json.h"
 #include "handlers/routes.h"
 #include "server/base/id.h"
+#include "server/work/minimum.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
 #include "sql/prefix_store.h"
@@ -54,18 +55,6 @@ static bool refuse_scan(const struct launch *launch, const struct prefix_row *pr
     return answer_refuse(out, err);
 }
 
-static bool refuse_empty(const struct launch *launch, const struct prefix_row *prefix, struct answer *out,
-                         struct err *err)
-{
-    reply_problem(launch->rq, launch->rp, 409, "no_eligible_videos",
-                  "s3://%.63s/%.200s has no video that can be run: the latest scan found %" PRId64
-                  " object(s) with the "
-                  "prefix's suffixes, none of them eligible. GET /v1/prefixes/{id}/videos says why; upload videos and "
-                  "scan again.",
-                  prefix->bucket, prefix->key_prefix, prefix->video_count);
-    return answer_refuse(out, err);
-}
-
 static void add_number(struct reply *rp, const char *name, int64_t n)
 {
     char text[24];
@@ -74,41 +63,30 @@ static void add_number(struct reply *rp, const char *name, int64_t n)
     reply_problem_member(rp, name, span_of(text));
 }
 
-static bool refuse_few(const struct launch *launch, int64_t found, struct answer *out, struct err *err)
-{
-    const struct handlers_app *app = app_of(launch->rq);
-    bool only_new = strcmp(launch->in.row.select_mode, "new") == 0;
-
-    reply_problem(
-        launch->rq, launch->rp, 409, "below_minimum",
-        "Bedrock refuses a batch job of fewer than %" PRId64 " records, and %" PRId64 " video(s) would be taken. "
-        "%s",
-        app->min_records, found,
-        only_new ? "Videos that have a summary by this very prompt and model are left out: add videos, or take "
-                   "all of them with \"select\": \"all\"."
-                 : "Add videos to the prefix and scan it again.");
-    add_number(launch->rp, "minimum", app->min_records);
-    add_number(launch->rp, "eligible", found);
-    add_number(launch->rp, "missing", app->min_records - found);
-    return answer_refuse(out, err);
-}
-
 /* Would the plan find enough videos? Only a finished scan can tell; before that the plan step waits for it. */
 static bool check_videos(struct db *db, const struct launch *launch, const struct prefix_row *prefix,
                          struct answer *out, struct err *err)
 {
     const struct job_new *row = &launch->in.row;
+    AUTO(buf_done) struct buf words = { .max = 1024 };
+    const int64_t minimum = app_of(launch->rq)->min_records;
+    const char *refusal = NULL;
     int64_t found = 0;
 
     if (strcmp(prefix->scan_state, "failed") == 0)
         return refuse_scan(launch, prefix, out, err);
     if (strcmp(prefix->scan_state, "done") != 0)
         return true;
-    if (prefix->eligible_count == 0)
-        return refuse_empty(launch, prefix, out, err);
     if (!video_store_count_selected(db, prefix->id, row->select_mode, row->recipe, &found, err))
         return false;
-    return found >= app_of(launch->rq)->min_records || refuse_few(launch, found, out, err);
+    refusal = minimum_refusal(found, prefix->eligible_count, minimum, &words);
+    if (!refusal)
+        return true;
+    reply_problem(launch->rq, launch->rp, 409, refusal, "%s", buf_cstr(&words));
+    add_number(launch->rp, "minimum", minimum);
+    add_number(launch->rp, "eligible", found);
+    add_number(launch->rp, "missing", minimum - found);
+    return answer_refuse(out, err);
 }
 
 static bool put_job(struct db *db, const struct launch *launch, int64_t id, struct answer *out, struct err *err)

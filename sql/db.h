@@ -51,18 +51,21 @@ void db_rows_done(struct db_rows *rows);
 bool db_is_null(const struct db_rows *rows, int row, int column);
 const char *db_text(const struct db_rows *rows, int row, int column); /* NULL where SQL NULL */
 struct span db_span(const struct db_rows *rows, int row, int column); /* ptr NULL where SQL NULL */
-int64_t db_i64(const struct db_rows *rows, int row, int column);      /* 0 where NULL */
+int64_t db_i64(const struct db_rows *rows, int row, int column);      /* 0 where NULL; so are the next two */
 double db_f64(const struct db_rows *rows, int row, int column);
 bool db_bool(const struct db_rows *rows, int row, int column);
 
 /* Runs a named query. rows may be NULL where nobody looks. ERR_DATABASE; retryable by SQLSTATE (lost connection, serialization, deadlock,
- * lock and statement timeouts, too many connections, shutting down). Unique violations: ERR_CONFLICT, code "unique_violation". */
+ * lock and statement timeouts, too many connections, shutting down). Unique violations: ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT. Codes of ERR_DATABASE that
+ * callers may look at: connection_lost serialization_failure deadlock lock_timeout statement_timeout. A statement is repeated after a
+ * lost connection only where it was certainly not executed, and never inside a transaction. */
 MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows, struct err *err);
 /* The same for statements without rows; *changed (may be NULL) gets the number of rows touched. */
 MUST_CHECK bool db_execute(struct db *db, enum query query, const struct param *params, int count, int64_t *changed, struct err *err);
 
 /* Runs work in one transaction (read committed) and commits. work may run several times: when it, or the commit, loses a serialization
- * race or a deadlock it is rolled back and run again (at most 5 times, with jitter). work returning false rolls back. No nesting. */
+ * race or a deadlock it is rolled back and run again (at most 5 times, with jitter). work returning false rolls back. No nesting. A connection lost
+ * during COMMIT: ERR_DATABASE, retryable, code "commit_unknown": the changes may or may not be stored. */
 typedef bool db_work_fn(struct db *db, void *arg, struct err *err);
 MUST_CHECK bool db_transaction(struct db *db, db_work_fn *work, void *arg, struct err *err);
 bool db_in_transaction(const struct db *db);

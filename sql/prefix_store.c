@@ -146,8 +146,12 @@ bool prefix_store_scan_progress(struct db *db, int64_t id, int64_t listed, struc
 
 bool prefix_store_scan_finished(struct db *db, int64_t id, int64_t listed, const char *error_json, struct err *err)
 {
+    int64_t changed = 0;
+
     if (error_json)
         return change(db, Q_PREFIX_SCAN_FAILED, DB_ARGS(param_i64(id), param_i64(listed), param_text(error_json)), id,
                       err);
-    return change(db, Q_PREFIX_SCAN_DONE, DB_ARGS(param_i64(id), param_i64(listed)), id, err);
+    if (!db_query_planned(db, Q_PREFIX_SCAN_DONE, DB_ARGS(param_i64(id), param_i64(listed)), NULL, &changed, err))
+        return false;
+    return changed > 0 || not_found(id, err);
 }

@@ -39,7 +39,8 @@ void record_source_read(const struct db_rows *rows, int row, struct record_sourc
 bool record_store_sources(struct db *db, int64_t shard_id, int64_t after_id, int limit, struct db_rows *rows,
                           struct err *err)
 {
-    return db_query(db, Q_RECORD_SOURCES, DB_ARGS(param_i64(shard_id), param_i64(after_id), param_i64(limit)), rows, err);
+    return db_query_planned(db, Q_RECORD_SOURCES, DB_ARGS(param_i64(shard_id), param_i64(after_id), param_i64(limit)),
+                            rows, NULL, err);
 }
 
 /* A page of keys behind the *count that are there. */
@@ -69,8 +70,8 @@ bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out,
         AUTO(db_rows_done) struct db_rows rows = { 0 };
         int64_t after_id = filled > 0 ? keys[filled - 1].id : -1;
 
-        if (!db_query(db, Q_RECORD_KEYS, DB_ARGS(param_i64(shard_id), param_i64(after_id), param_i64(PAGE)), &rows,
-                      err) ||
+        if (!db_query_planned(db, Q_RECORD_KEYS, DB_ARGS(param_i64(shard_id), param_i64(after_id), param_i64(PAGE)),
+                              &rows, NULL, err) ||
             !add_keys(&rows, &keys, &filled, err)) {
             mem_free(keys);
             return false;
@@ -111,8 +112,8 @@ bool record_store_list(struct db *db, int64_t job_id, const char *state, int64_t
     struct param most = param_i64(limit);
 
     if (!state)
-        return db_query(db, Q_RECORD_LIST, DB_ARGS(job, after, most), rows, err);
+        return db_query_planned(db, Q_RECORD_LIST, DB_ARGS(job, after, most), rows, NULL, err);
     if (strcmp(state, "pending") == 0)
-        return db_query(db, Q_RECORD_LIST_PENDING, DB_ARGS(job, after, most), rows, err);
+        return db_query_planned(db, Q_RECORD_LIST_PENDING, DB_ARGS(job, after, most), rows, NULL, err);
     return db_query_planned(db, Q_RECORD_LIST_STATE, DB_ARGS(job, after, most, param_text(state)), rows, NULL, err);
 }

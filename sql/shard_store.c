@@ -203,5 +203,9 @@ bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64
 
 bool shard_store_finish(struct db *db, int64_t id, const char *to, const char *error_json, struct err *err)
 {
-    return change(db, Q_SHARD_FINISH, DB_ARGS(param_i64(id), param_text(to), param_text(error_json)), id, err);
+    int64_t changed = 0;
+
+    return db_query_planned(db, Q_SHARD_FINISH, DB_ARGS(param_i64(id), param_text(to), param_text(error_json)), NULL,
+                            &changed, err) &&
+           (changed > 0 || not_found(id, err));
 }

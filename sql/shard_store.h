@@ -55,7 +55,8 @@ MUST_CHECK bool shard_store_lock_submission(struct db *db, struct err *err);
 MUST_CHECK bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err);
 
 /* ---- ingest ---- */
-/* running/ingesting -> ingesting with the next round, zero counters, files forgotten. For a first ingest and for a reingest of a completed one. */
+/* running, ingesting or ended -> ingesting with the next round, zero counters, no error, files forgotten: for a first ingest and for a
+ * reingest. Only of a shard that has a bedrock_arn. */
 MUST_CHECK bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err *err);
 struct shard_file_row {
     const char *key, *etag;
@@ -74,7 +75,7 @@ struct shard_progress {
 MUST_CHECK bool shard_store_file_advance(struct db *db, int64_t shard_id, struct span key, int64_t from, int64_t to,
                                          const struct shard_progress *add, struct err *err);
 MUST_CHECK bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64_t output_tokens, struct err *err);
-/* Counts anew from summary (succeeded, failed, missing, tokens) and moves to `to` ("completed", "failed", "cancelled"). */
+/* error_json NULL: none. Counts anew from summary (succeeded, failed, missing, tokens) and moves to `to` ("completed", "failed", "cancelled"). */
 MUST_CHECK bool shard_store_finish(struct db *db, int64_t id, const char *to, const char *error_json, struct err *err);
 
 #endif

@@ -158,7 +158,7 @@ bool summary_store_list_job(struct db *db, int64_t job_id, const char *state, in
 
 bool summary_store_list_video(struct db *db, int64_t video_id, int limit, struct db_rows *rows, struct err *err)
 {
-    return db_query(db, Q_SUMMARY_LIST_VIDEO, DB_ARGS(param_i64(video_id), param_i64(limit)), rows, err);
+    return db_query_planned(db, Q_SUMMARY_LIST_VIDEO, DB_ARGS(param_i64(video_id), param_i64(limit)), rows, NULL, err);
 }
 
 bool summary_store_search(struct db *db, const struct summary_search *in, struct db_rows *rows, struct err *err)

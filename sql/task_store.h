@@ -20,27 +20,28 @@ MUST_CHECK bool task_store_claim(struct db *db, const char *kinds, const char *w
                                  bool *found, struct err *err);
 /* Extends the lease; *held false: it is lost. */
 MUST_CHECK bool task_store_heartbeat(struct db *db, const struct task *task, int64_t lease_ms, bool *held, struct err *err);
-/* Inside a transaction: locks the task's row and fails with ERR_CANCELLED, code "lease_lost", where it is no longer ours. First thing in every
+/* Inside a transaction: keeps others from claiming the task until the end (pokes and heartbeats pass) and fails with ERR_CANCELLED, code "lease_lost", where it is no longer ours. First thing in every
  * transaction of a step. */
 MUST_CHECK bool task_store_fence(struct db *db, const struct task *task, struct err *err);
-/* The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
+/* The next four end a claim, and fail with ERR_CANCELLED, code "lease_lost", where the task is no longer ours.
+ * The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
 MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct err *err);
 /* Run again after delay_ms. last_error NULL: not a failure (failures becomes 0); else failures grows. */
 MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error, struct err *err);
-/* Given up; stays visible. */
+/* Given up; stays visible (ready again where it was poked meanwhile). */
 MUST_CHECK bool task_store_dead(struct db *db, const struct task *task, const char *last_error, struct err *err);
 /* Shutting down: ready at once for another worker; the attempt does not count as a failure. */
 MUST_CHECK bool task_store_release(struct db *db, const struct task *task, struct err *err);
 /* Milliseconds until the next task of these kinds is due or its lease ends; -1 when there is none. */
 MUST_CHECK bool task_store_next_due(struct db *db, const char *kinds, int64_t *in_ms, struct err *err);
-/* Removes waiting tasks of this kind and subject (a running one is left). */
+/* Removes the task, waiting or dead (a running one is left). */
 MUST_CHECK bool task_store_remove(struct db *db, const char *kind, int64_t subject_id, struct err *err);
 
 struct task_count {
     char kind[16];
     char state[16];
     int64_t count;
-    int64_t oldest_ms; /* age of the oldest */
+    int64_t oldest_ms; /* since the oldest was due; 0 where none is */
 };
 MUST_CHECK bool task_store_counts(struct db *db, struct task_count *out, int max, int *count, struct err *err);
 

@@ -42,10 +42,10 @@ bool video_store_list(struct db *db, int64_t prefix_id, enum video_filter filter
                        : filter == VIDEO_ELIGIBLE ? Q_VIDEO_LIST_ELIGIBLE
                                                   : Q_VIDEO_LIST_REFUSED;
 
-    return db_query(db, query,
-                    DB_ARGS(param_i64(prefix_id), has_after ? param_span(after_name) : param_text(""),
-                            param_bool(!has_after), param_i64(limit)),
-                    rows, err);
+    return db_query_planned(db, query,
+                            DB_ARGS(param_i64(prefix_id), has_after ? param_span(after_name) : param_text(""),
+                                    param_bool(!has_after), param_i64(limit)),
+                            rows, NULL, err);
 }
 
 bool video_store_scan_open(struct db *db, struct err *err)

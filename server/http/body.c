@@ -55,8 +55,9 @@ json_t *rq_json(struct request *rq, struct reply *rp)
         return NULL;
     }
     if (!content_type_is(rq_header(rq, "Content-Type"), "application/json")) {
-        reply_problem(rq, rp, 415, "unsupported_media_type", "The body must be JSON in UTF-8, sent with "
-                                                             "Content-Type: application/json.");
+        reply_problem(rq, rp, 415, "unsupported_media_type",
+                      "The body must be JSON in UTF-8, sent with "
+                      "Content-Type: application/json.");
         return NULL;
     }
     if (too_deep(body)) {

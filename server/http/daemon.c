@@ -24,7 +24,8 @@ static const char exhausted_text[] =
     "{\"type\":\"urn:vidbatch:problem:out_of_memory\",\"title\":\"Out of memory\",\"status\":503,"
     "\"detail\":\"The server is short of memory. Try again.\",\"code\":\"out_of_memory\"}";
 
-static bool listen_on(struct http_server *server, const struct addrinfo *at, const char *host, int port, struct err *err)
+static bool listen_on(struct http_server *server, const struct addrinfo *at, const char *host, int port,
+                      struct err *err)
 {
     int on = 1;
     struct sockaddr_storage bound = { 0 };
@@ -90,6 +91,7 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
+static void on_library_log(void *cls, const char *fmt, va_list args) PRINTF(2, 0);
 static void on_library_log(void *cls, const char *fmt, va_list args)
 {
     char text[300];
@@ -119,8 +121,8 @@ static bool start_daemon(struct http_server *server, const struct http_options *
 
 static bool make_exhausted(struct http_server *server, struct err *err)
 {
-    server->exhausted = MHD_create_response_from_buffer(sizeof exhausted_text - 1, (void *)exhausted_text,
-                                                        MHD_RESPMEM_PERSISTENT);
+    server->exhausted =
+        MHD_create_response_from_buffer(sizeof exhausted_text - 1, (void *)exhausted_text, MHD_RESPMEM_PERSISTENT);
     return (server->exhausted &&
             MHD_add_response_header(server->exhausted, "Content-Type", "application/problem+json") == MHD_YES &&
             MHD_add_response_header(server->exhausted, "Retry-After", "1") == MHD_YES &&

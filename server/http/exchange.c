@@ -1,4 +1,5 @@
-/* One request from its first line to its end, as libmicrohttpd's callbacks see it: all on the I/O thread of its connection. */
+/* One request from its first line to its end, as libmicrohttpd's callbacks see it: all on the I/O thread of its
+ * connection. */
 #include "server/http/internal.h"
 
 #include "server/base/log.h"
@@ -42,8 +43,9 @@ static bool is_ambiguous(struct request *rq)
     return length.ptr && request_header_list(rq, "Content-Length").len != length.len;
 }
 
-/* The reply is a refusal. A body that is on its way is read and dropped when it is small enough, because a connection that is
- * closed under a sending client loses the answer. A client that waits for 100 Continue gets the answer at once. */
+/* The reply is a refusal. A body that is on its way is read and dropped when it is small enough, because a connection
+ * that is closed under a sending client loses the answer. A client that waits for 100 Continue gets the answer at once.
+ */
 static enum MHD_Result refuse_early(struct request *rq)
 {
     int64_t bytes = announced_body(rq);
@@ -192,7 +194,8 @@ static enum MHD_Result dispatch(struct request *rq)
 }
 
 enum MHD_Result exchange_continue(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls)
+                                  const char *version, const char *upload_data, size_t *upload_data_size,
+                                  void **con_cls)
 {
     struct request *rq = *con_cls;
     size_t len = *upload_data_size;

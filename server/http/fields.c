@@ -241,8 +241,9 @@ bool fields_end(struct fields *f)
         err_memory(&err, HERE);
         reply_error(f->rq, f->rp, &err);
     } else {
-        reply_problem(f->rq, f->rp, 422, "invalid_fields", "%d member%s of the body break%s a rule; \"errors\" says which.",
-                      f->count, f->count == 1 ? "" : "s", f->count == 1 ? "s" : "");
+        reply_problem(f->rq, f->rp, 422, "invalid_fields",
+                      "%d member%s of the body break%s a rule; \"errors\" says which.", f->count,
+                      f->count == 1 ? "" : "s", f->count == 1 ? "s" : "");
         reply_problem_member(f->rp, "errors", buf_view(&list));
     }
     buf_done(&list);

@@ -1,5 +1,5 @@
-/* The threads that run handlers: each has its own context and takes requests from one queue, first come, first served. A
- * request is suspended before it is queued and resumed after its work, so between the two it is the pool's alone. */
+/* The threads that run handlers: each has its own context and takes requests from one queue, first come, first served.
+ * A request is suspended before it is queued and resumed after its work, so between the two it is the pool's alone. */
 #include "server/http/internal.h"
 
 #include "server/base/log.h"

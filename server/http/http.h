@@ -1,6 +1,7 @@
-/* The HTTP side as handlers see it: a table of routes, a parsed request, a reply to fill. Sockets, limits, suspension, problems and
- * headers are this module's business. libmicrohttpd's epoll threads do I/O only; a handler runs on a thread of the handler pool, which owns
- * an opaque context (its database connection and what else the application gives it). */
+/* The HTTP side as handlers see it: a table of routes, a parsed request, a reply to fill. Sockets, limits, suspension,
+ * problems and headers are this module's business. libmicrohttpd's epoll threads do I/O only; a handler runs on a
+ * thread of the handler pool, which owns an opaque context (its database connection and what else the application gives
+ * it). */
 #ifndef VIDBATCH_HTTP_HTTP_H
 #define VIDBATCH_HTTP_HTTP_H
 
@@ -18,28 +19,29 @@ struct request;
 struct reply;
 typedef void handler_fn(struct request *rq, struct reply *rp);
 
-/* Who may call a route. Zero is no level: a table that forgets one refuses to start. Until keys exist everybody who reaches the socket may. */
+/* Who may call a route. Zero is no level: a table that forgets one refuses to start. Until keys exist everybody who
+ * reaches the socket may. */
 enum access { ACCESS_NONE_GIVEN, ACCESS_PUBLIC, ACCESS_READ, ACCESS_RUN, ACCESS_ADMIN };
 
 struct route {
-    const char *method;     /* "GET" (answers HEAD too), "POST", "PATCH", "DELETE" */
-    const char *path;       /* "/v1/jobs/{id}/cancel" */
+    const char *method; /* "GET" (answers HEAD too), "POST", "PATCH", "DELETE" */
+    const char *path;   /* "/v1/jobs/{id}/cancel" */
     enum access access;
-    size_t max_body_bytes;  /* 0: a body is refused */
+    size_t max_body_bytes; /* 0: a body is refused */
     handler_fn *handler;
-    bool inline_reply;      /* answers from memory on the I/O thread (livez, openapi.yaml) */
+    bool inline_reply; /* answers from memory on the I/O thread (livez, openapi.yaml) */
 };
 
 struct http_options {
-    const char *host;                 /* "127.0.0.1", "::1", "0.0.0.0"; borrowed during http_start */
-    int port;                         /* 0: any free one; http_port tells */
-    const struct route *routes;       /* kept */
+    const char *host;           /* "127.0.0.1", "::1", "0.0.0.0"; borrowed during http_start */
+    int port;                   /* 0: any free one; http_port tells */
+    const struct route *routes; /* kept */
     size_t route_count;
-    int io_threads;                   /* 0 = 2 */
-    int handler_threads;              /* 0 = 8 */
-    int max_connections;              /* 0 = 1024 */
-    int max_queue;                    /* requests waiting for a handler thread; beyond: 503 with Retry-After; 0 = 256 */
-    int64_t idle_timeout_s;           /* 0 = 30 */
+    int io_threads;         /* 0 = 2 */
+    int handler_threads;    /* 0 = 8 */
+    int max_connections;    /* 0 = 1024 */
+    int max_queue;          /* requests waiting for a handler thread; beyond: 503 with Retry-After; 0 = 256 */
+    int64_t idle_timeout_s; /* 0 = 30 */
     /* One context a handler thread: opened on that thread before its first request, closed at the end. */
     void *(*open_context)(void *arg, struct err *err);
     void (*close_context)(void *context);
@@ -48,7 +50,8 @@ struct http_options {
 struct http_server;
 MUST_CHECK bool http_start(const struct http_options *options, struct http_server **out, struct err *err);
 int http_port(const struct http_server *server);
-/* No new connections and requests (503, Connection: close); those under way finish within grace_ms, then all is closed. Gives back everything. */
+/* No new connections and requests (503, Connection: close); those under way finish within grace_ms, then all is closed.
+ * Gives back everything. */
 void http_stop(struct http_server *server, int64_t grace_ms);
 struct http_counts {
     uint64_t requests, in_flight, queued, connections, streams, rejected;
@@ -57,11 +60,12 @@ struct http_counts {
 void http_counts(struct http_server *server, struct http_counts *out);
 /* Latency histogram of finished requests for /metrics: upper bounds in seconds and cumulative counts. */
 enum { HTTP_BUCKETS = 12 };
-void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uint64_t counts[HTTP_BUCKETS], uint64_t *total, double *sum_s);
+void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uint64_t counts[HTTP_BUCKETS],
+                  uint64_t *total, double *sum_s);
 
 /* ---- request ---- */
-void *rq_app(struct request *rq);      /* http_options.arg */
-void *rq_context(struct request *rq);  /* the handler thread's context */
+void *rq_app(struct request *rq);                /* http_options.arg */
+void *rq_context(struct request *rq);            /* the handler thread's context */
 const char *rq_method(const struct request *rq); /* HEAD is given as GET */
 const char *rq_target(const struct request *rq); /* path as sent, for `instance` */
 const char *rq_id(const struct request *rq);     /* X-Request-Id of the client where it is well-formed, else ours */
@@ -71,21 +75,23 @@ struct span rq_header(const struct request *rq, const char *name);     /* ptr NU
 struct span rq_body(const struct request *rq);
 struct http_server *rq_server(struct request *rq);
 
-/* Refuses query parameters that are not in `allowed` (NULL-terminated), and any given twice: fills a 400 problem and returns false. */
+/* Refuses query parameters that are not in `allowed` (NULL-terminated), and any given twice: fills a 400 problem and
+ * returns false. */
 bool rq_check_query(struct request *rq, struct reply *rp, const char *const allowed[]);
 /* The id of a path or query: parses with id_parse; a malformed one is answered 404 (path) as if it did not exist. */
 bool rq_path_id(struct request *rq, struct reply *rp, const char *name, const char *id_prefix, int64_t *id);
 /* ?limit= (1..1000, default 50): fills a 400 problem and returns false where it is bad. */
 bool rq_limit(struct request *rq, struct reply *rp, int *limit);
-/* ?after= cursors: opaque base64url of one of ours. Absent: *has false. A bad one: 400 problem, code "bad_cursor". `kind` guards against a cursor of another
- * list. rq_cursor_i64 for ids, rq_cursor_text for names (borrowed until the request ends). */
+/* ?after= cursors: opaque base64url of one of ours. Absent: *has false. A bad one: 400 problem, code "bad_cursor".
+ * `kind` guards against a cursor of another list. rq_cursor_i64 for ids, rq_cursor_text for names (borrowed until the
+ * request ends). */
 bool rq_cursor_i64(struct request *rq, struct reply *rp, const char *kind, bool *has, int64_t *after);
 bool rq_cursor_text(struct request *rq, struct reply *rp, const char *kind, bool *has, struct span *after);
-/* Parses the body as a JSON object (Content-Type must be application/json: else 415; malformed: 400 with line and column; duplicates and more than
- * 32 levels refused). NULL: the problem is filled. Borrowed until the request ends. */
+/* Parses the body as a JSON object (Content-Type must be application/json: else 415; malformed: 400 with line and
+ * column; duplicates and more than 32 levels refused). NULL: the problem is filled. Borrowed until the request ends. */
 json_t *rq_json(struct request *rq, struct reply *rp);
-/* Chooses by ?format= (wins) or Accept among NULL-terminated media types; -1: 406 problem filled. Absent Accept or a wildcard: the first. formats: the words for
- * ?format= in the same order ("json", "ndjson", "csv"). */
+/* Chooses by ?format= (wins) or Accept among NULL-terminated media types; -1: 406 problem filled. Absent Accept or a
+ * wildcard: the first. formats: the words for ?format= in the same order ("json", "ndjson", "csv"). */
 int rq_accept(struct request *rq, struct reply *rp, const char *const types[], const char *const formats[]);
 
 /* ---- a JSON body read into fields, collecting every problem (errors[] with JSON Pointers) ---- */
@@ -98,9 +104,11 @@ struct fields {
     const char *seen[32];
     int seen_count;
 };
-/* Usage: fields_begin, the getters for every member that is known, fields_end (refuses unknown members; false: 422 problem filled). */
+/* Usage: fields_begin, the getters for every member that is known, fields_end (refuses unknown members; false: 422
+ * problem filled). */
 void fields_begin(struct fields *f, struct request *rq, struct reply *rp, json_t *object);
-/* Optional unless required. Text lengths in bytes. Absent or null: *out untouched (text: ptr NULL) and false; true when there is a value. */
+/* Optional unless required. Text lengths in bytes. Absent or null: *out untouched (text: ptr NULL) and false; true when
+ * there is a value. */
 bool fields_text(struct fields *f, const char *name, bool required, size_t min_len, size_t max_len, struct span *out);
 bool fields_i64(struct fields *f, const char *name, bool required, int64_t min, int64_t max, int64_t *out);
 bool fields_f64(struct fields *f, const char *name, bool required, double min, double max, double *out);
@@ -124,29 +132,36 @@ void reply_header(struct reply *rp, const char *name, const char *value);
 struct buf *reply_body(struct reply *rp);
 /* Content-Type of the body; "application/json" where nothing is said. Static text. */
 void reply_type(struct reply *rp, const char *content_type);
-/* A body that lives for ever (embedded files): not copied. Sets a strong ETag from its bytes; If-None-Match is answered 304. */
+/* A body that lives for ever (embedded files): not copied. Sets a strong ETag from its bytes; If-None-Match is answered
+ * 304. */
 void reply_static(struct reply *rp, const char *content_type, const char *bytes, size_t len);
-/* Strong ETag of a resource from version text; a matching If-None-Match makes the answer 304 (returns true: the handler may stop). */
+/* Strong ETag of a resource from version text; a matching If-None-Match makes the answer 304 (returns true: the handler
+ * may stop). */
 bool reply_etag(struct request *rq, struct reply *rp, const char *fmt, ...) PRINTF(3, 4);
-/* Link: <target?query with after=cursor>; rel="next", and the "next" member's cursor text appended to w: call as the last member of a list body. has_more
- * false writes "next": null and no Link. */
-void reply_next_i64(struct request *rq, struct reply *rp, struct json_writer *w, bool has_more, const char *kind, int64_t after);
-void reply_next_text(struct request *rq, struct reply *rp, struct json_writer *w, bool has_more, const char *kind, struct span after);
+/* Link: <target?query with after=cursor>; rel="next", and the "next" member's cursor text appended to w: call as the
+ * last member of a list body. has_more false writes "next": null and no Link. */
+void reply_next_i64(struct request *rq, struct reply *rp, struct json_writer *w, bool has_more, const char *kind,
+                    int64_t after);
+void reply_next_text(struct request *rq, struct reply *rp, struct json_writer *w, bool has_more, const char *kind,
+                     struct span after);
 /* RFC 9457. Throws away what was in the body. code: stable word; detail says rule and remedy. */
-void reply_problem(struct request *rq, struct reply *rp, int status, const char *code, const char *fmt, ...) PRINTF(5, 6);
+void reply_problem(struct request *rq, struct reply *rp, int status, const char *code, const char *fmt, ...)
+    PRINTF(5, 6);
 /* Adds a member to the problem just made (value is JSON). */
 void reply_problem_member(struct reply *rp, const char *name, struct span json);
 /* The one place that turns an err into a status, with code, upstream {code, message, request_id} and Retry-After. */
 void reply_error(struct request *rq, struct reply *rp, const struct err *err);
 
-/* A long answer, produced piece by piece on handler threads and sent with back-pressure: when the client has taken what is in the buffer, fill is called
- * again (on any handler thread, with that thread's context; never two at a time), appends some, and sets *end after the last. Between calls no thread and
- * no connection is held; the cost of a client that stops reading is the buffer. fill returning false aborts the connection (the client sees a cut chunked body). */
+/* A long answer, produced piece by piece on handler threads and sent with back-pressure: when the client has taken what
+ * is in the buffer, fill is called again (on any handler thread, with that thread's context; never two at a time),
+ * appends some, and sets *end after the last. Between calls no thread and no connection is held; the cost of a client
+ * that stops reading is the buffer. fill returning false aborts the connection (the client sees a cut chunked body). */
 typedef bool stream_fill_fn(void *state, void *context, struct buf *out, bool *end, struct err *err);
-void reply_stream(struct reply *rp, const char *content_type, stream_fill_fn *fill, void *state, void (*free_state)(void *));
+void reply_stream(struct reply *rp, const char *content_type, stream_fill_fn *fill, void *state,
+                  void (*free_state)(void *));
 
-/* Runs a creating POST under its Idempotency-Key is the handlers' business (it needs the database); these give the parts: the key, checked (1-255 visible
- * ASCII; else a 400 problem and false). ptr NULL where absent. */
+/* Runs a creating POST under its Idempotency-Key is the handlers' business (it needs the database); these give the
+ * parts: the key, checked (1-255 visible ASCII; else a 400 problem and false). ptr NULL where absent. */
 bool rq_idempotency_key(struct request *rq, struct reply *rp, struct span *key);
 
 #endif

@@ -1,8 +1,9 @@
 /* What the files of server/http share. Private to server/http and its tests.
  *
- * Who owns a request: the I/O thread of its connection, except while the connection is suspended; then the handler pool (first the
- * queue, then one thread) owns it, and gives it back whole by resuming. Nobody touches it after giving it away. libmicrohttpd
- * never ends a suspended connection, so a request is only freed by the side that owns it, and needs no lock. */
+ * Who owns a request: the I/O thread of its connection, except while the connection is suspended; then the handler pool
+ * (first the queue, then one thread) owns it, and gives it back whole by resuming. Nobody touches it after giving it
+ * away. libmicrohttpd never ends a suspended connection, so a request is only freed by the side that owns it, and needs
+ * no lock. */
 #ifndef VIDBATCH_HTTP_INTERNAL_H
 #define VIDBATCH_HTTP_INTERNAL_H
 
@@ -73,16 +74,16 @@ void reply_done(struct reply *rp);
 /* A strong ETag from the bytes. */
 void reply_etag_of(struct reply *rp, const void *bytes, size_t len);
 /* 400 with errors[] naming the query parameter or header. */
-void problem_of_parameter(struct request *rq, struct reply *rp, const char *code, const char *name, const char *fmt, ...)
-    PRINTF(5, 6);
+void problem_of_parameter(struct request *rq, struct reply *rp, const char *code, const char *name, const char *fmt,
+                          ...) PRINTF(5, 6);
 /* A problem about the server itself, with Retry-After. */
 void problem_unavailable(struct request *rq, const char *code, const char *detail);
 /* Hands the reply to libmicrohttpd. I/O thread. */
 enum MHD_Result reply_send(struct request *rq);
 
 /* ---- streams ---- */
-/* The first fill, on the handler's thread: its failure is still answered with a problem, and an answer that it completes
- * becomes an ordinary body. */
+/* The first fill, on the handler's thread: its failure is still answered with a problem, and an answer that it
+ * completes becomes an ordinary body. */
 void stream_start(struct request *rq, void *context);
 /* Later fills, on any handler thread. */
 void stream_fill(struct request *rq, void *context);
@@ -207,7 +208,8 @@ struct http_server {
 /* libmicrohttpd's callbacks for one request; cls is the server. */
 void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_continue(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls);
+                                  const char *version, const char *upload_data, size_t *upload_data_size,
+                                  void **con_cls);
 void exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode toe);
 
 #endif

@@ -126,8 +126,8 @@ void http_counts(struct http_server *server, struct http_counts *out)
     pthread_mutex_unlock(&m->lock);
 }
 
-void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uint64_t counts[HTTP_BUCKETS], uint64_t *total,
-                  double *sum_s)
+void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uint64_t counts[HTTP_BUCKETS],
+                  uint64_t *total, double *sum_s)
 {
     struct metrics *m = &server->metrics;
     uint64_t sum = 0;

@@ -9,7 +9,8 @@
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, KEY_MAX_BYTES = 255 };
 
-void problem_of_parameter(struct request *rq, struct reply *rp, const char *code, const char *name, const char *fmt, ...)
+void problem_of_parameter(struct request *rq, struct reply *rp, const char *code, const char *name, const char *fmt,
+                          ...)
 {
     struct buf errors = { 0 };
     struct json_writer w = json_writer_on(&errors);
@@ -88,7 +89,8 @@ bool rq_limit(struct request *rq, struct reply *rp, int *limit)
     int64_t n = LIMIT_DEFAULT;
 
     if (text.ptr && (!text_parse_i64(text, &n) || n < 1 || n > LIMIT_MAX)) {
-        problem_of_parameter(rq, rp, "invalid_parameter", "limit", "It must be a whole number from 1 to %d.", LIMIT_MAX);
+        problem_of_parameter(rq, rp, "invalid_parameter", "limit", "It must be a whole number from 1 to %d.",
+                             LIMIT_MAX);
         return false;
     }
     *limit = (int)n;
@@ -97,8 +99,9 @@ bool rq_limit(struct request *rq, struct reply *rp, int *limit)
 
 static bool bad_cursor(struct request *rq, struct reply *rp)
 {
-    problem_of_parameter(rq, rp, "bad_cursor", "after",
-                         "It must be the \"next\" of this same list, unchanged. Leave it out to start at the beginning.");
+    problem_of_parameter(
+        rq, rp, "bad_cursor", "after",
+        "It must be the \"next\" of this same list, unchanged. Leave it out to start at the beginning.");
     return false;
 }
 
@@ -172,7 +175,8 @@ int rq_accept(struct request *rq, struct reply *rp, const char *const types[], c
     chosen = accept_choose(accept, types);
     if (chosen < 0) {
         list_words(types, words, sizeof words);
-        reply_problem(rq, rp, 406, "not_acceptable", "Accept names no type that can be given here. There are: %s.", words);
+        reply_problem(rq, rp, 406, "not_acceptable", "Accept names no type that can be given here. There are: %s.",
+                      words);
     }
     return chosen;
 }

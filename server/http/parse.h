@@ -24,7 +24,8 @@ struct path {
     size_t count;
     bool too_deep; /* more segments than any route has */
 };
-/* ERR_INPUT, code "bad_path": no slash in front, a broken escape, NUL, or bytes that are no UTF-8. ERR_MEMORY. Gives; free with path_done. */
+/* ERR_INPUT, code "bad_path": no slash in front, a broken escape, NUL, or bytes that are no UTF-8. ERR_MEMORY. Gives;
+ * free with path_done. */
 MUST_CHECK bool path_parse(struct span raw, struct path *out, struct err *err);
 void path_done(struct path *p);
 
@@ -44,8 +45,8 @@ void query_done(struct query *q);
 struct span query_get(const struct query *q, const char *name);
 
 /* ---- headers ---- */
-/* The index of the type (NULL-terminated, all lower case) that the Accept value likes best; among equals the first. An empty
- * value accepts everything. -1: none is acceptable. Elements that are malformed are skipped. */
+/* The index of the type (NULL-terminated, all lower case) that the Accept value likes best; among equals the first. An
+ * empty value accepts everything. -1: none is acceptable. Elements that are malformed are skipped. */
 int accept_choose(struct span accept, const char *const types[]);
 /* Does If-None-Match name this strong ETag (with its quotes)? Weak comparison; "*" names every one. */
 bool etag_listed(struct span if_none_match, struct span etag);

@@ -1,4 +1,5 @@
-/* The route table: checked once at the start, then searched for each request. It has a few dozen rows, so it is walked. */
+/* The route table: checked once at the start, then searched for each request. It has a few dozen rows, so it is walked.
+ */
 #include "server/http/internal.h"
 
 #include <string.h>
@@ -109,8 +110,8 @@ bool router_check(const struct route *routes, size_t count, struct err *err)
     return true;
 }
 
-/* Does the path match? *wild has a bit for each segment that only a parameter matched, the leftmost highest: the smaller
- * number is the better match. */
+/* Does the path match? *wild has a bit for each segment that only a parameter matched, the leftmost highest: the
+ * smaller number is the better match. */
 static bool match_path(const char *pattern, const struct path *path, unsigned *wild)
 {
     struct span rest = span_of(pattern);

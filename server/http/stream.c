@@ -1,6 +1,6 @@
-/* Long answers with back-pressure. The buffer is filled on a handler thread while the connection is suspended, and emptied by
- * the I/O thread while it is not: one side has it at any time. A client that does not read leaves the connection waiting in epoll,
- * with one full buffer and no thread. */
+/* Long answers with back-pressure. The buffer is filled on a handler thread while the connection is suspended, and
+ * emptied by the I/O thread while it is not: one side has it at any time. A client that does not read leaves the
+ * connection waiting in epoll, with one full buffer and no thread. */
 #include "server/http/internal.h"
 
 #include "server/base/log.h"

@@ -204,12 +204,15 @@ bool step_ingest_give_up(struct step *step, const struct err *cause, struct err 
     AUTO(buf_done) struct buf json = { .max = 8192 };
     AUTO(buf_done) struct buf words = { .max = 4096 };
     struct failure failure = { .step = step };
+    struct err told = *cause;
 
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
         return false;
-    error_to_json(cause, &json);
-    buf_fmt(&words, "the output could not be read: %s; it is still in S3: cure the cause, then POST .../reingest",
+    buf_fmt(&words,
+            "the output could not be read; it is still in S3: cure the cause, then POST /v1/jobs/{id}/reingest (%s)",
             cause->what);
+    snprintf(told.what, sizeof told.what, "%s", buf_cstr(&words));
+    error_to_json(&told, &json);
     if (!buf_check(&json, "shard error", err) || !buf_check(&words, "shard error", err))
         return false;
     failure.words = buf_cstr(&words);

@@ -12,8 +12,8 @@
 enum { MAX_MODELS = 64, MAX_TEXT_BYTES = 4096 };
 
 struct models {
-    struct model *items;
     size_t count;
+    struct model items[MAX_MODELS];
 };
 
 enum form { TEXT, PRICE, COUNT, FLAG, JSON };
@@ -291,13 +291,12 @@ struct models *models_load(struct span json, struct err *err)
 {
     struct models *models = mem_alloc(1, sizeof *models);
 
-    if (models)
-        models->items = mem_alloc(MAX_MODELS, sizeof *models->items);
-    if (!models || !models->items) {
+    if (!models) {
         err_memory(err, HERE);
-    } else if (read_document(json, models, err)) {
-        return models;
+        return NULL;
     }
+    if (read_document(json, models, err))
+        return models;
     models_free(models);
     return NULL;
 }
@@ -320,7 +319,6 @@ void models_free(struct models *models)
             }
         }
     }
-    mem_free(models->items);
     mem_free(models);
 }
 

@@ -21,7 +21,11 @@ now_ms() {
 }
 
 rate() { # rate WHAT MILLISECONDS
-    printf '  %-28s %8d ms   %9d records/s\n' "$1" "$2" $((count * 1000 / ($2 > 0 ? $2 : 1)))
+    if [ "$2" -eq 0 ]; then
+        printf '  %-28s too short to be seen\n' "$1"
+        return
+    fi
+    printf '  %-28s %8d ms   %9d records/s\n' "$1" "$2" $((count * 1000 / $2))
 }
 
 memory() { # memory FIELD: of the service, in KiB

@@ -45,7 +45,11 @@ end_line() {
 
 show_curl() { # show_curl METHOD PATH [JSON]
     local line="curl"
-    [ -z "${3:-}" ] || line="$line -H 'Content-Type: application/json' -d '$(shorten "$3")'"
+    if [ -n "${3:-}" ]; then
+        line="$line -H 'Content-Type: application/json' -d '$(shorten "$3")'"
+    elif [ "$1" != GET ]; then
+        line="$line -X $1"
+    fi
     printf '$ %s %s\n' "$line" "'$SERVICE_URL$2'"
 }
 

@@ -41,7 +41,7 @@ def test_examples_fit_their_schemas(client):
     assert judged >= 20
 
 
-def test_operations(client):
+def test_operations(client, prefix):
     assert client.call("GET", "/livez", 200)
     assert client.call("GET", "/readyz", 200)
     metrics = client.call("GET", "/metrics", 200).text
@@ -107,9 +107,9 @@ def test_all_problems_at_once(client, prefix):
         ("POST", "/v1/prefixes", {"json": {"bucket": "Not A Bucket", "prefix": ""}}, 422, None),
         ("POST", "/v1/prefixes", {"json": {"bucket": "videos", "prefix": "x" * 1025}}, 422, None),
         ("POST", "/v1/prefixes", {"json": {"bucket": "videos", "prefix": "", "region": "eu-west-1"}}, 422, None),
-        ("POST", "/v1/prefixes", {"json": {"bucket": "videos", "prefix": "", "suffixes": [".exe"]}}, 422, None),
+        ("POST", "/v1/prefixes", {"json": {"bucket": "videos", "prefix": "", "suffixes": ["mp4"]}}, 422, None),
         ("POST", "/v1/prefixes", {"json": {"bucket": "videos", "prefix": "", "bucket_owner": "12"}}, 422, None),
-        ("POST", "/v1/jobs", {"json": {}, "headers": {"Idempotency-Key": "x" * 300}}, 400, None),
+        ("POST", "/v1/jobs", {"json": {"prefix_id": "pfx_0000000000z", "prompt": "?"}, "headers": {"Idempotency-Key": "x" * 300}}, 400, None),
         ("GET", "/v1/summaries?job_id=nonsense", {}, 400, None),
     ],
 )
@@ -167,7 +167,7 @@ def test_settings_are_judged_at_start():
         ("VIDBATCH_MAX_VIDEO_BYTES", "big", "size"), ("VIDBATCH_HEARTBEAT", "59s", "third"),
     ]:
         refused = check(**{name: value})
-        assert refused.returncode == 2 and name in refused.stderr and value in refused.stderr and rule in refused.stderr, refused.stderr
+        assert refused.returncode == 2 and f"{name}=" in refused.stderr and rule in refused.stderr, refused.stderr
     for words in (["--version"], ["--help"], ["routes"], ["settings"]):
         assert subprocess.run([BUILD / "bin/vidbatchd", *words], env={}, capture_output=True).returncode == 0
     assert subprocess.run([BUILD / "bin/vidbatchd", "dance"], env={}, capture_output=True).returncode == 2

@@ -115,7 +115,7 @@ def test_search(client, job, prefix):
 
 def test_new_runs_only_what_has_no_summary(client, prefix, job, emulator):
     refused = client.post("/v1/jobs", {"prefix_id": prefix["id"], "prompt": job["prompt"], "inference": job["inference"]}, 409).json()
-    assert refused["code"] == "no_eligible_videos"
+    assert refused["code"] == "no_new_videos"
     other = client.launch(prefix["id"], prompt="Another question.")
     assert client.wait_job(other["id"])["counts"]["succeeded"] == 230
 
@@ -185,7 +185,11 @@ def test_cancel_at_bedrock_keeps_what_was_done(client, emulator, prefix):
     emulator.fault(job={"hold": True, "process_fraction": 0.4})
     launched = client.launch(prefix["id"], select="all")
     client.wait_job(launched["id"], ("running",))
-    wait_until("Bedrock to process", lambda: client.get(f"/v1/jobs/{launched['id']}")["progress"]["processed"] > 0)
+
+    def status():
+        return client.get(f"/v1/jobs/{launched['id']}/shards")["data"][0]["bedrock"]["status"]
+
+    wait_until("Bedrock to process", lambda: status() == "InProgress")
     client.post(f"/v1/jobs/{launched['id']}/cancel", want=202)
     emulator.clear_faults()
     ended = client.wait_job(launched["id"])

@@ -56,6 +56,7 @@ stack_start() {
         VIDBATCH_DATABASE_URL="$DATABASE_URL" VIDBATCH_LISTEN=127.0.0.1:0 VIDBATCH_PORT_FILE="$dir/vidbatchd.port" \
         VIDBATCH_ROLE_ARN=arn:aws:iam::111122223333:role/vidbatch-demo \
         VIDBATCH_STAGING_URI="s3://$STACK_BUCKET/vidbatch-staging" VIDBATCH_OUTPUT_URI="s3://$STACK_BUCKET/vidbatch-output" \
+        VIDBATCH_WATCH_INTERVAL=1s VIDBATCH_WATCH_INTERVAL_MAX=2s VIDBATCH_POLL=1s \
         setsid "$BUILD/bin/vidbatchd" >"$dir/vidbatchd.log" 2>&1 </dev/null &
     SERVICE_PID=$!
     stack_wait_port "vidbatchd" "$SERVICE_PID" "$dir/vidbatchd.port" "$dir/vidbatchd.log" || return 1

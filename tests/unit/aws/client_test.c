@@ -2,6 +2,7 @@
 #include "tests/unit/aws/client_fixture.h"
 
 #include "server/base/clock.h"
+#include "server/base/mem.h"
 
 #define ANSWER(number, text)                                                                                           \
     {                                                                                                                  \
@@ -201,6 +202,7 @@ static void test_size_bounds(void)
         { .status = 200, .body = "0123456789", .repeat = 20, .announced = -1 }, /* not announced */
         { .status = 400, .body = "0123456789", .repeat = 200000 },              /* an error's beginning is enough */
         { .status = 200, .headers = many },
+        { .status = 404, .body = S3_ERROR("NoSuchKey") }, /* is not held to the bound of a good answer */
     };
     AUTO(fixture_done) struct fixture f = { 0 };
     struct aws_request rq = get_object("/k");
@@ -208,7 +210,7 @@ static void test_size_bounds(void)
 
     while (at + 40 < many + sizeof(many))
         at += sprintf(at, "x-filler: 0123456789012345678901\r\n");
-    if (!start(&f, answers, 4))
+    if (!start(&f, answers, 5))
         return;
     rq.max_response_bytes = 199;
     for (int i = 0; i < 2; i++) {
@@ -223,7 +225,10 @@ static void test_size_bounds(void)
     CHECK_I64(f.rs.body.len, 64 * 1024);
     CHECK(!call(&f, &rq));
     CHECK_TEXT(f.err.code, "response_too_large");
-    CHECK_I64(http_script_count(f.script), 4);
+    rq.max_response_bytes = 10;
+    CHECK(!call(&f, &rq));
+    CHECK_TEXT(f.err.upstream_code, "NoSuchKey");
+    CHECK_I64(http_script_count(f.script), 5);
 }
 
 static void test_exact_bound(void)
@@ -328,6 +333,27 @@ static void test_budget(void)
     CHECK_I64(http_script_count(f.script), REFUSED + SUCCESSES + 2);
 }
 
+/* Whichever allocation fails, the call says so and leaves nothing behind (the sanitizers look). */
+static void test_no_memory(void)
+{
+    static const struct http_answer answers[] = { { .status = 200, .body = "0123456789abcdef", .repeat = 1000 } };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct aws_request rq = get_object("/k");
+    bool ok = false;
+    uint64_t n = 1;
+
+    if (!start(&f, answers, 1))
+        return;
+    for (; !ok && n < 200; n++) {
+        mem_fail_at(n);
+        ok = call(&f, &rq);
+        mem_fail_never();
+        CHECK_I64(f.err.kind, ok ? ERR_NONE : ERR_MEMORY);
+    }
+    CHECK(ok);
+    CHECK(n > 10);
+}
+
 static const struct test tests[] = {
     { "good_call", test_good_call },
     { "bodies", test_bodies },
@@ -342,5 +368,6 @@ static const struct test tests[] = {
     { "timeout", test_timeout },
     { "stats", test_stats },
     { "budget", test_budget },
+    { "no_memory", test_no_memory },
 };
 TEST_MAIN("client", tests)

@@ -79,7 +79,7 @@ static void fields(struct request *rq, struct reply *rp)
 }
 
 static const struct route routes[] = {
-    { "GET", "/inline", ACCESS_PUBLIC, 0, echo, true },   { "GET", "/echo", ACCESS_READ, 0, echo, false },
+    { "GET", "/inline", ACCESS_PUBLIC, 0, echo, true },    { "GET", "/echo", ACCESS_READ, 0, echo, false },
     { "POST", "/echo", ACCESS_RUN, 1 << 20, echo, false }, { "POST", "/fields", ACCESS_RUN, 65536, fields, false },
     { "GET", "/stream", ACCESS_READ, 0, stream, false },
 };
@@ -145,7 +145,7 @@ static void abort_once(uint32_t *random)
 
 static void *run_client(void *arg)
 {
-    uint32_t random = 2463534242U + 7919U * (uint32_t)*(int *)arg;
+    uint32_t random = 2463534242U + 7919U * (uint32_t) * (int *)arg;
 
     for (int i = 0; i < ABORTS_EACH; i++)
         abort_once(&random);

@@ -1,10 +1,11 @@
 /* Fields, parameters and the mapping of errors: on a request without a connection. */
 #include "server/http/internal.h"
 
-#include "server/base/mem.h"
+#include "server/base/log.h"
 #include "tests/support/test.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static struct http_server server;
 
@@ -63,8 +64,9 @@ static void getters_take_values(void)
 {
     static const char *const words[] = { "new", "all", NULL };
     struct request *rq = make("/x");
-    json_t *o = load("{\"t\":\"\xC3\xBC\",\"i\":-3,\"f\":0.5,\"g\":2,\"b\":true,\"w\":\"all\",\"o\":{\"k\":1},\"a\":[1],"
-                     "\"n\":null}");
+    json_t *o =
+        load("{\"t\":\"\xC3\xBC\",\"i\":-3,\"f\":0.5,\"g\":2,\"b\":true,\"w\":\"all\",\"o\":{\"k\":1},\"a\":[1],"
+             "\"n\":null}");
     struct fields f;
     struct fields nested;
     struct span text = { 0 };
@@ -147,15 +149,24 @@ static void getters_refuse(void)
         enum getter getter;
         const char *json, *says;
     } cases[] = {
-        { TEXT, "{}", "required" },          { TEXT, "{\"x\":null}", "required" },
-        { TEXT, "{\"x\":1}", "string" },     { TEXT, "{\"x\":\"a\"}", "2 to 3 bytes" },
-        { TEXT, "{\"x\":\"abcd\"}", "4" },   { I64, "{}", "required" },
-        { I64, "{\"x\":0}", "1 to 3" },      { I64, "{\"x\":4}", "1 to 3" },
-        { I64, "{\"x\":2.0}", "whole" },     { I64, "{\"x\":\"2\"}", "whole" },
-        { F64, "{\"x\":1.01}", "0 to 1" },   { F64, "{\"x\":-0.1}", "0 to 1" },
-        { F64, "{\"x\":\"1\"}", "number" },  { BOOL, "{\"x\":0}", "true or false" },
-        { WORD, "{\"x\":\"New\"}", "\\\"new\\\", \\\"all\\\"" }, { WORD, "{\"x\":1}", "one of" },
-        { OBJECT, "{\"x\":[]}", "object" },  { ARRAY, "{\"x\":{}}", "array" },
+        { TEXT, "{}", "required" },
+        { TEXT, "{\"x\":null}", "required" },
+        { TEXT, "{\"x\":1}", "string" },
+        { TEXT, "{\"x\":\"a\"}", "2 to 3 bytes" },
+        { TEXT, "{\"x\":\"abcd\"}", "4" },
+        { I64, "{}", "required" },
+        { I64, "{\"x\":0}", "1 to 3" },
+        { I64, "{\"x\":4}", "1 to 3" },
+        { I64, "{\"x\":2.0}", "whole" },
+        { I64, "{\"x\":\"2\"}", "whole" },
+        { F64, "{\"x\":1.01}", "0 to 1" },
+        { F64, "{\"x\":-0.1}", "0 to 1" },
+        { F64, "{\"x\":\"1\"}", "number" },
+        { BOOL, "{\"x\":0}", "true or false" },
+        { WORD, "{\"x\":\"New\"}", "\\\"new\\\", \\\"all\\\"" },
+        { WORD, "{\"x\":1}", "one of" },
+        { OBJECT, "{\"x\":[]}", "object" },
+        { ARRAY, "{\"x\":{}}", "array" },
         { ARRAY, "{}", "required" },
     };
 
@@ -229,9 +240,16 @@ static void limits_are_bounded(void)
         const char *target;
         int limit; /* 0: refused */
     } cases[] = {
-        { "/x", 50 },           { "/x?limit=1", 1 },      { "/x?limit=1000", 1000 }, { "/x?limit=0", 0 },
-        { "/x?limit=1001", 0 }, { "/x?limit=-1", 0 },     { "/x?limit=", 0 },        { "/x?limit=1e2", 0 },
-        { "/x?limit=+5", 0 },   { "/x?limit=99999999999999999999", 0 },
+        { "/x", 50 },
+        { "/x?limit=1", 1 },
+        { "/x?limit=1000", 1000 },
+        { "/x?limit=0", 0 },
+        { "/x?limit=1001", 0 },
+        { "/x?limit=-1", 0 },
+        { "/x?limit=", 0 },
+        { "/x?limit=1e2", 0 },
+        { "/x?limit=+5", 0 },
+        { "/x?limit=99999999999999999999", 0 },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -318,51 +336,61 @@ static void cursors_are_checked(void)
     request_free(rq);
 }
 
+static const struct {
+    struct err err;
+    int status;
+    const char *code, *shown, *hidden, *header;
+} mapped[] = {
+    { { .kind = ERR_INPUT, .what = "rule" }, 400, "invalid_request", "rule", NULL, NULL },
+    { { .kind = ERR_INPUT, .what = "rule", .code = "below_minimum" }, 400, "below_minimum", "rule", NULL, NULL },
+    { { .kind = ERR_NOT_FOUND, .what = "job" }, 404, "not_found", "job", NULL, NULL },
+    { { .kind = ERR_CONFLICT, .what = "busy" }, 409, "conflict", "busy", NULL, NULL },
+    { { .kind = ERR_CONFLICT, .what = "table x", .code = "unique_violation" }, 409, "conflict", NULL, "table x", NULL },
+    { { .kind = ERR_DENIED, .what = "key" }, 403, "access_denied", "key", NULL, NULL },
+    { { .kind = ERR_DENIED,
+        .what = "s3",
+        .upstream_code = "AccessDenied",
+        .upstream_message = "no \"you\"",
+        .upstream_request_id = "R1" },
+      502,
+      "access_denied",
+      "\"upstream\":{\"code\":\"AccessDenied\",\"message\":\"no \\\"you\\\"\",\"request_id\":\"R1\"}",
+      NULL,
+      NULL },
+    { { .kind = ERR_BUSY, .what = "slow", .retry_after_ms = 2001 }, 503, "busy", "slow", NULL, "3" },
+    { { .kind = ERR_TIMEOUT, .what = "late" }, 504, "timeout", "late", NULL, NULL },
+    { { .kind = ERR_UPSTREAM, .what = "odd" }, 502, "upstream_failed", "odd", NULL, NULL },
+    { { .kind = ERR_DATABASE, .what = "secret", .retryable = true }, 503, "database_unavailable", NULL, "secret", "1" },
+    { { .kind = ERR_DATABASE, .what = "secret" }, 503, "database_unavailable", NULL, "secret", NULL },
+    { { .kind = ERR_DATABASE, .what = "secret", .code = "query_timeout", .retryable = true },
+      503,
+      "query_timeout",
+      NULL,
+      "secret",
+      "1" },
+    { { .kind = ERR_CANCELLED, .what = "x" }, 503, "shutting_down", NULL, NULL, "1" },
+    { { .kind = ERR_MEMORY, .what = "secret" }, 503, "out_of_memory", NULL, "secret", "1" },
+    { { .kind = ERR_INTERNAL, .what = "secret", .code = "secret_code" }, 500, "internal", NULL, "secret", NULL },
+    { { .kind = ERR_NONE }, 500, "internal", NULL, NULL, NULL },
+};
+
 static void errors_become_problems(void)
 {
-    static const struct {
-        struct err err;
-        int status;
-        const char *code, *shown, *hidden, *header;
-    } cases[] = {
-        { { .kind = ERR_INPUT, .what = "rule" }, 400, "invalid_request", "rule", NULL, NULL },
-        { { .kind = ERR_INPUT, .what = "rule", .code = "below_minimum" }, 400, "below_minimum", "rule", NULL, NULL },
-        { { .kind = ERR_NOT_FOUND, .what = "job" }, 404, "not_found", "job", NULL, NULL },
-        { { .kind = ERR_CONFLICT, .what = "busy" }, 409, "conflict", "busy", NULL, NULL },
-        { { .kind = ERR_CONFLICT, .what = "table x", .code = "unique_violation" }, 409, "conflict", NULL, "table x", NULL },
-        { { .kind = ERR_DENIED, .what = "key" }, 403, "access_denied", "key", NULL, NULL },
-        { { .kind = ERR_DENIED, .what = "s3", .upstream_code = "AccessDenied", .upstream_message = "no \"you\"",
-            .upstream_request_id = "R1" },
-          502, "access_denied",
-          "\"upstream\":{\"code\":\"AccessDenied\",\"message\":\"no \\\"you\\\"\",\"request_id\":\"R1\"}", NULL, NULL },
-        { { .kind = ERR_BUSY, .what = "slow", .retry_after_ms = 2001 }, 503, "busy", "slow", NULL, "3" },
-        { { .kind = ERR_TIMEOUT, .what = "late" }, 504, "timeout", "late", NULL, NULL },
-        { { .kind = ERR_UPSTREAM, .what = "odd" }, 502, "upstream_failed", "odd", NULL, NULL },
-        { { .kind = ERR_DATABASE, .what = "secret", .retryable = true }, 503, "database_unavailable", NULL, "secret", "1" },
-        { { .kind = ERR_DATABASE, .what = "secret" }, 503, "database_unavailable", NULL, "secret", NULL },
-        { { .kind = ERR_DATABASE, .what = "secret", .code = "query_timeout", .retryable = true }, 503, "query_timeout", NULL,
-          "secret", "1" },
-        { { .kind = ERR_CANCELLED, .what = "x" }, 503, "shutting_down", NULL, NULL, "1" },
-        { { .kind = ERR_MEMORY, .what = "secret" }, 503, "out_of_memory", NULL, "secret", "1" },
-        { { .kind = ERR_INTERNAL, .what = "secret", .code = "secret_code" }, 500, "internal", NULL, "secret", NULL },
-        { { .kind = ERR_NONE }, 500, "internal", NULL, NULL, NULL },
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof mapped / sizeof mapped[0]; i++) {
         struct request *rq = make("/x");
 
         test_case("case %zu", i);
         buf_text(reply_body(&rq->reply), "half an answer");
-        reply_error(rq, &rq->reply, &cases[i].err);
-        check_problem(rq, cases[i].status, cases[i].code, 0);
-        if (cases[i].shown)
-            CHECK(says(rq, cases[i].shown));
-        if (cases[i].hidden)
-            CHECK(!strstr(rq->reply.body.data, cases[i].hidden));
-        CHECK((rq->reply.headers.len > 0) == (cases[i].header != NULL));
-        if (cases[i].header && rq->reply.headers.len > 12) {
+        reply_error(rq, &rq->reply, &mapped[i].err);
+        check_problem(rq, mapped[i].status, mapped[i].code, 0);
+        if (mapped[i].shown)
+            CHECK(says(rq, mapped[i].shown));
+        if (mapped[i].hidden)
+            CHECK(!strstr(rq->reply.body.data, mapped[i].hidden));
+        CHECK((rq->reply.headers.len > 0) == (mapped[i].header != NULL));
+        if (mapped[i].header && rq->reply.headers.len > 12) {
             CHECK_TEXT(rq->reply.headers.data, "Retry-After");
-            CHECK_TEXT(rq->reply.headers.data + 12, cases[i].header);
+            CHECK_TEXT(rq->reply.headers.data + 12, mapped[i].header);
         }
         request_free(rq);
     }
@@ -378,4 +406,9 @@ static const struct test tests[] = {
     { "cursors are checked", cursors_are_checked },
     { "errors become problems", errors_become_problems },
 };
-TEST_MAIN("http/fields", tests)
+
+int main(int argc, char **argv)
+{
+    log_setup(LOG_ERROR_LEVEL, false, STDERR_FILENO);
+    return test_main("http/fields", tests, (int)(sizeof tests / sizeof tests[0]), argc, argv);
+}

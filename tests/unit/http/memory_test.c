@@ -1,4 +1,5 @@
-/* Every allocation of ours fails once: the answer is a good one, a 503, or a closed connection; never a crash or a leak. */
+/* Every allocation of ours fails once: the answer is a good one, a 503, or a closed connection; never a crash or a
+ * leak. */
 #include "server/http/http.h"
 
 #include "server/base/log.h"
@@ -87,10 +88,9 @@ static const struct route routes[] = {
     { "GET", "/refuse", ACCESS_READ, 0, refuse, false },
     { "GET", "/stream", ACCESS_READ, 0, stream, false },
 };
-static const struct http_options options = { .host = "127.0.0.1",
-                                             .routes = routes,
-                                             .route_count = sizeof routes / sizeof routes[0],
-                                             .handler_threads = 1 };
+static const struct http_options options = {
+    .host = "127.0.0.1", .routes = routes, .route_count = sizeof routes / sizeof routes[0], .handler_threads = 1
+};
 
 #define JSON_HEAD "POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
 static const struct {
@@ -125,7 +125,7 @@ static void requests_survive(void)
             client_ask(http_port(server), cases[i].request, &got);
             mem_fail_never();
             if (got.status == cases[i].status && got.whole)
-                break; /* it may have done without the one that failed; what follows would have had it */
+                break; /* from the n-th on all failed, and none was needed */
             refused++;
             CHECK(got.status == 0 || got.status == 503 || (cases[i].status == 200 && !got.whole));
         }

@@ -37,20 +37,13 @@ static void parses_paths(void)
     static const struct {
         const char *raw, *joined; /* segments joined by | ; NULL: refused */
     } cases[] = {
-        { "/", "" },
-        { "/a", "a" },
-        { "/a/", "a|" },
-        { "/a%2Fb/c+d", "a/b|c+d" },
-        { "//a", "|a" },
-        { "/%C3%BC", "\xC3\xBC" },
-        { "/%ff", NULL },
-        { "/a%00b", NULL },
-        { "/%", NULL },
-        { "/%4", NULL },
-        { "/%zz", NULL },
-        { "", NULL },
-        { "a", NULL },
-        { "*", NULL },
+        { "/", "" },      { "/a", "a" },
+        { "/a/", "a|" },  { "/a%2Fb/c+d", "a/b|c+d" },
+        { "//a", "|a" },  { "/%C3%BC", "\xC3\xBC" },
+        { "/%ff", NULL }, { "/a%00b", NULL },
+        { "/%", NULL },   { "/%4", NULL },
+        { "/%zz", NULL }, { "", NULL },
+        { "a", NULL },    { "*", NULL },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -178,11 +171,20 @@ static void compares_etags(void)
         const char *list;
         bool want;
     } cases[] = {
-        { "", false },        { "*", true },           { " * ", true },
-        { "\"abc\"", true },  { "W/\"abc\"", true },   { "\"x\", \"abc\"", true },
-        { "\"x\"", false },   { "\"abc", false },      { "abc", false },
-        { "\"x\",W/", false }, { "\"a,b\",\"abc\"", true }, { ",,\"abc\",", true },
-        { "\"ABC\"", false }, { "w/\"abc\"", false },
+        { "", false },
+        { "*", true },
+        { " * ", true },
+        { "\"abc\"", true },
+        { "W/\"abc\"", true },
+        { "\"x\", \"abc\"", true },
+        { "\"x\"", false },
+        { "\"abc", false },
+        { "abc", false },
+        { "\"x\",W/", false },
+        { "\"a,b\",\"abc\"", true },
+        { ",,\"abc\",", true },
+        { "\"ABC\"", false },
+        { "w/\"abc\"", false },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -264,7 +266,8 @@ static void refuses_bad_tables(void)
         const char *says; /* NULL: it is good */
     } cases[] = {
         { { { "GET", "/a", ACCESS_READ, 0, handler, false }, { "POST", "/a", ACCESS_RUN, 1, handler, false } }, NULL },
-        { { { "GET", "/a/{x}", ACCESS_READ, 0, handler, false }, { "GET", "/a/b", ACCESS_READ, 0, handler, false } }, NULL },
+        { { { "GET", "/a/{x}", ACCESS_READ, 0, handler, false }, { "GET", "/a/b", ACCESS_READ, 0, handler, false } },
+          NULL },
         { { { "GET", "/a", ACCESS_NONE_GIVEN, 0, handler, false } }, "access" },
         { { { "GET", "/a", (enum access)9, 0, handler, false } }, "access" },
         { { { "HEAD", "/a", ACCESS_READ, 0, handler, false } }, "method" },

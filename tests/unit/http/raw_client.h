@@ -1,5 +1,5 @@
-/* A client that sends bytes as they are and reads one answer at a time. It takes no memory from server/base/mem, so that failing
- * allocations hit the server only. */
+/* A client that sends bytes as they are and reads one answer at a time. It takes no memory from server/base/mem, so
+ * that failing allocations hit the server only. */
 #ifndef VIDBATCH_TESTS_HTTP_RAW_CLIENT_H
 #define VIDBATCH_TESTS_HTTP_RAW_CLIENT_H
 

@@ -291,8 +291,8 @@ static void slow_readers_cost_a_buffer(void)
     if (!CHECK(each < 512 << 10)) /* filled, then lying in our buffer, the kernel's, or the client's */
         CHECK_I64(each, 512 << 10);
     if (!SANITIZED) {
-        int64_t heap = (int64_t)(heap_after.uordblks + heap_after.hblkhd) -
-                       (int64_t)(heap_before.uordblks + heap_before.hblkhd);
+        int64_t heap =
+            (int64_t)(heap_after.uordblks + heap_after.hblkhd) - (int64_t)(heap_before.uordblks + heap_before.hblkhd);
         printf("  a slow reader: %lld bytes of heap, %llu bytes filled\n", (long long)heap / SLOW_READERS,
                (unsigned long long)each);
         CHECK(heap / SLOW_READERS < 192 << 10);
@@ -352,7 +352,8 @@ static int64_t best_of(int rounds)
     return best_us;
 }
 
-static void slow_readers_slow_nobody(void)
+/* Both measured in turns, so that whatever else the machine does meets both. Returns crowded time / time alone. */
+static double measure_slowdown(void)
 {
     struct crowd crowd = { 0 };
     pthread_t reader;
@@ -366,13 +367,22 @@ static void slow_readers_slow_nobody(void)
     crowded_us = best_of(5);
     atomic_store(&crowd.stop, true);
     (void)pthread_join(reader, NULL);
-    printf("  %d questions: %lld us alone, %lld us beside %d slow readers\n", QUESTIONS, (long long)alone_us,
-           (long long)crowded_us, SLOW_READERS);
-    CHECK(crowded_us < 3 * alone_us);
     CHECK(atomic_load(&crowd.bytes) > 0);
     for (int i = 0; i < SLOW_READERS; i++)
         (void)close(crowd.fds[i]);
     check_states();
+    printf("  %d questions: %lld us alone, %lld us beside %d slow readers\n", QUESTIONS, (long long)alone_us,
+           (long long)crowded_us, SLOW_READERS);
+    return (double)crowded_us / (double)alone_us;
+}
+
+static void slow_readers_slow_nobody(void)
+{
+    double slowdown = measure_slowdown();
+
+    for (int again = 0; again < 2 && slowdown >= 2; again++)
+        slowdown = measure_slowdown();
+    CHECK(slowdown < 2);
 }
 
 static const struct test tests[] = {
