@@ -200,3 +200,11 @@ print-flags:
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- the stores of sql/ against a real PostgreSQL, which VIDBATCH_TEST_DATABASE_URL names ------------------------------
+$(BUILD)/integration/sql/%_test: $(addprefix $(BUILD)/,obj/tests/integration/sql/%_test.o \
+                                 obj/tests/integration/sql/testdb.o obj/tests/support/test.o libsql.a libbase.a)
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
+unit-bins: $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/integration/sql/*_test.c))

@@ -85,3 +85,10 @@ const char *err_code_of(const struct err *e)
 {
     return e->code[0] != '\0' ? e->code : err_kind_name(e->kind);
 }
+
+bool err_pass(struct err *e, const struct err *from)
+{
+    if (e && e->kind == ERR_NONE)
+        *e = *from;
+    return false;
+}

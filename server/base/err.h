@@ -47,6 +47,9 @@ bool err_set(struct err *e, enum err_kind kind, bool retryable, const char *wher
 /* Sets the stable code of an error that err_set has just filled; a code that is there stays. Always false. */
 bool err_code(struct err *e, const char *code);
 
+/* Hands an error on, as it is: the first one wins here too. Always false. e may be NULL. */
+bool err_pass(struct err *e, const struct err *from);
+
 /* ERR_MEMORY, not retryable by itself. Always false. */
 bool err_memory(struct err *e, const char *where);
 

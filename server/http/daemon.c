@@ -28,7 +28,11 @@ static bool listen_on(struct http_server *server, const struct addrinfo *at, con
                       struct err *err)
 {
     int on = 1;
-    struct sockaddr_storage bound = { 0 };
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = { 0 };
     socklen_t len = sizeof bound;
     int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -38,14 +42,13 @@ static bool listen_on(struct http_server *server, const struct addrinfo *at, con
     if (at->ai_family == AF_INET6) /* "::" means all addresses of both kinds */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int));
     if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
+        getsockname(fd, &bound.any, &len) != 0) {
         err_set(err, ERR_INPUT, false, HERE, "cannot listen on %s port %d: %s", host, port, strerror(errno));
         (void)close(fd);
         return false;
     }
     server->listen_fd = fd;
-    server->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                     : ((struct sockaddr_in *)&bound)->sin_port);
+    server->port = ntohs(at->ai_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return true;
 }
 
@@ -54,16 +57,17 @@ static bool open_socket(struct http_server *server, const struct http_options *o
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
     struct addrinfo *found = NULL;
     char port[16];
+    const char *host = o->host ? o->host : "127.0.0.1"; /* without a word nobody outside gets in */
     int rc = 0;
     bool ok = false;
 
     if (o->port < 0 || o->port > 65535)
         return err_set(err, ERR_INPUT, false, HERE, "port %d: a port is 0 to 65535", o->port);
     (void)snprintf(port, sizeof port, "%d", o->port);
-    rc = getaddrinfo(o->host, port, &hints, &found);
+    rc = getaddrinfo(host, port, &hints, &found);
     if (rc != 0)
-        return err_set(err, ERR_INPUT, false, HERE, "cannot listen on %s: %s", o->host, gai_strerror(rc));
-    ok = listen_on(server, found, o->host, o->port, err);
+        return err_set(err, ERR_INPUT, false, HERE, "cannot listen on %s: %s", host, gai_strerror(rc));
+    ok = listen_on(server, found, host, o->port, err);
     freeaddrinfo(found);
     return ok;
 }
@@ -81,6 +85,17 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (info)
         (void)setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){ UNSENT_BYTES }, sizeof(int));
+}
+
+/* MHD_quiesce_daemon would say it to the kernel, but races with its own epoll threads in 0.9.75 and then aborts the
+ * process. So while the server stops, a new connection is closed as soon as it is accepted. */
+static enum MHD_Result let_in(void *cls, const struct sockaddr *addr, socklen_t len)
+{
+    struct http_server *server = cls;
+
+    (void)addr;
+    (void)len;
+    return atomic_load(&server->stopping) ? MHD_NO : MHD_YES;
 }
 
 /* Path and query are decoded by us, after they were taken apart. */
@@ -105,17 +120,21 @@ static void on_library_log(void *cls, const char *fmt, va_list args)
 static bool start_daemon(struct http_server *server, const struct http_options *o, struct err *err)
 {
     unsigned io_threads = o->io_threads > 0 ? (unsigned)o->io_threads : 2;
+    int listen_fd = server->listen_fd;
 
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, exchange_continue,
-        server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
-        /* a pool of one is no pool to libmicrohttpd */
-        MHD_OPTION_THREAD_POOL_SIZE, io_threads > 1 ? io_threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
-        o->max_connections > 0 ? (unsigned)o->max_connections : 1024U, MHD_OPTION_CONNECTION_TIMEOUT,
-        server->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+    server->listen_fd = -1; /* libmicrohttpd closes it, also when it does not start */
+
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, let_in,
+                         server, exchange_continue, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, server,
+                         MHD_OPTION_LISTEN_SOCKET, listen_fd,
+                         /* a pool of one is no pool to libmicrohttpd */
+                         MHD_OPTION_THREAD_POOL_SIZE, io_threads > 1 ? io_threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
+                         o->max_connections > 0 ? (unsigned)o->max_connections : 1024U, MHD_OPTION_CONNECTION_TIMEOUT,
+                         server->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
+                         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end,
+                         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
     return server->daemon || err_set(err, ERR_INTERNAL, false, HERE, "libmicrohttpd did not start");
 }
 
@@ -134,7 +153,7 @@ static bool make_exhausted(struct http_server *server, struct err *err)
 static void give_back_rest(struct http_server *server)
 {
     if (server->daemon)
-        MHD_stop_daemon(server->daemon); /* quiesced, so the socket stays ours */
+        MHD_stop_daemon(server->daemon);
     if (server->pool.server)
         pool_done(&server->pool);
     if (server->listen_fd >= 0)
@@ -194,8 +213,6 @@ void http_stop(struct http_server *server, int64_t grace_ms)
     if (!server)
         return;
     atomic_store(&server->stopping, true);
-    (void)MHD_quiesce_daemon(server->daemon);
-    (void)shutdown(server->listen_fd, SHUT_RDWR); /* refuse now, do not let clients wait in the backlog */
     if (!metrics_wait_idle(&server->metrics, grace_ms))
         log_warn("http.stop_cut", "grace_ms=%lld", (long long)grace_ms);
     /* After this no connection is suspended: what libmicrohttpd demands before it stops. */

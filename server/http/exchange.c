@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection)
 {

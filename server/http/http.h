@@ -65,7 +65,7 @@ void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uin
 
 /* ---- request ---- */
 void *rq_app(struct request *rq);                /* http_options.arg */
-void *rq_context(struct request *rq);            /* the handler thread's context */
+void *rq_context(struct request *rq);            /* the handler thread's context; NULL for inline replies */
 const char *rq_method(const struct request *rq); /* HEAD is given as GET */
 const char *rq_target(const struct request *rq); /* path as sent, for `instance` */
 const char *rq_id(const struct request *rq);     /* X-Request-Id of the client where it is well-formed, else ours */
@@ -90,8 +90,9 @@ bool rq_cursor_text(struct request *rq, struct reply *rp, const char *kind, bool
 /* Parses the body as a JSON object (Content-Type must be application/json: else 415; malformed: 400 with line and
  * column; duplicates and more than 32 levels refused). NULL: the problem is filled. Borrowed until the request ends. */
 json_t *rq_json(struct request *rq, struct reply *rp);
-/* Chooses by ?format= (wins) or Accept among NULL-terminated media types; -1: 406 problem filled. Absent Accept or a
- * wildcard: the first. formats: the words for ?format= in the same order ("json", "ndjson", "csv"). */
+/* Chooses by ?format= (wins) or Accept among NULL-terminated media types; -1: the problem is filled (406; 400 for an
+ * unknown ?format=). Absent Accept or a wildcard: the first. formats: the words for ?format= in the same order ("json",
+ * "ndjson", "csv"). */
 int rq_accept(struct request *rq, struct reply *rp, const char *const types[], const char *const formats[]);
 
 /* ---- a JSON body read into fields, collecting every problem (errors[] with JSON Pointers) ---- */
@@ -155,7 +156,10 @@ void reply_error(struct request *rq, struct reply *rp, const struct err *err);
 /* A long answer, produced piece by piece on handler threads and sent with back-pressure: when the client has taken what
  * is in the buffer, fill is called again (on any handler thread, with that thread's context; never two at a time),
  * appends some, and sets *end after the last. Between calls no thread and no connection is held; the cost of a client
- * that stops reading is the buffer. fill returning false aborts the connection (the client sees a cut chunked body). */
+ * that stops reading is the buffer. fill returning false aborts the connection (the client sees a cut chunked body).
+ * The first fill runs before the answer begins: its failure is answered by reply_error, and an answer that it completes
+ * is sent with its length. A call should append up to about 64 KiB, may append nothing, and fails beyond 1 MiB. Takes
+ * state: free_state runs once, on any thread. Not for inline routes. */
 typedef bool stream_fill_fn(void *state, void *context, struct buf *out, bool *end, struct err *err);
 void reply_stream(struct reply *rp, const char *content_type, stream_fill_fn *fill, void *state,
                   void (*free_state)(void *));

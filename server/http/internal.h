@@ -196,7 +196,7 @@ struct http_server {
     void *arg;
     struct MHD_Daemon *daemon;
     struct MHD_Response *exhausted; /* made in good time: the answer when there is no memory for one */
-    int listen_fd;
+    int listen_fd;                  /* until libmicrohttpd has it; then -1 */
     int port;
     unsigned stream_timeout_s;
     unsigned idle_timeout_s;

@@ -76,15 +76,16 @@ void reply_static(struct reply *rp, const char *content_type, const char *bytes,
 
 bool reply_etag(struct request *rq, struct reply *rp, const char *fmt, ...)
 {
-    char version[512];
+    struct buf version = { 0 };
     va_list args;
-    int len = 0;
 
+    buf_init(&version, 0);
     va_start(args, fmt);
-    len = vsnprintf(version, sizeof version, fmt, args);
+    buf_vfmt(&version, fmt, args);
     va_end(args);
-    assert(len >= 0 && (size_t)len < sizeof version);
-    reply_etag_of(rp, version, (size_t)len);
+    if (buf_ok(&version))
+        reply_etag_of(rp, buf_cstr(&version), version.len);
+    buf_done(&version);
     if (rp->etag[0] == '\0' || !request_reads(rq) ||
         !etag_listed(request_header_list(rq, "If-None-Match"), span_of(rp->etag)))
         return false;
@@ -93,13 +94,27 @@ bool reply_etag(struct request *rq, struct reply *rp, const char *fmt, ...)
     return true;
 }
 
+/* The path as it was sent, but for bytes that may not stand in a header's <...>. */
+static void add_target(struct buf *link, const char *target)
+{
+    for (; *target; target++) {
+        unsigned char c = (unsigned char)*target;
+        if (c > 0x20 && c < 0x7F && !strchr("<>\"\\", c))
+            buf_char(link, *target);
+        else
+            buf_fmt(link, "%%%02X", c);
+    }
+}
+
 /* Link: the same target and query with another cursor. */
 static void add_link(struct request *rq, struct reply *rp, struct span cursor)
 {
     struct buf link = { 0 };
 
     buf_init(&link, HEADERS_MAX_BYTES);
-    buf_fmt(&link, "<%s?", rq->target);
+    buf_char(&link, '<');
+    add_target(&link, rq->target);
+    buf_char(&link, '?');
     for (size_t i = 0; i < rq->query.count; i++) {
         const struct query_param *param = &rq->query.params[i];
         if (span_eq_text(param->name, "after"))

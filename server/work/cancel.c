@@ -70,10 +70,8 @@ static bool stop_running(struct step *step, struct err *err)
             return false;
         if (bedrock_stop_job(step->client, shard.bedrock_arn, &refusal))
             continue;
-        if (refusal.kind != ERR_CONFLICT && refusal.kind != ERR_INPUT && refusal.kind != ERR_NOT_FOUND) {
-            *err = refusal;
-            return false;
-        }
+        if (refusal.kind != ERR_CONFLICT && refusal.kind != ERR_INPUT && refusal.kind != ERR_NOT_FOUND)
+            return err_pass(err, &refusal);
         log_info("cancel.already_ended", "arn=%s answer=%s", shard.bedrock_arn, LOGQ(refusal.what));
     }
     return true;

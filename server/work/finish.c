@@ -110,10 +110,8 @@ static bool clean_up(struct step *step, struct err *err)
     snprintf(key, sizeof key, "%.*s%s%s/", SPAN_ARG(path), path.len ? "/" : "", job);
     folder = (struct s3_ref){ bucket, span_of(key), span_of(step->settings->bucket_owner) };
     if (!s3_delete_prefix(step->client, &folder, step_is_alive, step, &deleted, &problem)) {
-        if (problem.kind == ERR_CANCELLED || problem.retryable) {
-            *err = problem;
-            return false;
-        }
+        if (problem.kind == ERR_CANCELLED || problem.retryable)
+            return err_pass(err, &problem);
         log_warn("finish.staging_left", "job=%s cause=%s", job, LOGQ(problem.what));
     }
     return db_transaction(step->db, end_task, step, err);

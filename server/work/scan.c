@@ -3,13 +3,13 @@
 #include "aws/batch_input.h"
 #include "aws/s3.h"
 #include "server/base/buf.h"
+#include "server/base/json_reader.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/work/step.h"
 #include "sql/prefix_store.h"
 #include "sql/video_store.h"
 
-#include <jansson.h>
 #include <string.h>
 
 enum { MAX_SUFFIXES = 32, PAGES_PER_PROGRESS = 20 };
@@ -149,38 +149,39 @@ static bool end_task(struct db *db, void *arg, struct err *err)
     return task_store_done(db, &((struct step *)arg)->task, err);
 }
 
-static bool read_suffixes(struct scan *scan, json_t *suffixes, struct err *err)
+/* The suffixes come as a JSON array of texts; `text` keeps them. */
+static bool read_suffixes(struct scan *scan, struct buf *text, struct err *err)
 {
-    size_t i;
-    json_t *item;
+    size_t ends[MAX_SUFFIXES], at = 0;
+    struct json_reader reader;
+    bool done = false;
 
-    json_array_foreach(suffixes, i, item)
-    {
-        if (i >= MAX_SUFFIXES || !json_is_string(item))
-            return err_set(err, ERR_INTERNAL, false, HERE, "prefix %lld has suffixes that cannot be read",
-                           (long long)scan->prefix.id);
-        scan->suffixes[scan->suffix_count++] = (struct span){ json_string_value(item), json_string_length(item) };
+    json_reader_init(&reader, span_of(scan->prefix.suffixes), 0, NULL, NULL);
+    if (!json_enter_array(&reader, err))
+        return false;
+    while (json_next_item(&reader, &done, err) && !done) {
+        if (scan->suffix_count == MAX_SUFFIXES)
+            return err_set(err, ERR_INTERNAL, false, HERE, "a prefix with more than %d suffixes", MAX_SUFFIXES);
+        if (!json_take_string(&reader, text, err))
+            return false;
+        ends[scan->suffix_count++] = text->len;
     }
-    return true;
-}
-
-static void json_release(json_t **json)
-{
-    json_decref(*json);
+    for (size_t i = 0; i < scan->suffix_count; at = ends[i++]) /* only now: the buffer may have moved */
+        scan->suffixes[i] = (struct span){ text->data + at, ends[i] - at };
+    return done;
 }
 
 bool step_scan(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    AUTO(json_release) json_t *suffixes = NULL;
+    AUTO(buf_done) struct buf suffixes = { .max = 4096 };
     struct scan scan = { .step = step };
 
     if (!prefix_store_get_any(step->db, step->task.subject_id, &rows, &scan.prefix, err))
         return false;
     if (scan.prefix.deleted)
         return db_transaction(step->db, end_task, step, err);
-    suffixes = json_loads(scan.prefix.suffixes, 0, NULL);
-    if (!read_suffixes(&scan, suffixes, err) || !hide_location(&scan, step->settings->staging_uri, err) ||
+    if (!read_suffixes(&scan, &suffixes, err) || !hide_location(&scan, step->settings->staging_uri, err) ||
         !hide_location(&scan, step->settings->output_uri, err))
         return false;
     return db_transaction(step->db, begin, &scan, err) && video_store_scan_open(step->db, err) &&

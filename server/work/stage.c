@@ -103,8 +103,7 @@ static bool copied(void *arg, void *item, const struct err *copy_err, struct err
         snprintf(it->words, sizeof it->words,
                  "the video changed between the plan and the staging; run it again with its new content");
     } else if (copy_err) {
-        *err = *copy_err;
-        return false;
+        return err_pass(err, copy_err);
     }
     return step_alive(page->stage->step, err);
 }

@@ -141,8 +141,7 @@ static bool ask(struct submit *submit, struct err *err)
         step->again_ms = SLOT_POLL_MS;
         return true;
     }
-    *err = refusal;
-    return false;
+    return err_pass(err, &refusal);
 }
 
 bool step_submit(struct step *step, struct err *err)

@@ -154,10 +154,8 @@ static bool follow(struct watch *watch, int64_t oldest_ms, struct err *err)
     qsort(watch->items, (size_t)watch->count, sizeof *watch->items, by_arn);
     if (!bedrock_list_jobs(watch->step->client, &rq, on_listed, watch, err))
         return false;
-    if (watch->failed) {
-        *err = watch->err;
-        return false;
-    }
+    if (watch->failed)
+        return err_pass(err, &watch->err);
     return ask_for_unseen(watch, err);
 }
 

@@ -77,7 +77,7 @@ test_commands() {
     said=$(in_container -- vidbatchd --check 2>&1)
     ok "--check accepts good settings" $? "$said"
     said=$(buildah_here run --isolation chroot "${service_env[@]}" --env VIDBATCH_LISTEN=nonsense "$container" -- vidbatchd --check 2>&1)
-    is "--check refuses a bad one by name" "$?:$(grep -o -m 1 VIDBATCH_LISTEN <<<"$said")" "1:VIDBATCH_LISTEN"
+    is "--check refuses a bad one by name" "$?:$(grep -o -m 1 VIDBATCH_LISTEN <<<"$said")" "2:VIDBATCH_LISTEN"
     said=$(in_container -- vidbatchd health 2>&1)
     ok "health fails while nothing listens" $((!$?)) "$said"
 }

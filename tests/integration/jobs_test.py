@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support.vidbatch import ROOT, wait_until
+from tests.support.vidbatch import ROOT, clip, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -276,3 +276,43 @@ def test_idempotency_key(client, prefix, database):
     assert other["code"] == "idempotency_key_reused"
     assert database.value("SELECT count(*) FROM job WHERE prompt = 'Once only.'") == 1
     client.wait_job(first.json()["id"])
+
+
+def test_the_lines_that_bedrock_gets(stack, emulator):
+    """messages-v1: the prompt, s3Location, bucketOwner where it is given, maxTokens; media first; a model by its ARN."""
+    service = stack.service(stack.database(), emulator, VIDBATCH_KEEP_STAGING="true", VIDBATCH_OUTPUT_URI="s3://videos/output")
+    client = service.client()
+    emulator.put_videos("lines/", 100, suffix=".MP4")
+    prefix = client.wait_scan(client.register("lines/", bucket_owner="111122223333")["id"])
+    arn = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
+    prompt = 'Quote "this" \\ and\nthat \u00e9 \U0001f3ac'
+    job = client.wait_job(client.launch(prefix["id"], prompt=prompt, system="Be brief.", model_id=arn, inference={"max_tokens": 77})["id"])
+    assert job["outcome"] == "success" and job["model_id"] == arn
+    (shard,) = client.pages(f"/v1/jobs/{job['id']}/shards")
+    folder = shard["folder_uri"].removeprefix("s3://videos/")
+    lines = emulator.s3().get_object(Bucket="videos", Key=folder + "input.jsonl")["Body"].read().decode().splitlines()
+    records = {r["id"]: r for r in client.pages(f"/v1/jobs/{job['id']}/records?limit=100")}
+    assert len(lines) == 100 and {json.loads(line)["recordId"] for line in lines} == set(records)
+    for line in map(json.loads, lines):
+        uri = f"s3://videos/{folder}v/{line['recordId']}.mp4"
+        assert line["modelInput"] == {
+            "schemaVersion": "messages-v1",
+            "system": [{"text": "Be brief."}],
+            "messages": [{"role": "user", "content": [
+                {"video": {"format": "mp4", "source": {"s3Location": {"uri": uri, "bucketOwner": "111122223333"}}}}, {"text": prompt},
+            ]}],
+            "inferenceConfig": {"maxTokens": 77},
+        }
+    head = emulator.s3().head_object(Bucket="videos", Key=f"{folder}v/{lines[0][13:24]}.mp4")
+    assert head["ContentType"] == "video/mp4"
+
+
+def test_awkward_names_go_through_and_come_back(client, emulator):
+    odd = ["with blank", "comma, and", "plus+equals=amp&percent%41:", "quote's\"<>", "\u00fcn\u00efc\u00f6d\u00e9", "\u65e5\u672c\u8a9e", "\U0001f3ac", "a//b", "date=2026-01-01/x", "x" * 900]
+    names = [f"{odd[n % len(odd)]} {n}.mp4" for n in range(100)]
+    for name in names:
+        emulator.s3().put_object(Bucket="videos", Key="awkward/" + name, Body=clip())
+    prefix = client.wait_scan(client.register("awkward/")["id"])
+    job = client.wait_job(client.launch(prefix["id"])["id"])
+    assert job["counts"]["succeeded"] == 100, job
+    assert sorted(s["video"]["name"] for s in client.pages(f"/v1/jobs/{job['id']}/summaries")) == sorted(names)

@@ -41,6 +41,11 @@ def wait_until(what, check, timeout_s=PATIENCE_S, pause_s=0.05):
         time.sleep(pause_s)
 
 
+def clip():
+    """A small real video."""
+    return (ROOT / "tests/data/front.mp4").read_bytes()
+
+
 class Process:
     """A child in its own process group, ended by its pid."""
 
@@ -173,9 +178,8 @@ class Emulator(Process):
 
     def put_videos(self, prefix, count, bucket="videos", suffix=".mp4"):
         """One real clip under many keys."""
-        clip = next(iter(sorted((ROOT / "tests/data").glob("**/*.mp4"))))
         template = f"templates/{uuid.uuid4().hex}{suffix}"
-        self.s3().put_object(Bucket=bucket, Key=template, Body=clip.read_bytes(), ContentType="video/mp4")
+        self.s3().put_object(Bucket=bucket, Key=template, Body=clip(), ContentType="video/mp4")
         self.control("POST", "objects", {"bucket": bucket, "prefix": prefix, "count": count, "template_key": template})
 
     def environment(self):

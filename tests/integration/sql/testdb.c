@@ -46,12 +46,12 @@ static PGresult *run_or_exit(PGconn *conn, const char *sql)
     return result;
 }
 
-static void run_on_server(const struct testdb *t, const char *fmt, const char *name)
+static void run_on_server(const struct testdb *t, const char *verb, const char *tail)
 {
     char sql[200];
     PGconn *conn = connect_or_exit(t->server_url);
 
-    snprintf(sql, sizeof sql, fmt, name);
+    snprintf(sql, sizeof sql, "%s DATABASE %s %s", verb, t->name, tail);
     PQclear(run_or_exit(conn, sql));
     PQfinish(conn);
 }
@@ -78,7 +78,7 @@ bool testdb_begin(struct testdb *t, bool migrated)
              random[4], random[5], random[6], random[7]);
     snprintf(t->server_url, sizeof t->server_url, "%s", url);
     other_database(url, t->name, t->url, sizeof t->url);
-    run_on_server(t, "CREATE DATABASE %s", t->name);
+    run_on_server(t, "CREATE", "");
     t->conn = connect_or_exit(t->url);
     PQclear(run_or_exit(t->conn, "SET client_min_messages = warning"));
     if (migrated)
@@ -92,7 +92,7 @@ void testdb_end(struct testdb *t)
         return;
     PQfinish(t->conn);
     t->conn = NULL;
-    run_on_server(t, "DROP DATABASE %s WITH (FORCE)", t->name);
+    run_on_server(t, "DROP", "WITH (FORCE)");
 }
 
 struct db *testdb_open_with(const struct testdb *t, struct db_options options)
@@ -148,21 +148,23 @@ int64_t testdb_number(struct testdb *t, const char *fmt, ...)
     return n;
 }
 
-void testdb_kill(struct testdb *t, int64_t pid)
+void testdb_kill(struct testdb *t, const char *application_name)
 {
-    testdb_sql(t, "SELECT pg_terminate_backend(%lld, 10000)", (long long)pid);
+    testdb_sql(t, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = '%s'",
+               application_name);
 }
 
-int64_t testdb_pid(struct db *db)
+void testdb_await_lock(struct testdb *t, const char *application_name)
 {
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct err err = { 0 };
-
-    if (!db_query(db, Q_DB_PID, NULL, 0, &rows, &err)) {
-        printf("pid: %s\n", err.what);
-        exit(1);
+    for (int i = 0; i < 2000; i++) {
+        if (testdb_number(t,
+                          "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s' AND wait_event_type = 'Lock'",
+                          application_name) > 0)
+            return;
+        usleep(5000);
     }
-    return db_i64(&rows, 0, 0);
+    printf("%s does not wait for a lock\n", application_name);
+    exit(1);
 }
 
 int64_t testdb_prefix(struct testdb *t, int videos)

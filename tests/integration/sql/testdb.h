@@ -25,10 +25,10 @@ void testdb_close(struct db **db);
 void testdb_sql(struct testdb *t, const char *fmt, ...) PRINTF(2, 3);
 /* The one number that it gives; -999 for NULL or no row. */
 int64_t testdb_number(struct testdb *t, const char *fmt, ...) PRINTF(2, 3);
-/* Ends the server's side of a connection, and waits until it is gone. */
-void testdb_kill(struct testdb *t, int64_t pid);
-/* The server process that serves db. */
-int64_t testdb_pid(struct db *db);
+/* Ends the server's side of all connections of this application_name, and waits until they are gone. */
+void testdb_kill(struct testdb *t, const char *application_name);
+/* Waits until a connection of this application_name waits for a lock. */
+void testdb_await_lock(struct testdb *t, const char *application_name);
 
 /* A prefix with `videos` eligible videos named v000001.mp4 and so on. */
 int64_t testdb_prefix(struct testdb *t, int videos);

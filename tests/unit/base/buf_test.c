@@ -169,7 +169,8 @@ static void spans(void)
 
 static void errors(void)
 {
-    struct err e = { .kind = ERR_NONE };
+    const struct err second = { .kind = ERR_BUSY };
+    struct err e = { .kind = ERR_NONE }, other = { .kind = ERR_NONE };
 
     CHECK_TEXT(err_code_of(&e), "none");
     CHECK(!err_set(NULL, ERR_INPUT, false, HERE, "nobody cares") && !err_code(NULL, "x") && !err_memory(NULL, HERE));
@@ -182,6 +183,9 @@ static void errors(void)
     CHECK_TEXT(e.what, "no job 7");
     CHECK_TEXT(e.where, "here:1");
     CHECK_TEXT(err_code_of(&e), "no_job");
+    CHECK(!err_pass(NULL, &e) && !err_pass(&other, &e) && !err_pass(&e, &second));
+    CHECK(other.kind == ERR_NOT_FOUND && e.kind == ERR_NOT_FOUND);
+    CHECK_TEXT(other.what, "no job 7");
     err_clear(&e);
     err_clear(NULL);
     CHECK(e.kind == ERR_NONE && e.code[0] == '\0' && e.what[0] == '\0');

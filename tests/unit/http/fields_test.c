@@ -374,6 +374,19 @@ static const struct {
     { { .kind = ERR_NONE }, 500, "internal", NULL, NULL, NULL },
 };
 
+static void links_are_safe(void)
+{
+    struct request *rq = make("/a%20b<c>\"\t\x7f\xC3\xBC?q=%22%3E");
+    struct json_writer w = json_writer_on(reply_body(&rq->reply));
+
+    json_begin_object(&w);
+    reply_next_text(rq, &rq->reply, &w, true, "k", SPAN_LIT("v"));
+    json_end_object(&w);
+    CHECK_TEXT(rq->reply.headers.data, "Link");
+    CHECK_TEXT(rq->reply.headers.data + 5, "</a%20b%3Cc%3E%22%09%7F%C3%BC?q=%22%3E&after=azp2>; rel=\"next\"");
+    request_free(rq);
+}
+
 static void errors_become_problems(void)
 {
     for (size_t i = 0; i < sizeof mapped / sizeof mapped[0]; i++) {
@@ -404,6 +417,7 @@ static const struct test tests[] = {
     { "limits are bounded", limits_are_bounded },
     { "queries are checked", queries_are_checked },
     { "cursors are checked", cursors_are_checked },
+    { "links are safe", links_are_safe },
     { "errors become problems", errors_become_problems },
 };
 

@@ -209,6 +209,27 @@ static void long_answers_arrive_whole(void)
     check_states();
 }
 
+/* HTTP/1.0 knows no chunks: the end of the connection is the end of the answer. */
+static void old_clients_get_it_too(void)
+{
+    static char bytes[400000];
+    const char *body = NULL;
+    size_t len = 0;
+    ssize_t n = 0;
+    int fd = client_open(port());
+
+    CHECK(client_say(fd, "GET /long?bytes=300000 HTTP/1.0\r\n\r\n"));
+    while (len < sizeof bytes - 1 && (n = recv(fd, bytes + len, sizeof bytes - 1 - len, 0)) > 0)
+        len += (size_t)n;
+    (void)close(fd);
+    body = strstr(bytes, "\r\n\r\n");
+    if (CHECK(body != NULL)) {
+        CHECK_I64(bytes + len - (body + 4), 300000);
+        CHECK(body[4] == byte_at(0) && bytes[len - 1] == byte_at(299999));
+    }
+    check_states();
+}
+
 static void short_streams_are_ordinary(void)
 {
     char field[100];
@@ -387,6 +408,7 @@ static void slow_readers_slow_nobody(void)
 
 static const struct test tests[] = {
     { "long answers arrive whole", long_answers_arrive_whole },
+    { "old clients get it too", old_clients_get_it_too },
     { "short streams are ordinary answers", short_streams_are_ordinary },
     { "failures are seen", failures_are_seen },
     { "slow readers cost a buffer", slow_readers_cost_a_buffer },

@@ -1,0 +1,278 @@
+/* Videos: what a scan changes, what lists show, what a job would take. */
+#include "sql/video_store.h"
+#include "tests/integration/sql/testdb.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct listed {
+    const char *name;
+    int64_t size_bytes, modified_ms;
+    const char *etag, *reason;
+};
+
+struct scan {
+    int64_t prefix;
+    struct video_scan_result result;
+    bool fail;
+    int runs;
+};
+
+static bool merge(struct db *db, void *arg, struct err *err)
+{
+    struct scan *scan = arg;
+
+    scan->runs++;
+    if (!video_store_scan_merge(db, scan->prefix, &scan->result, err))
+        return false;
+    return !scan->fail || err_set(err, ERR_CANCELLED, false, HERE, "stop");
+}
+
+/* One scan that lists these, in two COPYs; the result as "inserted/updated/vanished". */
+static const char *run_scan(struct db *db, int64_t prefix, const struct listed *items, int count)
+{
+    static char said[80];
+    struct err err = { 0 };
+    struct scan scan = { .prefix = prefix };
+
+    OK(video_store_scan_open(db, &err));
+    for (int half = 0; half < 2; half++) {
+        struct db_copy copy;
+
+        if (!OK(video_store_scan_copy(db, &copy, &err)))
+            return "";
+        for (int i = half; i < count; i += 2)
+            video_store_scan_add(&copy, span_of(items[i].name), items[i].size_bytes, items[i].modified_ms,
+                                 span_of(items[i].etag), span_of(items[i].reason));
+        OK(db_copy_end(&copy, &err));
+    }
+    OK(db_transaction(db, merge, &scan, &err));
+    snprintf(said, sizeof said, "%lld/%lld/%lld", (long long)scan.result.inserted, (long long)scan.result.updated,
+             (long long)scan.result.vanished);
+    return said;
+}
+
+static int64_t versions(struct testdb *t)
+{
+    /* A row that is written gets a new xmin. */
+    return testdb_number(t, "SELECT count(DISTINCT xmin::text) FROM video");
+}
+
+static void a_scan_writes_the_differences(void)
+{
+    static const struct listed items[] = {
+        { "a.mp4", 1, 1000, "\"1\"", NULL },
+        { "b \xc3\xa9,.mp4", 2, 2000, "\"2\"", NULL },
+        { "c.avi", 3, 3000, "\"3\"", "type" },
+        { "d.mp4", 4, 4000, "\"4\"", NULL },
+    };
+    struct listed now[5];
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    int64_t prefix = 0;
+    int64_t other = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    other = testdb_prefix(&t, 3);
+    prefix = testdb_prefix(&t, 0);
+    CHECK_TEXT(run_scan(db, prefix, items, 4), "4/0/0");
+    testdb_sql(&t, "CREATE TABLE ids AS SELECT id, name FROM video");
+    CHECK_TEXT(run_scan(db, prefix, items, 4), "0/0/0");
+    CHECK_I64(versions(&t), 2); /* the other prefix's insert and ours: nothing was written again */
+    memcpy(now, items, sizeof items);
+    now[0].size_bytes = 10;
+    now[1].etag = "\"x\"";
+    now[2].reason = NULL;
+    now[3].modified_ms = 5000;
+    CHECK_TEXT(run_scan(db, prefix, now, 4), "0/4/0");
+    CHECK_TEXT(run_scan(db, prefix, now, 3), "0/0/1");
+    CHECK_TEXT(run_scan(db, prefix, now, 3), "0/0/0"); /* it vanishes once */
+    CHECK_TEXT(run_scan(db, prefix, now, 4), "0/1/0"); /* back again, the same row */
+    now[4] = (struct listed){ "new.mp4", 9, 9000, "\"9\"", NULL };
+    CHECK_TEXT(run_scan(db, prefix, now + 1, 4), "1/0/1");
+    CHECK_TEXT(run_scan(db, prefix, now, 0), "0/0/4");
+    CHECK_TEXT(run_scan(db, prefix, now, 5), "0/5/0");
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video v JOIN ids USING (id, name)"), 7);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld AND vanished_at IS NULL",
+                            (long long)other),
+              3);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE size_bytes = 10 AND modified_at = '1970-01-01Z'"
+                                "::timestamptz + interval '1 s' AND etag = '\"1\"' AND reason IS NULL"),
+              1);
+}
+
+static void a_name_listed_twice_counts_once(void)
+{
+    static const struct listed items[] = {
+        { "a.mp4", 1, 1, "\"1\"", NULL },
+        { "a.mp4", 1, 1, "\"1\"", NULL },
+        { "b.mp4", 1, 1, "\"1\"", NULL },
+    };
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    int64_t prefix = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    prefix = testdb_prefix(&t, 0);
+    CHECK_TEXT(run_scan(db, prefix, items, 3), "2/0/0");
+    CHECK_TEXT(run_scan(db, prefix, items, 3), "0/0/0");
+}
+
+static void a_merge_can_be_rolled_back_and_run_again(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+    struct scan scan = { .fail = true };
+    struct db_copy copy;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    scan.prefix = testdb_prefix(&t, 2);
+    OK(video_store_scan_open(db, &err));
+    OK(video_store_scan_copy(db, &copy, &err));
+    video_store_scan_add(&copy, SPAN_LIT("new.mp4"), 1, 1, SPAN_LIT("e"), (struct span){ 0 });
+    OK(db_copy_end(&copy, &err));
+    FAILS(db_transaction(db, merge, &scan, &err), ERR_CANCELLED, NULL);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE vanished_at IS NULL"), 2);
+    scan.fail = false;
+    OK(db_transaction(db, merge, &scan, &err));
+    CHECK_I64(scan.result.inserted, 1);
+    CHECK_I64(scan.result.vanished, 2);
+    testdb_sql(&t, "UPDATE prefix SET deleted_at = now()");
+    FAILS(db_transaction(db, merge, &scan, &err), ERR_NOT_FOUND, NULL);
+    FAILS(video_store_scan_merge(db, scan.prefix, &scan.result, &err), ERR_INTERNAL, NULL);
+}
+
+/* All names by pages of 2, joined with blanks. */
+static const char *list(struct db *db, int64_t prefix, enum video_filter filter)
+{
+    static char said[400];
+    char after[40] = "";
+    bool has_after = false;
+    struct err err = { 0 };
+
+    said[0] = 0;
+    for (bool more = true; more;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+        if (!OK(video_store_list(db, prefix, filter, has_after, span_of(after), 2, &rows, &err)))
+            return "";
+        for (int i = 0; i < rows.count; i++) {
+            struct video_row row;
+            video_row_read(&rows, i, &row);
+            snprintf(said + strlen(said), sizeof said - strlen(said), "[%s]", row.name);
+            snprintf(after, sizeof after, "%s", row.name);
+            has_after = true;
+        }
+        more = rows.count == 2;
+    }
+    return said;
+}
+
+static void lists_in_key_order(void)
+{
+    /* S3's order is that of the bytes; the empty name is an object whose key is the prefix itself. */
+    static const struct listed items[] = {
+        { "b", 1, 1, "e", NULL }, { "B", 1, 1, "e", "type" },       { "a/1", 1, 1, "e", NULL }, { "", 1, 1, "e", NULL },
+        { "_", 1, 1, "e", NULL }, { "\xc3\xa9", 1, 1, "e", "size" }, { "z", 1, 1, "e", NULL },   { "gone", 1, 1, "e", NULL },
+    };
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    int64_t prefix = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    prefix = testdb_prefix(&t, 0);
+    run_scan(db, prefix, items, 8);
+    testdb_sql(&t, "UPDATE video SET vanished_at = now() WHERE name = 'gone'");
+    CHECK_TEXT(list(db, prefix, VIDEO_ALL), "[][B][_][a/1][b][z][\xc3\xa9]");
+    CHECK_TEXT(list(db, prefix, VIDEO_ELIGIBLE), "[][_][a/1][b][z]");
+    CHECK_TEXT(list(db, prefix, VIDEO_NOT_ELIGIBLE), "[B][\xc3\xa9]");
+    CHECK_TEXT(list(db, prefix + 1, VIDEO_ALL), "");
+}
+
+static void gets_one(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(db_rows_done) struct db_rows none = { 0 };
+    struct err err = { 0 };
+    struct video_row row;
+    int64_t prefix = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    prefix = testdb_prefix(&t, 1);
+    OK(video_store_get(db, testdb_number(&t, "SELECT id FROM video"), &rows, &row, &err));
+    CHECK_I64(row.prefix_id, prefix);
+    CHECK_TEXT(row.name, "v000001.mp4");
+    CHECK_TEXT(row.etag, "\"1\"");
+    CHECK_I64(row.size_bytes, 1);
+    CHECK_I64(row.modified_ms, INT64_C(1704067200000));
+    CHECK_I64(row.vanished_ms, 0);
+    CHECK(!row.reason && !row.bucket_owner);
+    FAILS(video_store_get(db, 1, &none, &row, &err), ERR_NOT_FOUND, NULL);
+    CHECK(!none.result);
+}
+
+static int64_t selected(struct db *db, int64_t prefix, const char *mode, unsigned char recipe_byte)
+{
+    unsigned char recipe[32];
+    struct err err = { 0 };
+    int64_t count = -1;
+
+    memset(recipe, recipe_byte, sizeof recipe);
+    OK(video_store_count_selected(db, prefix, mode, recipe, &count, &err));
+    return count;
+}
+
+static void selects_what_is_new(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    int64_t prefix = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    prefix = testdb_prefix(&t, 10);
+    testdb_prefix(&t, 5);
+    testdb_sql(&t, "UPDATE video SET reason = 'size' WHERE size_bytes = 9; UPDATE video SET vanished_at = now() WHERE size_bytes = 10");
+    CHECK_I64(selected(db, prefix, "all", 1), 8);
+    CHECK_I64(selected(db, prefix, "new", 1), 8);
+    testdb_planned_job(&t, prefix, 2, 1);
+    CHECK_I64(selected(db, prefix, "new", 1), 8); /* planned is not answered */
+    testdb_sql(&t, "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
+                   " SELECT r.id, job_id, shard_id, video_id, now(), CASE WHEN size_bytes = 1 THEN 'failed' WHEN size_bytes = 2"
+                   " THEN 'missing' ELSE 'succeeded' END::summary_state, 1, false FROM record r JOIN video v ON v.id = video_id");
+    CHECK_I64(selected(db, prefix, "new", 1), 2);
+    CHECK_I64(selected(db, prefix, "new", 2), 8); /* another question */
+    CHECK_I64(selected(db, prefix, "all", 1), 8);
+    testdb_sql(&t, "UPDATE video SET etag = 'changed' WHERE size_bytes = 5");
+    CHECK_I64(selected(db, prefix, "new", 1), 3);
+    testdb_planned_job(&t, prefix, 2, 1); /* answered twice still counts once */
+    testdb_sql(&t, "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
+                   " SELECT r.id, job_id, shard_id, video_id, now(), 'succeeded', 1, false FROM record r"
+                   " WHERE NOT EXISTS (SELECT FROM summary WHERE record_id = r.id)");
+    CHECK_I64(selected(db, prefix, "new", 1), 0);
+}
+
+static const struct test tests[] = {
+    { "a scan writes the differences", a_scan_writes_the_differences },
+    { "a name listed twice counts once", a_name_listed_twice_counts_once },
+    { "a merge can be rolled back and run again", a_merge_can_be_rolled_back_and_run_again },
+    { "lists in key order", lists_in_key_order },
+    { "gets one", gets_one },
+    { "selects what is new", selects_what_is_new },
+};
+TEST_MAIN("sql/video", tests)

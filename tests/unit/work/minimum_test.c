@@ -1,0 +1,39 @@
+/* The rule of the smallest batch. */
+#include "server/work/minimum.h"
+#include "tests/support/test.h"
+
+#include <string.h>
+
+static const struct {
+    long long selected, eligible, minimum;
+    const char *code;  /* NULL: it may run */
+    const char *words; /* must be among what is said */
+} cases[] = {
+    { 100, 100, 100, NULL, "" },
+    { 101, 5000, 100, NULL, "" },
+    { 1, 1, 1, NULL, "" },
+    { 0, 0, 100, "no_eligible_videos", "eligible=false" },
+    { 0, 0, 1, "no_eligible_videos", "no video that can be run" },
+    { 0, 230, 100, "no_new_videos", "All 230 eligible videos" },
+    { 60, 60, 100, "below_minimum", "add 40 more." },
+    { 99, 400, 100, "below_minimum", "add 1 more, or take all 400 eligible ones" },
+};
+
+static void rule(void)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO(buf_done) struct buf words = { .max = 1024 };
+        const char *code = minimum_refusal(cases[i].selected, cases[i].eligible, cases[i].minimum, &words);
+
+        test_case("%lld of %lld, at least %lld", cases[i].selected, cases[i].eligible, cases[i].minimum);
+        CHECK((code == NULL) == (cases[i].code == NULL));
+        if (code && cases[i].code)
+            CHECK_TEXT(code, cases[i].code);
+        CHECK(strstr(buf_cstr(&words), cases[i].words) != NULL);
+        CHECK(code != NULL || words.len == 0);
+    }
+    test_case(NULL);
+}
+
+static const struct test tests[] = { { "rule", rule } };
+TEST_MAIN("minimum", tests)
