@@ -23,7 +23,7 @@ static json_t *load(struct span json, struct err *err)
     json_error_t why = { 0 };
     json_t *root = json_loadb(json.len ? json.ptr : "", json.len, JSON_REJECT_DUPLICATES, &why);
 
-    if (root && json_is_object(root))
+    if (json_is_object(root))
         return root;
     json_decref(root);
     (void)refuse(root ? "it is no JSON object" : why.text, err);

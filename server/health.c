@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t drop(char *data, size_t size, size_t count, void *arg)
@@ -14,12 +15,13 @@ static size_t drop(char *data, size_t size, size_t count, void *arg)
 static int port_of(int port, const char *port_file)
 {
     FILE *file = port == 0 && port_file[0] ? fopen(port_file, "re") : NULL;
+    char line[16] = "";
 
-    if (file) {
-        if (fscanf(file, "%d", &port) != 1)
-            port = 0;
-        fclose(file);
-    }
+    if (!file)
+        return port;
+    if (fgets(line, sizeof line, file))
+        port = (int)strtol(line, NULL, 10);
+    fclose(file);
     return port;
 }
 

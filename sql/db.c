@@ -15,9 +15,9 @@ static void ignore_notice(void *arg, const char *message)
     (void)message;
 }
 
-/* Lists walk an index in its order and stop at the page's end. Until the tables' statistics are fresh the planner would rather
- * collect all rows by bitmap and sort them, so that way is barred; an index page is not four times as dear as another on
- * what databases are stored on today; and compiling a plan pays for none of our statements. */
+/* Lists walk an index in its order and stop at the page's end. Until the tables' statistics are fresh the planner would
+ * rather collect all rows by bitmap and sort them, so that way is barred; an index page is not four times as dear as
+ * another on what databases are stored on today; and compiling a plan pays for none of our statements. */
 static const char session[] = "-c timezone=UTC -c datestyle=ISO -c client_min_messages=warning -c jit=off "
                               "-c enable_bitmapscan=off -c random_page_cost=1.1";
 
@@ -123,10 +123,13 @@ static bool listen_again(struct db *db, struct err *err)
 static bool connect_now(struct db *db, struct err *err)
 {
     /* Later ones win: what stands before dbname (the URL) is only a default. */
-    const char *const names[] = { "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-                                  "application_name", "connect_timeout", "dbname", "client_encoding", "options", NULL };
-    const char *const values[] = { "30", "10", "3", "60000", db->application_name, db->connect_timeout_s, db->url,
-                                   "UTF8", db->settings, NULL };
+    const char *const names[] = { "keepalives_idle",  "keepalives_interval",
+                                  "keepalives_count", "tcp_user_timeout",
+                                  "application_name", "connect_timeout",
+                                  "dbname",           "client_encoding",
+                                  "options",          NULL };
+    const char *const values[] = { "30",    "10",   "3",          "60000", db->application_name, db->connect_timeout_s,
+                                   db->url, "UTF8", db->settings, NULL };
 
     db_drop(db);
     db->conn = PQconnectdbParams(names, values, 1);
@@ -145,8 +148,8 @@ static bool connect_now(struct db *db, struct err *err)
     return true;
 }
 
-/* An idle server says nothing, so anything to read is a notification or the end; a few reads find the end behind the server's
- * last words. */
+/* An idle server says nothing, so anything to read is a notification or the end; a few reads find the end behind the
+ * server's last words. */
 static bool is_alive(PGconn *conn)
 {
     if (PQstatus(conn) != CONNECTION_OK)

@@ -1,6 +1,6 @@
-/* One connection to PostgreSQL with its prepared statements; queries go by their file's name (sql/queries/job_get.sql is
- * Q_JOB_GET, from the generated sql_files.h). A struct db belongs to one thread at a time. A connection that is lost is opened
- * again by the next call outside a transaction. Results are in text format. */
+/* One connection to PostgreSQL with its prepared statements; queries go by their file's name (sql/queries/job_get.sql
+ * is Q_JOB_GET, from the generated sql_files.h). A struct db belongs to one thread at a time. A connection that is lost
+ * is opened again by the next call outside a transaction. Results are in text format. */
 #ifndef VIDBATCH_SQL_DB_H
 #define VIDBATCH_SQL_DB_H
 
@@ -38,8 +38,8 @@ struct param param_i64(int64_t n);
 struct param param_i64_or_null(bool has, int64_t n);
 struct param param_f64_or_null(bool has, double x);
 struct param param_bool(bool b);
-struct param param_text(const char *text); /* NULL is SQL NULL */
-struct param param_span(struct span s);    /* ptr NULL is SQL NULL; sent up to its length (no NUL inside) */
+struct param param_text(const char *text);   /* NULL is SQL NULL */
+struct param param_span(struct span s);      /* ptr NULL is SQL NULL; sent up to its length (no NUL inside) */
 struct param param_time_ms(int64_t wall_ms); /* for timestamptz parameters; 0 is NULL */
 
 /* Rows of an answer. Texts read from it live until db_rows_done. */
@@ -55,27 +55,34 @@ int64_t db_i64(const struct db_rows *rows, int row, int column);      /* 0 where
 double db_f64(const struct db_rows *rows, int row, int column);
 bool db_bool(const struct db_rows *rows, int row, int column);
 
-/* Runs a named query. rows may be NULL where nobody looks. ERR_DATABASE; retryable by SQLSTATE (lost connection, serialization, deadlock,
- * lock and statement timeouts, too many connections, shutting down). Unique violations: ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT. Codes of ERR_DATABASE that
- * callers may look at: connection_lost serialization_failure deadlock lock_timeout statement_timeout. A statement is repeated after a
- * lost connection only where it was certainly not executed, and never inside a transaction. */
-MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows, struct err *err);
+/* Runs a named query. rows may be NULL where nobody looks. ERR_DATABASE; retryable by SQLSTATE (lost connection,
+ * serialization, deadlock, lock and statement timeouts, too many connections, shutting down). Unique violations:
+ * ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT. Codes of
+ * ERR_DATABASE that callers may look at: connection_lost serialization_failure deadlock lock_timeout statement_timeout.
+ * A statement is repeated after a lost connection only where it was certainly not executed, and never inside a
+ * transaction. */
+MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,
+                         struct err *err);
 /* The same for statements without rows; *changed (may be NULL) gets the number of rows touched. */
-MUST_CHECK bool db_execute(struct db *db, enum query query, const struct param *params, int count, int64_t *changed, struct err *err);
+MUST_CHECK bool db_execute(struct db *db, enum query query, const struct param *params, int count, int64_t *changed,
+                           struct err *err);
 
-/* Runs work in one transaction (read committed) and commits. work may run several times: when it, or the commit, loses a serialization
- * race or a deadlock it is rolled back and run again (at most 5 times, with jitter). work returning false rolls back. No nesting. A connection lost
- * during COMMIT: ERR_DATABASE, retryable, code "commit_unknown": the changes may or may not be stored. */
+/* Runs work in one transaction (read committed) and commits. work may run several times: when it, or the commit, loses
+ * a serialization race or a deadlock it is rolled back and run again (at most 5 times, with jitter). work returning
+ * false rolls back. No nesting. A connection lost during COMMIT: ERR_DATABASE, retryable, code "commit_unknown": the
+ * changes may or may not be stored. */
 typedef bool db_work_fn(struct db *db, void *arg, struct err *err);
 MUST_CHECK bool db_transaction(struct db *db, db_work_fn *work, void *arg, struct err *err);
 bool db_in_transaction(const struct db *db);
 
-/* LISTEN/NOTIFY. db_wait returns when a notification came, the socket wake_fd became readable (-1: none), or the time is over. */
+/* LISTEN/NOTIFY. db_wait returns when a notification came, the socket wake_fd became readable (-1: none), or the time
+ * is over. */
 MUST_CHECK bool db_listen(struct db *db, const char *channel, struct err *err);
 MUST_CHECK bool db_wait(struct db *db, int wake_fd, int64_t timeout_ms, bool *notified, struct err *err);
 
-/* COPY FROM STDIN in binary format: begin (the query's text is the COPY command), rows, end. Inside a transaction the rows belong to it.
- * Fields must come in the COPY's column order. Errors are remembered and come out of db_copy_end. Memory: one 64 KiB buffer. */
+/* COPY FROM STDIN in binary format: begin (the query's text is the COPY command), rows, end. Inside a transaction the
+ * rows belong to it. Fields must come in the COPY's column order. Errors are remembered and come out of db_copy_end.
+ * Memory: one 64 KiB buffer. */
 struct db_copy {
     struct db *db;
     char *data;

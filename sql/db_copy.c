@@ -143,7 +143,8 @@ void db_copy_span(struct db_copy *copy, struct span s)
     }
     if (s.len > INT_MAX / 2) {
         if (!copy->failed)
-            err_set(&copy->err, ERR_INPUT, false, HERE, "copy: a field of %zu bytes is more than PostgreSQL takes", s.len);
+            err_set(&copy->err, ERR_INPUT, false, HERE, "copy: a field of %zu bytes is more than PostgreSQL takes",
+                    s.len);
         copy->failed = true;
         return;
     }

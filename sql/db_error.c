@@ -16,10 +16,10 @@ static const struct {
     { "40P01", ERR_DATABASE, true, "deadlock" },
     { "40", ERR_DATABASE, true, "transaction_rolled_back" },
     { "55P03", ERR_DATABASE, true, "lock_timeout" },
-    { "57014", ERR_DATABASE, true, "statement_timeout" },
+    { "57014", ERR_DATABASE, true, "query_timeout" },
     { "57P", ERR_DATABASE, true, "connection_lost" }, /* shutting down, crashed, starting up */
     { "08", ERR_DATABASE, true, "connection_lost" },
-    { "53", ERR_DATABASE, true, "database_resources" },     /* connections, memory, disk */
+    { "53", ERR_DATABASE, true, "database_resources" },    /* connections, memory, disk */
     { "25006", ERR_DATABASE, true, "database_read_only" }, /* a standby, until it is promoted */
     { "42P01", ERR_DATABASE, false, "undefined_table" },
     { "22021", ERR_INPUT, false, "text_encoding" },

@@ -13,8 +13,8 @@ struct db {
     char *application_name; /* or NULL */
     char *settings;         /* libpq's "options": what the server sets for each session */
     char connect_timeout_s[24];
-    struct buf texts;           /* terminated copies of span parameters, for one call */
-    char *copy_data;            /* DB_COPY_BYTES, made by the first COPY */
+    struct buf texts;            /* terminated copies of span parameters, for one call */
+    char *copy_data;             /* DB_COPY_BYTES, made by the first COPY */
     char *channels[DB_CHANNELS]; /* listened to, again after a reconnect */
     bool in_transaction;
     bool copying;
@@ -23,7 +23,8 @@ struct db {
     bool prepared[QUERY_COUNT];
 };
 
-/* Connected and, as far as can be seen without asking, alive. Outside a transaction a dead connection is opened again. */
+/* Connected and, as far as can be seen without asking, alive. Outside a transaction a dead connection is opened again.
+ */
 MUST_CHECK bool db_ready(struct db *db, struct err *err);
 /* Closes the connection and forgets what belonged to it. */
 void db_drop(struct db *db);

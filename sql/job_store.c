@@ -55,15 +55,14 @@ bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, stru
     char recipe[DB_HEX_SIZE];
 
     db_hex32(in->recipe, recipe);
-    if (!db_query(db, Q_JOB_CREATE,
-                  DB_ARGS(param_i64(in->prefix_id), param_span(in->name), param_span(in->model_id),
-                          param_span(in->prompt), param_span(in->system),
-                          param_i64_or_null(in->has_max_tokens, in->max_tokens),
-                          param_f64_or_null(in->has_temperature, in->temperature),
-                          param_f64_or_null(in->has_top_p, in->top_p), param_i64_or_null(in->has_top_k, in->top_k),
-                          param_text(recipe), param_text(in->select_mode), param_text(in->staging),
-                          param_span(in->metadata)),
-                  &rows, err))
+    if (!db_query(
+            db, Q_JOB_CREATE,
+            DB_ARGS(param_i64(in->prefix_id), param_span(in->name), param_span(in->model_id), param_span(in->prompt),
+                    param_span(in->system), param_i64_or_null(in->has_max_tokens, in->max_tokens),
+                    param_f64_or_null(in->has_temperature, in->temperature),
+                    param_f64_or_null(in->has_top_p, in->top_p), param_i64_or_null(in->has_top_k, in->top_k),
+                    param_text(recipe), param_text(in->select_mode), param_text(in->staging), param_span(in->metadata)),
+            &rows, err))
         return false;
     if (rows.count == 0)
         return err_set(err, ERR_NOT_FOUND, false, HERE, "there is no prefix %" PRId64, in->prefix_id);
@@ -97,7 +96,8 @@ bool job_store_move(struct db *db, int64_t id, const char *from, const char *to,
 {
     return db_execute_one(
         db, Q_JOB_MOVE,
-        DB_ARGS(param_i64(id), param_text(from), param_text(to), param_text(outcome), param_text(error_json)), moved, err);
+        DB_ARGS(param_i64(id), param_text(from), param_text(to), param_text(outcome), param_text(error_json)), moved,
+        err);
 }
 
 bool job_store_lock(struct db *db, int64_t id, char state[16], struct err *err)

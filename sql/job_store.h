@@ -32,12 +32,13 @@ struct job_new {
 MUST_CHECK bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, struct err *err);
 MUST_CHECK bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err);
 /* Newest first, before before_id (0: from the newest). prefix_id 0 and state NULL: any. */
-MUST_CHECK bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit, struct db_rows *rows,
-                               struct err *err);
-/* Moves from one of the `from` states ("{queued,planning}") to `to`; *moved false when it was in none of them. Sets started_at when it leaves queued,
- * completed_at in final states; version + 1. error_json NULL leaves error as it is; outcome NULL likewise. */
-MUST_CHECK bool job_store_move(struct db *db, int64_t id, const char *from, const char *to, const char *outcome, const char *error_json,
-                               bool *moved, struct err *err);
+MUST_CHECK bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit,
+                               struct db_rows *rows, struct err *err);
+/* Moves from one of the `from` states ("{queued,planning}") to `to`; *moved false when it was in none of them. Sets
+ * started_at when it leaves queued, completed_at in final states; version + 1. error_json NULL leaves error as it is;
+ * outcome NULL likewise. */
+MUST_CHECK bool job_store_move(struct db *db, int64_t id, const char *from, const char *to, const char *outcome,
+                               const char *error_json, bool *moved, struct err *err);
 /* Locks the row (FOR UPDATE) and gives its state. Orders all transactions of one job. */
 MUST_CHECK bool job_store_lock(struct db *db, int64_t id, char state[16], struct err *err);
 /* Recipe for selecting: 32 bytes. */

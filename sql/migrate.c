@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* A replica that migrates holds the lock for one migration; the others wait this long, in steps of the statement's lock_timeout. */
+/* A replica that migrates holds the lock for one migration; the others wait this long, in steps of the statement's
+ * lock_timeout. */
 enum { WAIT_MS = 30 * 60 * 1000 };
 
 static void checksum_of(const struct sql_migration *migration, char hex[DB_HEX_SIZE])
@@ -49,10 +50,11 @@ static bool compare(struct db *db, int *highest, int *ours, struct err *err)
             continue;
         checksum_of(&sql_migrations[number - 1], hex);
         if (strcmp(hex, db_text(&rows, i, 1)) != 0) {
-            err_set(err, ERR_CONFLICT, false, HERE,
-                    "migration %s was changed after this database had run it: restore the file, and put the change into a "
-                    "new migration",
-                    sql_migrations[number - 1].name);
+            err_set(
+                err, ERR_CONFLICT, false, HERE,
+                "migration %s was changed after this database had run it: restore the file, and put the change into a "
+                "new migration",
+                sql_migrations[number - 1].name);
             return err_code(err, "migration_edited");
         }
         if (number == *ours + 1)
@@ -66,8 +68,8 @@ struct step {
     bool applied;
 };
 
-/* One transaction under the lock, which ends with it, so that a killed replica leaves neither half a migration nor a lock. Another
- * replica may have been faster: looks again. */
+/* One transaction under the lock, which ends with it, so that a killed replica leaves neither half a migration nor a
+ * lock. Another replica may have been faster: looks again. */
 static bool apply(struct db *db, void *arg, struct err *err)
 {
     struct step *step = arg;

@@ -1,5 +1,6 @@
-/* Brings the database to this build's schema: numbered migrations, one transaction each, under an advisory lock, so that any number
- * of replicas may start at once. A database newer than this build is left alone (*newer true): the newer version's rules allow it. */
+/* Brings the database to this build's schema: numbered migrations, one transaction each, under an advisory lock, so
+ * that any number of replicas may start at once. A database newer than this build is left alone (*newer true): the
+ * newer version's rules allow it. */
 #ifndef VIDBATCH_SQL_MIGRATE_H
 #define VIDBATCH_SQL_MIGRATE_H
 

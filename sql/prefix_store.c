@@ -47,8 +47,8 @@ bool prefix_store_create(struct db *db, const struct prefix_new *in, int64_t *id
                               param_span(in->bucket_owner), param_span(in->region), param_span(in->suffixes)),
                       &made, err))
             return false;
-        if (made.count == 0 && !db_query(db, Q_PREFIX_AT, DB_ARGS(param_span(in->bucket), param_span(in->key_prefix)),
-                                         &there, err))
+        if (made.count == 0 &&
+            !db_query(db, Q_PREFIX_AT, DB_ARGS(param_span(in->bucket), param_span(in->key_prefix)), &there, err))
             return false;
         if (made.count + there.count > 0) {
             *exists = made.count == 0;
@@ -113,7 +113,8 @@ bool prefix_store_delete(struct db *db, int64_t id, struct err *err)
 
     if (!db_need_transaction(db, "prefix_store_delete", err))
         return false;
-    /* From here on no job and no scan of it can begin (job_create and video_merge take a lock that this one excludes). */
+    /* From here on no job and no scan of it can begin (job_create and video_merge take a lock that this one excludes).
+     */
     if (!db_query(db, Q_PREFIX_LOCK, DB_ARGS(param_i64(id)), &locked, err))
         return false;
     if (locked.count == 0)

@@ -23,22 +23,27 @@ struct prefix_new {
     struct span suffixes; /* JSON array of texts, lower case, each with its dot */
 };
 /* Inserts; the same place again gives *exists true and its id. Caller adds the scan task in the same transaction. */
-MUST_CHECK bool prefix_store_create(struct db *db, const struct prefix_new *in, int64_t *id, bool *exists, struct err *err);
+MUST_CHECK bool prefix_store_create(struct db *db, const struct prefix_new *in, int64_t *id, bool *exists,
+                                    struct err *err);
 /* ERR_NOT_FOUND when there is none. rows holds the texts. */
-MUST_CHECK bool prefix_store_get(struct db *db, int64_t id, struct db_rows *rows, struct prefix_row *out, struct err *err);
-MUST_CHECK bool prefix_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct prefix_row *out, struct err *err);
+MUST_CHECK bool prefix_store_get(struct db *db, int64_t id, struct db_rows *rows, struct prefix_row *out,
+                                 struct err *err);
+MUST_CHECK bool prefix_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct prefix_row *out,
+                                     struct err *err);
 /* By id upward, after after_id. */
 MUST_CHECK bool prefix_store_list(struct db *db, int64_t after_id, int limit, struct db_rows *rows, struct err *err);
 /* NULL-pointer spans stay as they are. Counts the version up. */
-MUST_CHECK bool prefix_store_update(struct db *db, int64_t id, struct span name, struct span bucket_owner, bool clear_owner,
-                                    struct span suffixes, struct err *err);
-/* Hides it and removes videos without records; ERR_CONFLICT, code "prefix_in_use", while a job of it is active. In a transaction. */
+MUST_CHECK bool prefix_store_update(struct db *db, int64_t id, struct span name, struct span bucket_owner,
+                                    bool clear_owner, struct span suffixes, struct err *err);
+/* Hides it and removes videos without records; ERR_CONFLICT, code "prefix_in_use", while a job of it is active. In a
+ * transaction. */
 MUST_CHECK bool prefix_store_delete(struct db *db, int64_t id, struct err *err);
 
 MUST_CHECK bool prefix_store_scan_queued(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_started(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_progress(struct db *db, int64_t id, int64_t listed, struct err *err);
 /* error_json NULL: done, and the three counts are computed anew from video; else failed, counts untouched. */
-MUST_CHECK bool prefix_store_scan_finished(struct db *db, int64_t id, int64_t listed, const char *error_json, struct err *err);
+MUST_CHECK bool prefix_store_scan_finished(struct db *db, int64_t id, int64_t listed, const char *error_json,
+                                           struct err *err);
 
 #endif

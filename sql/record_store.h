@@ -4,21 +4,23 @@
 
 #include "sql/db.h"
 
-/* Creates the records of a job: the selected videos (as video_store_count_selected) in key order, dealt to the job's shards (which exist, ordinals
- * 0..n-1) in n runs whose sizes differ by at most one. *count gets how many; they must match the shards' record_count (the caller checks; both in one
- * REPEATABLE READ-free transaction: the statement selects once). Returns per shard counts through shard_store_recount. */
-MUST_CHECK bool record_store_plan(struct db *db, int64_t job_id, int64_t prefix_id, const char *select_mode, const unsigned char recipe[32],
-                                  int shards, int64_t *count, struct err *err);
+/* Creates the records of a job: the selected videos (as video_store_count_selected) in key order, dealt to the job's
+ * shards (which exist, ordinals 0..n-1) in n runs whose sizes differ by at most one. *count gets how many; they must
+ * match the shards' record_count (the caller checks; both in one REPEATABLE READ-free transaction: the statement
+ * selects once). Returns per shard counts through shard_store_recount. */
+MUST_CHECK bool record_store_plan(struct db *db, int64_t job_id, int64_t prefix_id, const char *select_mode,
+                                  const unsigned char recipe[32], int shards, int64_t *count, struct err *err);
 /* Sets every shard's record_count of the job from its records. */
 MUST_CHECK bool record_store_recount(struct db *db, int64_t job_id, struct err *err);
 
 struct record_source { /* what staging needs; texts borrowed */
     int64_t id, video_id, size_bytes;
-    const char *key, *etag;   /* whole key; etag as planned */
-    bool has_summary;         /* a failure is already on record: leave it out of the JSONL */
+    const char *key, *etag; /* whole key; etag as planned */
+    bool has_summary;       /* a failure is already on record: leave it out of the JSONL */
 };
 void record_source_read(const struct db_rows *rows, int row, struct record_source *out);
-MUST_CHECK bool record_store_sources(struct db *db, int64_t shard_id, int64_t after_id, int limit, struct db_rows *rows, struct err *err);
+MUST_CHECK bool record_store_sources(struct db *db, int64_t shard_id, int64_t after_id, int limit, struct db_rows *rows,
+                                     struct err *err);
 
 /* Every record of a shard, in id order: for the ingest. */
 struct record_key {
@@ -27,7 +29,8 @@ struct record_key {
     bool has_row;         /* there is a summary row (a failure found while staging has round 0) */
 };
 /* Gives *out (mem_free) and *count. */
-MUST_CHECK bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out, size_t *count, struct err *err);
+MUST_CHECK bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out, size_t *count,
+                                  struct err *err);
 
 struct record_row { /* for the API; texts borrowed */
     int64_t id, job_id, shard_id, video_id;
@@ -38,6 +41,7 @@ struct record_row { /* for the API; texts borrowed */
 };
 void record_row_read(const struct db_rows *rows, int row, struct record_row *out);
 /* By id after after_id; state NULL: any. */
-MUST_CHECK bool record_store_list(struct db *db, int64_t job_id, const char *state, int64_t after_id, int limit, struct db_rows *rows, struct err *err);
+MUST_CHECK bool record_store_list(struct db *db, int64_t job_id, const char *state, int64_t after_id, int limit,
+                                  struct db_rows *rows, struct err *err);
 
 #endif

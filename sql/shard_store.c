@@ -71,9 +71,11 @@ bool shard_store_get(struct db *db, int64_t id, struct db_rows *rows, struct sha
     return true;
 }
 
-bool shard_store_list(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows, struct err *err)
+bool shard_store_list(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows,
+                      struct err *err)
 {
-    return db_query(db, Q_SHARD_LIST, DB_ARGS(param_i64(job_id), param_i64(after_ordinal), param_i64(limit)), rows, err);
+    return db_query(db, Q_SHARD_LIST, DB_ARGS(param_i64(job_id), param_i64(after_ordinal), param_i64(limit)), rows,
+                    err);
 }
 
 bool shard_store_new_id(struct db *db, int64_t *id, struct err *err)
@@ -114,7 +116,8 @@ bool shard_store_submit_started(struct db *db, int64_t id, struct err *err)
 
 bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved, struct err *err)
 {
-    return db_execute_one(db, Q_SHARD_SUBMITTED, DB_ARGS(param_i64(id), param_text(arn), param_text(status)), moved, err);
+    return db_execute_one(db, Q_SHARD_SUBMITTED, DB_ARGS(param_i64(id), param_text(arn), param_text(status)), moved,
+                          err);
 }
 
 bool shard_store_status(struct db *db, int64_t id, const char *status, const char *message, int64_t processed,

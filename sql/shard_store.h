@@ -22,9 +22,11 @@ struct shard_row { /* texts borrowed from the rows; NULL where SQL NULL */
 };
 void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out);
 
-MUST_CHECK bool shard_store_get(struct db *db, int64_t id, struct db_rows *rows, struct shard_row *out, struct err *err);
+MUST_CHECK bool shard_store_get(struct db *db, int64_t id, struct db_rows *rows, struct shard_row *out,
+                                struct err *err);
 /* In ordinal order after after_ordinal (-1: from the first). */
-MUST_CHECK bool shard_store_list(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows, struct err *err);
+MUST_CHECK bool shard_store_list(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows,
+                                 struct err *err);
 /* A new id, so that folder and name can be built from it before the row is inserted. */
 MUST_CHECK bool shard_store_new_id(struct db *db, int64_t *id, struct err *err);
 struct shard_new {
@@ -36,18 +38,22 @@ struct shard_new {
 MUST_CHECK bool shard_store_create(struct db *db, const struct shard_new *in, struct err *err);
 
 /* All return *moved false where the shard was not in the state that the move starts from. */
-MUST_CHECK bool shard_store_move(struct db *db, int64_t id, const char *from /* "{planned,staging}" */, const char *to, const char *error_json,
-                                 bool *moved, struct err *err);
+MUST_CHECK bool shard_store_move(struct db *db, int64_t id, const char *from /* "{planned,staging}" */, const char *to,
+                                 const char *error_json, bool *moved, struct err *err);
 MUST_CHECK bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, struct err *err);
-MUST_CHECK bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved, struct err *err); /* staging -> submitting */
+MUST_CHECK bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved,
+                                   struct err *err); /* staging -> submitting */
 /* Sets submit_started_at where it is not set. */
 MUST_CHECK bool shard_store_submit_started(struct db *db, int64_t id, struct err *err);
-MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved, struct err *err); /* submitting -> running */
+MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved,
+                                      struct err *err); /* submitting -> running */
 /* Bedrock's view of a running shard; message may be NULL. */
-MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status, const char *message, int64_t processed, struct err *err);
+MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status, const char *message,
+                                   int64_t processed, struct err *err);
 /* Shards in state running, oldest submission first: what the watch follows. */
 MUST_CHECK bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err);
-/* How many Bedrock jobs are ours now (submitting with submit_started_at, or running): against the quota of concurrent jobs. */
+/* How many Bedrock jobs are ours now (submitting with submit_started_at, or running): against the quota of concurrent
+ * jobs. */
 MUST_CHECK bool shard_store_count_in_flight(struct db *db, int64_t *count, struct err *err);
 /* Serializes submitters across replicas until the transaction ends (advisory lock). */
 MUST_CHECK bool shard_store_lock_submission(struct db *db, struct err *err);
@@ -55,8 +61,8 @@ MUST_CHECK bool shard_store_lock_submission(struct db *db, struct err *err);
 MUST_CHECK bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err);
 
 /* ---- ingest ---- */
-/* running, ingesting or ended -> ingesting with the next round, zero counters, no error, files forgotten: for a first ingest and for a
- * reingest. Only of a shard that has a bedrock_arn. */
+/* running, ingesting or ended -> ingesting with the next round, zero counters, no error, files forgotten: for a first
+ * ingest and for a reingest. Only of a shard that has a bedrock_arn. */
 MUST_CHECK bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err *err);
 struct shard_file_row {
     const char *key, *etag;
@@ -66,16 +72,19 @@ void shard_file_row_read(const struct db_rows *rows, int row, struct shard_file_
 /* Files of the shard that were opened in this round, by key. */
 MUST_CHECK bool shard_store_files(struct db *db, int64_t shard_id, struct db_rows *rows, struct err *err);
 /* Adds the file where it is new; a changed etag starts it again at 0. Gives where to go on. */
-MUST_CHECK bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag, int64_t size_bytes, int64_t *next_offset,
-                                      struct err *err);
+MUST_CHECK bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag,
+                                      int64_t size_bytes, int64_t *next_offset, struct err *err);
 struct shard_progress {
     int64_t succeeded, failed, unknown_lines, malformed_lines, duplicate_lines, input_tokens, output_tokens;
 };
-/* In the chunk's transaction: adds to the counters and moves the file's offset from `from` to `to`; another offset there is ERR_CANCELLED "lease_lost". */
+/* In the chunk's transaction: adds to the counters and moves the file's offset from `from` to `to`; another offset
+ * there is ERR_CANCELLED "lease_lost". */
 MUST_CHECK bool shard_store_file_advance(struct db *db, int64_t shard_id, struct span key, int64_t from, int64_t to,
                                          const struct shard_progress *add, struct err *err);
-MUST_CHECK bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64_t output_tokens, struct err *err);
-/* error_json NULL: none. Counts anew from summary (succeeded, failed, missing, tokens) and moves to `to` ("completed", "failed", "cancelled"). */
+MUST_CHECK bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64_t output_tokens,
+                                     struct err *err);
+/* error_json NULL: none. Counts anew from summary (succeeded, failed, missing, tokens) and moves to `to` ("completed",
+ * "failed", "cancelled"). */
 MUST_CHECK bool shard_store_finish(struct db *db, int64_t id, const char *to, const char *error_json, struct err *err);
 
 #endif

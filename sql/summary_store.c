@@ -13,8 +13,7 @@ bool summary_store_copy_merge(struct db *db, struct db_copy *copy, struct err *e
 {
     return db_need_transaction(db, "summary_store_copy_merge", err) &&
            db_execute(db, Q_SUMMARY_NEW_TABLE, NULL, 0, NULL, err) &&
-           db_execute(db, Q_SUMMARY_NEW_EMPTY, NULL, 0, NULL, err) &&
-           db_copy_begin(db, Q_SUMMARY_NEW_COPY, copy, err);
+           db_execute(db, Q_SUMMARY_NEW_EMPTY, NULL, 0, NULL, err) && db_copy_begin(db, Q_SUMMARY_NEW_COPY, copy, err);
 }
 
 static void add_i32(struct db_copy *copy, bool has, int32_t n)
@@ -78,8 +77,8 @@ bool summary_store_mark_missing(struct db *db, int64_t shard_id, int ingest_roun
 {
     return db_query_planned(
         db, Q_SUMMARY_MARK_MISSING,
-        DB_ARGS(param_i64(shard_id), param_i64(ingest_round), param_text(error_reason), param_text(message)), NULL, count,
-        err);
+        DB_ARGS(param_i64(shard_id), param_i64(ingest_round), param_text(error_reason), param_text(message)), NULL,
+        count, err);
 }
 
 /* Behind the columns that all have: one query adds the provenance, one the snippet. */
@@ -166,7 +165,7 @@ bool summary_store_search(struct db *db, const struct summary_search *in, struct
     return db_query_planned(db, Q_SUMMARY_SEARCH,
                             DB_ARGS(param_span(in->q), param_i64_or_null(in->prefix_id != 0, in->prefix_id),
                                     param_i64_or_null(in->job_id != 0, in->job_id), param_time_ms(in->from_ms),
-                                    param_time_ms(in->to_ms),
-                                    param_i64(in->before_id > 0 ? in->before_id : INT64_MAX), param_i64(in->limit)),
+                                    param_time_ms(in->to_ms), param_i64(in->before_id > 0 ? in->before_id : INT64_MAX),
+                                    param_i64(in->limit)),
                             rows, NULL, err);
 }

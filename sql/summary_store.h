@@ -14,16 +14,17 @@ struct summary_new { /* spans with ptr NULL are SQL NULL */
 };
 /* Straight into summary: for rows that are new. */
 MUST_CHECK bool summary_store_copy(struct db *db, struct db_copy *copy, struct err *err);
-/* Into the session's temporary table (made and emptied here), then merged by summary_store_merge: a row that is there is replaced when the new one is of
- * a later round, except that a succeeded one is never replaced by one that is not. */
+/* Into the session's temporary table (made and emptied here), then merged by summary_store_merge: a row that is there
+ * is replaced when the new one is of a later round, except that a succeeded one is never replaced by one that is not.
+ */
 MUST_CHECK bool summary_store_copy_merge(struct db *db, struct db_copy *copy, struct err *err);
 void summary_store_add(struct db_copy *copy, const struct summary_new *row);
 MUST_CHECK bool summary_store_merge(struct db *db, int64_t *changed, struct err *err);
 /* A single row, the same rule: for failures found while staging. */
 MUST_CHECK bool summary_store_put(struct db *db, const struct summary_new *row, struct err *err);
 /* `missing` rows for every record of the shard that has none. */
-MUST_CHECK bool summary_store_mark_missing(struct db *db, int64_t shard_id, int ingest_round, const char *error_reason, const char *message, int64_t *count,
-                                           struct err *err);
+MUST_CHECK bool summary_store_mark_missing(struct db *db, int64_t shard_id, int ingest_round, const char *error_reason,
+                                           const char *message, int64_t *count, struct err *err);
 
 struct summary_row { /* texts borrowed; NULL where SQL NULL */
     int64_t record_id, job_id, video_id, created_ms;
@@ -31,8 +32,8 @@ struct summary_row { /* texts borrowed; NULL where SQL NULL */
     const char *error_reason, *error_message;
     bool has_error_code, has_input_tokens, has_output_tokens, error_retryable, text_altered;
     int64_t error_code, input_tokens, output_tokens;
-    const char *bucket, *key_prefix, *name;      /* of the video */
-    const char *model_id;                        /* of the job */
+    const char *bucket, *key_prefix, *name; /* of the video */
+    const char *model_id;                   /* of the job */
     /* summary_store_get only: provenance */
     const char *etag, *prompt, *system, *bedrock_arn;
     bool has_max_tokens, has_temperature, has_top_p, has_top_k;
@@ -42,20 +43,24 @@ struct summary_row { /* texts borrowed; NULL where SQL NULL */
 };
 void summary_row_read(const struct db_rows *rows, int row, struct summary_row *out);
 
-MUST_CHECK bool summary_store_get(struct db *db, int64_t record_id, struct db_rows *rows, struct summary_row *out, struct err *err);
+MUST_CHECK bool summary_store_get(struct db *db, int64_t record_id, struct db_rows *rows, struct summary_row *out,
+                                  struct err *err);
 /* Of a job, by record id upward after after_id; state NULL: any. For pages, exports and the report. */
-MUST_CHECK bool summary_store_list_job(struct db *db, int64_t job_id, const char *state, int64_t after_id, int limit, struct db_rows *rows, struct err *err);
+MUST_CHECK bool summary_store_list_job(struct db *db, int64_t job_id, const char *state, int64_t after_id, int limit,
+                                       struct db_rows *rows, struct err *err);
 /* The latest summaries of a video, newest first. */
-MUST_CHECK bool summary_store_list_video(struct db *db, int64_t video_id, int limit, struct db_rows *rows, struct err *err);
+MUST_CHECK bool summary_store_list_video(struct db *db, int64_t video_id, int limit, struct db_rows *rows,
+                                         struct err *err);
 struct summary_search {
-    struct span q;         /* ptr NULL: no text condition; PostgreSQL websearch syntax */
-    int64_t prefix_id;     /* 0: any */
-    int64_t job_id;        /* 0: any */
+    struct span q;          /* ptr NULL: no text condition; PostgreSQL websearch syntax */
+    int64_t prefix_id;      /* 0: any */
+    int64_t job_id;         /* 0: any */
     int64_t from_ms, to_ms; /* created_at in [from, to); 0: open */
-    int64_t before_id;     /* newest first, before this record id; 0: from the newest */
+    int64_t before_id;      /* newest first, before this record id; 0: from the newest */
     int limit;
 };
 /* Succeeded summaries that match, newest first. */
-MUST_CHECK bool summary_store_search(struct db *db, const struct summary_search *in, struct db_rows *rows, struct err *err);
+MUST_CHECK bool summary_store_search(struct db *db, const struct summary_search *in, struct db_rows *rows,
+                                     struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Table task: the work queue. Every change of a claimed task names its attempt, so that a worker whose lease ran out changes nothing. */
+/* Table task: the work queue. Every change of a claimed task names its attempt, so that a worker whose lease ran out
+ * changes nothing. */
 #ifndef VIDBATCH_SQL_TASK_STORE_H
 #define VIDBATCH_SQL_TASK_STORE_H
 
@@ -12,22 +13,25 @@ struct task {
     char kind[16];
 };
 
-/* Makes sure that the task runs (again) after delay_ms: inserts it, or moves a waiting one forward (never back), or marks a running one so
- * that it runs once more, or revives a dead one. */
+/* Makes sure that the task runs (again) after delay_ms: inserts it, or moves a waiting one forward (never back), or
+ * marks a running one so that it runs once more, or revives a dead one. */
 MUST_CHECK bool task_store_add(struct db *db, const char *kind, int64_t subject_id, int64_t delay_ms, struct err *err);
-/* Claims the task that has waited longest among these kinds ("{scan,plan}" as an SQL array), or one whose lease ran out. */
-MUST_CHECK bool task_store_claim(struct db *db, const char *kinds, const char *worker, int64_t lease_ms, struct task *out,
-                                 bool *found, struct err *err);
+/* Claims the task that has waited longest among these kinds ("{scan,plan}" as an SQL array), or one whose lease ran
+ * out. */
+MUST_CHECK bool task_store_claim(struct db *db, const char *kinds, const char *worker, int64_t lease_ms,
+                                 struct task *out, bool *found, struct err *err);
 /* Extends the lease; *held false: it is lost. */
-MUST_CHECK bool task_store_heartbeat(struct db *db, const struct task *task, int64_t lease_ms, bool *held, struct err *err);
-/* Inside a transaction: keeps others from claiming the task until the end (pokes and heartbeats pass) and fails with ERR_CANCELLED, code "lease_lost", where it is no longer ours. First thing in every
- * transaction of a step. */
+MUST_CHECK bool task_store_heartbeat(struct db *db, const struct task *task, int64_t lease_ms, bool *held,
+                                     struct err *err);
+/* Inside a transaction: keeps others from claiming the task until the end (pokes and heartbeats pass) and fails with
+ * ERR_CANCELLED, code "lease_lost", where it is no longer ours. First thing in every transaction of a step. */
 MUST_CHECK bool task_store_fence(struct db *db, const struct task *task, struct err *err);
 /* The next four end a claim, and fail with ERR_CANCELLED, code "lease_lost", where the task is no longer ours.
  * The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
 MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct err *err);
 /* Run again after delay_ms. last_error NULL: not a failure (failures becomes 0); else failures grows. */
-MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error, struct err *err);
+MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error,
+                                 struct err *err);
 /* Given up; stays visible (ready again where it was poked meanwhile). */
 MUST_CHECK bool task_store_dead(struct db *db, const struct task *task, const char *last_error, struct err *err);
 /* Shutting down: ready at once for another worker; the attempt does not count as a failure. */

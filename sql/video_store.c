@@ -35,8 +35,8 @@ bool video_store_get(struct db *db, int64_t id, struct db_rows *rows, struct vid
     return true;
 }
 
-bool video_store_list(struct db *db, int64_t prefix_id, enum video_filter filter, bool has_after, struct span after_name,
-                      int limit, struct db_rows *rows, struct err *err)
+bool video_store_list(struct db *db, int64_t prefix_id, enum video_filter filter, bool has_after,
+                      struct span after_name, int limit, struct db_rows *rows, struct err *err)
 {
     enum query query = filter == VIDEO_ALL        ? Q_VIDEO_LIST
                        : filter == VIDEO_ELIGIBLE ? Q_VIDEO_LIST_ELIGIBLE
@@ -48,18 +48,18 @@ bool video_store_list(struct db *db, int64_t prefix_id, enum video_filter filter
                             rows, NULL, err);
 }
 
-bool video_store_scan_open(struct db *db, struct err *err)
-{
-    return db_execute(db, Q_VIDEO_SCAN_TABLE, NULL, 0, NULL, err) &&
-           db_execute(db, Q_VIDEO_SCAN_EMPTY, NULL, 0, NULL, err);
-}
-
 /* The table goes with its connection, and with it what was listed: the scan as a whole can be repeated. */
 static bool lost_table(struct err *err)
 {
     if (err && strcmp(err->code, "undefined_table") == 0)
         err->retryable = true;
     return false;
+}
+
+bool video_store_scan_open(struct db *db, struct err *err)
+{
+    return db_execute(db, Q_VIDEO_SCAN_TABLE, NULL, 0, NULL, err) &&
+           (db_execute(db, Q_VIDEO_SCAN_EMPTY, NULL, 0, NULL, err) || lost_table(err));
 }
 
 bool video_store_scan_copy(struct db *db, struct db_copy *copy, struct err *err)

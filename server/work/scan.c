@@ -152,7 +152,7 @@ static bool end_task(struct db *db, void *arg, struct err *err)
 /* The suffixes come as a JSON array of texts; `text` keeps them. */
 static bool read_suffixes(struct scan *scan, struct buf *text, struct err *err)
 {
-    size_t ends[MAX_SUFFIXES], at = 0;
+    size_t ends[MAX_SUFFIXES] = { 0 }, at = 0;
     struct json_reader reader;
     bool done = false;
 

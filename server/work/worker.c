@@ -65,7 +65,7 @@ static int64_t backoff_ms(const struct work_settings *settings, int failures)
     if (cap > settings->retry_cap_ms)
         cap = settings->retry_cap_ms;
     text_random(&dice, sizeof dice);
-    return cap / 2 + (int64_t)((double)(cap / 2) * dice / 4294967296.0);
+    return cap / 2 + cap / 2 * (dice >> 8) / (1 << 24);
 }
 
 enum result { RESULT_DONE, RESULT_AGAIN, RESULT_RETRIED, RESULT_GIVEN_UP, RESULT_LOST };

@@ -19,7 +19,7 @@ SELECT s.record_id, s.job_id, s.video_id, epoch_ms(s.created_at), s.state::text,
        p.bucket, p.key_prefix, v.name, j.model_id,
        CASE WHEN $1::text IS NOT NULL THEN
            ts_headline('simple', coalesce(s.summary, s.text), websearch_to_tsquery('simple', $1),
-                       U&'StartSel=\E000, StopSel=\E001, MaxFragments=2, MinWords=8, MaxWords=25, FragmentDelimiter=" \2026 "')
+                       U&'StartSel=\E000, StopSel=\E001, MaxFragments=2, MinWords=8, MaxWords=25, ShortWord=0, FragmentDelimiter=" \2026 "')
        END
   FROM page s
   JOIN video v ON v.id = s.video_id

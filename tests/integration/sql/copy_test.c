@@ -167,8 +167,10 @@ static void a_failed_copy_is_told_at_its_end(void)
     rows[1] = full_row(2, SPAN_LIT("x"));
     rows[1].state = "wonderful";
     FAILS(db_transaction(db, load, &(struct load){ .rows = rows, .count = 2 }, &err), ERR_DATABASE, NULL);
-    FAILS(db_transaction(db, load, &(struct load){ .rows = rows, .count = 1, .abort = true }, &err), ERR_CANCELLED, NULL);
-    FAILS(db_transaction(db, load, &(struct load){ .rows = rows, .count = 1, .forget = true }, &err), ERR_CANCELLED, NULL);
+    FAILS(db_transaction(db, load, &(struct load){ .rows = rows, .count = 1, .abort = true }, &err), ERR_CANCELLED,
+          NULL);
+    FAILS(db_transaction(db, load, &(struct load){ .rows = rows, .count = 1, .forget = true }, &err), ERR_CANCELLED,
+          NULL);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM summary"), 0);
     OK(db_transaction(db, load, &(struct load){ .rows = rows, .count = 1 }, &err));
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM summary"), 1);

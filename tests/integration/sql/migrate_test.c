@@ -172,7 +172,8 @@ static void ids_are_unique_and_rise(void)
               0);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM made WHERE id <= 0"), 0);
     /* Over the end of the sequence's 22 bits, and of the sequence itself. */
-    testdb_sql(&t, "SELECT setval('id_seq', 4194300); INSERT INTO made SELECT i, next_id() FROM generate_series(1, 1000) i");
+    testdb_sql(
+        &t, "SELECT setval('id_seq', 4194300); INSERT INTO made SELECT i, next_id() FROM generate_series(1, 1000) i");
     testdb_sql(&t, "SELECT setval('id_seq', 4611686018427387900);"
                    "INSERT INTO made SELECT i, next_id() FROM generate_series(1, 1000) i");
     CHECK_I64(testdb_number(&t, "SELECT count(DISTINCT id) FROM made"), 202000);

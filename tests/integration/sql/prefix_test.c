@@ -203,6 +203,7 @@ static void deletion_hides_and_keeps_what_was_paid_for(void)
 struct rival {
     struct testdb *t;
     int64_t prefix;
+    pthread_t thread;
     struct err err;
     bool ok;
 };
@@ -226,20 +227,18 @@ static bool create_job_while_it_is_deleted(struct db *db, void *arg, struct err 
                           .prompt = SPAN_LIT("p"),
                           .select_mode = "all",
                           .staging = "copy" };
-    pthread_t thread;
     int64_t id = 0;
 
     if (!job_store_create(db, &in, &id, err))
         return false;
-    pthread_create(&thread, NULL, delete_it, rival);
-    pthread_detach(thread);
+    pthread_create(&rival->thread, NULL, delete_it, rival);
     testdb_await_lock(rival->t, "deleter");
     return true;
 }
 
 static void a_job_and_a_deletion_cannot_cross(void)
 {
-    static struct rival rival;
+    struct rival rival;
     AUTO(testdb_end) struct testdb t;
     AUTO(testdb_close) struct db *db = NULL;
     struct err err = { 0 };
@@ -255,8 +254,7 @@ static void a_job_and_a_deletion_cannot_cross(void)
     db = testdb_open(&t);
     rival = (struct rival){ .t = &t, .prefix = testdb_prefix(&t, 1) };
     OK(db_transaction(db, create_job_while_it_is_deleted, &rival, &err));
-    while (testdb_number(&t, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deleter'") > 0) {
-    }
+    pthread_join(rival.thread, NULL);
     testdb_fails(rival.ok, &rival.err, ERR_CONFLICT, "prefix_in_use", TEST_HERE);
     testdb_sql(&t, "UPDATE job SET state = 'failed'");
     OK(db_transaction(db, delete_prefix, &rival.prefix, &err));
@@ -282,7 +280,8 @@ static bool post(struct db *db, void *arg, struct err *err)
     struct post *post = arg;
     struct idempotency_answer answer = { 0 };
 
-    if (!idempotency_store_find(db, "POST /v1/jobs", SPAN_LIT("key 'x'"), post->hash, &rows, &answer, &post->found, err))
+    if (!idempotency_store_find(db, "POST /v1/jobs", SPAN_LIT("key 'x'"), post->hash, &rows, &answer, &post->found,
+                                err))
         return false;
     if (post->found) {
         post->status = answer.status;

@@ -74,8 +74,8 @@ bool testdb_begin(struct testdb *t, bool migrated)
         return false;
     }
     text_random(random, sizeof random);
-    snprintf(t->name, sizeof t->name, "test_%02x%02x%02x%02x%02x%02x%02x%02x", random[0], random[1], random[2], random[3],
-             random[4], random[5], random[6], random[7]);
+    snprintf(t->name, sizeof t->name, "test_%02x%02x%02x%02x%02x%02x%02x%02x", random[0], random[1], random[2],
+             random[3], random[4], random[5], random[6], random[7]);
     snprintf(t->server_url, sizeof t->server_url, "%s", url);
     other_database(url, t->name, t->url, sizeof t->url);
     run_on_server(t, "CREATE", "");
@@ -157,9 +157,9 @@ void testdb_kill(struct testdb *t, const char *application_name)
 void testdb_await_lock(struct testdb *t, const char *application_name)
 {
     for (int i = 0; i < 2000; i++) {
-        if (testdb_number(t,
-                          "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s' AND wait_event_type = 'Lock'",
-                          application_name) > 0)
+        if (testdb_number(
+                t, "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s' AND wait_event_type = 'Lock'",
+                application_name) > 0)
             return;
         usleep(5000);
     }
@@ -182,11 +182,12 @@ int64_t testdb_prefix(struct testdb *t, int videos)
 
 int64_t testdb_job(struct testdb *t, int64_t prefix_id, int shards, unsigned char recipe)
 {
-    int64_t id = testdb_number(t,
-                               "INSERT INTO job (prefix_id, name, model_id, prompt, recipe, select_mode, staging, state)"
-                               " VALUES (%lld, 'job', 'model', 'Say what you see.', decode(repeat('%02x', 32), 'hex'),"
-                               " 'all', 'copy', 'staging') RETURNING id",
-                               (long long)prefix_id, recipe);
+    int64_t id =
+        testdb_number(t,
+                      "INSERT INTO job (prefix_id, name, model_id, prompt, recipe, select_mode, staging, state)"
+                      " VALUES (%lld, 'job', 'model', 'Say what you see.', decode(repeat('%02x', 32), 'hex'),"
+                      " 'all', 'copy', 'staging') RETURNING id",
+                      (long long)prefix_id, recipe);
 
     testdb_sql(t,
                "INSERT INTO shard (job_id, ordinal, record_count, folder_uri, output_uri, bedrock_name, client_token)"
@@ -200,11 +201,12 @@ int64_t testdb_planned_job(struct testdb *t, int64_t prefix_id, int shards, unsi
 {
     int64_t id = testdb_job(t, prefix_id, shards, recipe);
 
-    testdb_sql(t,
-               "INSERT INTO record (job_id, shard_id, video_id, etag)"
-               " SELECT %lld, (SELECT id FROM shard WHERE job_id = %lld AND ordinal = n - 1), d.id, d.etag"
-               "   FROM (SELECT *, ntile(%d) OVER (ORDER BY name) AS n FROM video WHERE prefix_id = %lld) d ORDER BY name",
-               (long long)id, (long long)id, shards, (long long)prefix_id);
+    testdb_sql(
+        t,
+        "INSERT INTO record (job_id, shard_id, video_id, etag)"
+        " SELECT %lld, (SELECT id FROM shard WHERE job_id = %lld AND ordinal = n - 1), d.id, d.etag"
+        "   FROM (SELECT *, ntile(%d) OVER (ORDER BY name) AS n FROM video WHERE prefix_id = %lld) d ORDER BY name",
+        (long long)id, (long long)id, shards, (long long)prefix_id);
     testdb_sql(t, "UPDATE shard SET record_count = (SELECT count(*) FROM record WHERE shard_id = shard.id)");
     return id;
 }

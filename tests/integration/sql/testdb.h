@@ -1,4 +1,5 @@
-/* A database of its own for one test, on the server that VIDBATCH_TEST_DATABASE_URL names, and short ways to fill and ask it. */
+/* A database of its own for one test, on the server that VIDBATCH_TEST_DATABASE_URL names, and short ways to fill and
+ * ask it. */
 #ifndef VIDBATCH_TESTS_INTEGRATION_SQL_TESTDB_H
 #define VIDBATCH_TESTS_INTEGRATION_SQL_TESTDB_H
 

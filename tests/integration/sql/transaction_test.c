@@ -187,9 +187,7 @@ static void survives_a_real_deadlock(void)
         jobs[i] = testdb_job(&t, prefix, 1, 1);
     pthread_barrier_init(&barrier, NULL, 2);
     for (int i = 0; i < 2; i++) {
-        crossings[i] = (struct crossing){
-            .t = &t, .both_hold_one = &barrier, .first = jobs[i], .second = jobs[1 - i]
-        };
+        crossings[i] = (struct crossing){ .t = &t, .both_hold_one = &barrier, .first = jobs[i], .second = jobs[1 - i] };
         pthread_create(&threads[i], NULL, cross, &crossings[i]);
     }
     for (int i = 0; i < 2; i++) {

@@ -44,7 +44,8 @@ static const char *run_scan(struct db *db, int64_t prefix, const struct listed *
             return "";
         for (int i = half; i < count; i += 2)
             video_store_scan_add(&copy, span_of(items[i].name), items[i].size_bytes, items[i].modified_ms,
-                                 span_of(items[i].etag), span_of(items[i].reason));
+                                 span_of(items[i].etag),
+                                 items[i].reason ? span_of(items[i].reason) : (struct span){ 0 });
         OK(db_copy_end(&copy, &err));
     }
     OK(db_transaction(db, merge, &scan, &err));
@@ -180,8 +181,9 @@ static void lists_in_key_order(void)
 {
     /* S3's order is that of the bytes; the empty name is an object whose key is the prefix itself. */
     static const struct listed items[] = {
-        { "b", 1, 1, "e", NULL }, { "B", 1, 1, "e", "type" },       { "a/1", 1, 1, "e", NULL }, { "", 1, 1, "e", NULL },
-        { "_", 1, 1, "e", NULL }, { "\xc3\xa9", 1, 1, "e", "size" }, { "z", 1, 1, "e", NULL },   { "gone", 1, 1, "e", NULL },
+        { "b", 1, 1, "e", NULL }, { "B", 1, 1, "e", "type" },  { "a/1", 1, 1, "e", NULL },
+        { "", 1, 1, "e", NULL },  { "_", 1, 1, "e", NULL },    { "\xc3\xa9", 1, 1, "e", "size" },
+        { "z", 1, 1, "e", NULL }, { "gone", 1, 1, "e", NULL },
     };
     AUTO(testdb_end) struct testdb t;
     AUTO(testdb_close) struct db *db = NULL;
@@ -247,23 +249,27 @@ static void selects_what_is_new(void)
     db = testdb_open(&t);
     prefix = testdb_prefix(&t, 10);
     testdb_prefix(&t, 5);
-    testdb_sql(&t, "UPDATE video SET reason = 'size' WHERE size_bytes = 9; UPDATE video SET vanished_at = now() WHERE size_bytes = 10");
+    testdb_sql(&t, "UPDATE video SET reason = 'size' WHERE size_bytes = 9; UPDATE video SET vanished_at = now() WHERE "
+                   "size_bytes = 10");
     CHECK_I64(selected(db, prefix, "all", 1), 8);
     CHECK_I64(selected(db, prefix, "new", 1), 8);
     testdb_planned_job(&t, prefix, 2, 1);
     CHECK_I64(selected(db, prefix, "new", 1), 8); /* planned is not answered */
-    testdb_sql(&t, "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
-                   " SELECT r.id, job_id, shard_id, video_id, now(), CASE WHEN size_bytes = 1 THEN 'failed' WHEN size_bytes = 2"
-                   " THEN 'missing' ELSE 'succeeded' END::summary_state, 1, false FROM record r JOIN video v ON v.id = video_id");
+    testdb_sql(
+        &t,
+        "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
+        " SELECT r.id, job_id, shard_id, video_id, now(), CASE WHEN size_bytes = 1 THEN 'failed' WHEN size_bytes = 2"
+        " THEN 'missing' ELSE 'succeeded' END::summary_state, 1, false FROM record r JOIN video v ON v.id = video_id");
     CHECK_I64(selected(db, prefix, "new", 1), 2);
     CHECK_I64(selected(db, prefix, "new", 2), 8); /* another question */
     CHECK_I64(selected(db, prefix, "all", 1), 8);
     testdb_sql(&t, "UPDATE video SET etag = 'changed' WHERE size_bytes = 5");
     CHECK_I64(selected(db, prefix, "new", 1), 3);
     testdb_planned_job(&t, prefix, 2, 1); /* answered twice still counts once */
-    testdb_sql(&t, "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
-                   " SELECT r.id, job_id, shard_id, video_id, now(), 'succeeded', 1, false FROM record r"
-                   " WHERE NOT EXISTS (SELECT FROM summary WHERE record_id = r.id)");
+    testdb_sql(
+        &t, "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
+            " SELECT r.id, job_id, shard_id, video_id, now(), 'succeeded', 1, false FROM record r"
+            " WHERE NOT EXISTS (SELECT FROM summary WHERE record_id = r.id)");
     CHECK_I64(selected(db, prefix, "new", 1), 0);
 }
 
