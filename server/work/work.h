@@ -39,8 +39,8 @@ MUST_CHECK bool work_pool_start(const struct work_settings *settings, struct aws
  * once. */
 void work_pool_ask_stop(struct work_pool *pool);
 bool work_pool_is_stopping(void *pool); /* for aws_options.is_stopping */
-/* Joins the threads and frees; false: a step that does not end within grace_ms is left to its lease (the process is about to
- * exit). */
+/* Joins the threads and frees; false: a step that does not end within grace_ms is left to its lease (the process is
+ * about to exit). */
 MUST_CHECK bool work_pool_stop(struct work_pool *pool, int64_t grace_ms);
 /* Prometheus text of what this process did: steps by kind and result, leases lost. Any thread. */
 void work_pool_metrics(struct work_pool *pool, struct buf *out);

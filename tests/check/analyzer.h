@@ -1,5 +1,5 @@
-/* Read before every source that clang-tidy looks at: the analyzer sees one file at a time and cannot know that these always
- * return false, so it would follow paths that do not exist. */
+/* Read before every source that clang-tidy looks at: the analyzer sees one file at a time and cannot know that these
+ * always return false, so it would follow paths that do not exist. */
 #ifndef VIDBATCH_TESTS_CHECK_ANALYZER_H
 #define VIDBATCH_TESTS_CHECK_ANALYZER_H
 

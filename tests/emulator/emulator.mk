@@ -3,6 +3,7 @@ SRC_emulator := $(wildcard tests/emulator/*.c)
 
 $(BUILD)/bin/vidbatch-emulator: $(SRC_emulator:%.c=$(BUILD)/obj/%.o) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -lpthread -lm -o $@
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
 
 -include $(SRC_emulator:%.c=$(BUILD)/obj/%.d)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Runs the unit tests of one build, each test program with a database of its own in one private PostgreSQL.
-#   usage: run_unit.sh BUILD      (from the root of the tree, after `make BUILD=... unit-bins`)
+#   usage: run_unit.sh BUILD [MODULE/NAME_test...]     (from the root of the tree, after `make BUILD=... unit-bins`; default: all)
 # A test program finds its database in VIDBATCH_TEST_DATABASE_URL.
 set -uo pipefail
-build=${1:?usage: run_unit.sh BUILD}
+build=${1:?usage: run_unit.sh BUILD [MODULE/NAME_test...]}
+shift
 # shellcheck source=tests/support/lib.sh
 . tests/support/lib.sh
 
@@ -28,7 +29,9 @@ one() {
 export -f one steady
 export build logs url
 
-programs=$(find tests/unit -name '*_test.c' | sort | sed "s|^tests/unit/\(.*\)\.c$|$build/unit/\1|")
+[ $# -gt 0 ] || mapfile -t -d '' all < <(find tests/unit -name '*_test.c' -printf '%P\0' | sort -z)
+[ $# -gt 0 ] || set -- "${all[@]%.c}"
+programs=$(printf "$build/unit/%s\n" "$@")
 xargs -r -P "$(nproc)" -I PROGRAM bash -c 'one PROGRAM' <<<"$programs"
 
 passed=0 failed=0 skipped=0
