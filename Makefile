@@ -75,7 +75,7 @@ unit-asan: deps-build+test ## Unit tests under AddressSanitizer and UndefinedBeh
 	@tests/support/run_unit.sh build/asan
 
 unit-tsan: deps-build+test ## Unit tests of the parts that know threads, under ThreadSanitizer
-	@$(SUBMAKE) $(TSAN) $(THREADED:%=build/tsan/unit/%)
+	@$(SUBMAKE) $(TSAN) $(THREADED:%=build/tsan/%)
 	@tests/support/run_unit.sh build/tsan $(THREADED)
 
 integration: deps-build+test ## Python tests with real processes and PostgreSQL (ARGS='-k name': only some)
@@ -87,6 +87,11 @@ integration-asan: deps-build+test ## The same with programs built under the sani
 	@$(SUBMAKE) $(ASAN) build/asan/bin/vidbatchd build/asan/bin/vidbatch-emulator
 	@$(PYTHON_READY)
 	@tests/support/run_pytest.sh build/asan $(ARGS)
+
+integration-tsan: deps-build+test ## Whole jobs and kills, the programs built under ThreadSanitizer
+	@$(SUBMAKE) $(TSAN) build/tsan/bin/vidbatchd build/tsan/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@tests/support/run_pytest.sh build/tsan $(or $(ARGS),tests/integration/jobs_test.py tests/fault/kill_test.py)
 
 fuzz: deps-build+fuzz ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(SUBMAKE) $(FUZZ) fuzz-bins
@@ -101,7 +106,7 @@ install-deps: deps-build+test+check+fuzz+demo+image ## Install what all targets 
 clean: ## Remove all that was built
 	rm -rf build
 
-.PHONY: unit-asan unit-tsan integration-asan
+.PHONY: unit-asan unit-tsan integration-asan integration-tsan
 # deps-GROUP+GROUP: one call, for two apt-get at once would lock each other out.
 deps-%: force
 	@tests/check/deps.sh $(subst +, ,$*)
@@ -178,11 +183,17 @@ $$(BUILD)/unit/$(1)/%: $$(BUILD)/obj/tests/unit/$(1)/%.o $$(TEST_SUPPORT) $$(for
 	$$(Q)$$(CC) $$(LDFLAGS_ALL) $$^ $$(LIBS_ALL) -o $$@
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rule,$(m))))
-UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/*_test.c))
+# Those of the stores want a real PostgreSQL, which VIDBATCH_TEST_DATABASE_URL names.
+$(BUILD)/integration/sql/%_test: $(addprefix $(BUILD)/,obj/tests/integration/sql/%_test.o \
+                                 obj/tests/integration/sql/testdb.o obj/tests/support/test.o libsql.a libbase.a)
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
+C_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/unit/*/*_test.c tests/integration/sql/*_test.c))
 # Pure code has nothing that ThreadSanitizer could find, and is slow under it.
-THREADED := $(filter http/% work/% sql/% handlers/% aws/client% aws/credentials% aws/s3_% base/log% base/id%,$(UNIT_TESTS))
+THREADED := $(filter unit/http/% unit/aws/client% unit/aws/credentials% unit/aws/s3_% unit/base/log% integration/sql/%,$(C_TESTS))
 .PHONY: unit-bins fuzz-bins all-objects
-unit-bins: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+unit-bins: $(C_TESTS:%=$(BUILD)/%)
 
 # ---- fuzz targets: tests/fuzz/<name>_fuzz.c, with libFuzzer ------------------------------------------------------------
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBS_TOP)
@@ -203,11 +214,3 @@ print-flags:
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-
-# ---- the stores of sql/ against a real PostgreSQL, which VIDBATCH_TEST_DATABASE_URL names ------------------------------
-$(BUILD)/integration/sql/%_test: $(addprefix $(BUILD)/,obj/tests/integration/sql/%_test.o \
-                                 obj/tests/integration/sql/testdb.o obj/tests/support/test.o libsql.a libbase.a)
-	@mkdir -p $(@D)
-	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
-unit-bins: $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/integration/sql/*_test.c))

@@ -144,6 +144,7 @@ static bool start_work(struct app *app, struct err *err)
                                         .poll_ms = c->poll_ms,
                                         .retry_base_ms = c->retry_base_ms,
                                         .retry_cap_ms = c->retry_cap_ms,
+                                        .lookup_grace_ms = c->lookup_grace_ms,
                                         .max_failures = (int)c->max_failures,
                                         .min_records = c->min_records,
                                         .shard_records = c->shard_records,

@@ -76,6 +76,8 @@ static const struct setting settings[] = {
       "pause between heartbeats; at most a third of the lease" },
     { "VIDBATCH_POLL", DURATION, AT(poll_ms), "5s", 50, DAY_MS, NULL,
       "longest time that a lost notification can cost" },
+    { "VIDBATCH_LOOKUP_GRACE", DURATION, AT(lookup_grace_ms), "2m", 0, DAY_MS, NULL,
+      "how long a Bedrock job whose creation was not answered may stay invisible before a cancelled part is given up" },
     { "VIDBATCH_RETRY_BASE", DURATION, AT(retry_base_ms), "1s", 1, DAY_MS, NULL,
       "first pause before a failed step is tried again; doubles" },
     { "VIDBATCH_RETRY_CAP", DURATION, AT(retry_cap_ms), "5m", 1, DAY_MS, NULL, "longest such pause" },

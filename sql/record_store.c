@@ -55,7 +55,8 @@ static bool add_keys(const struct db_rows *rows, struct record_key **keys, size_
         grown[(*count)++] = (struct record_key){ .id = db_i64(rows, i, 0),
                                                  .video_id = db_i64(rows, i, 1),
                                                  .stored_round = (int32_t)db_i64(rows, i, 2),
-                                                 .has_row = db_bool(rows, i, 3) };
+                                                 .has_row = db_bool(rows, i, 3),
+                                                 .has_success = db_bool(rows, i, 4) };
     return true;
 }
 

@@ -27,6 +27,7 @@ struct record_key {
     int64_t id, video_id;
     int32_t stored_round; /* ingest round of its summary row, 0 where it has none */
     bool has_row;         /* there is a summary row (a failure found while staging has round 0) */
+    bool has_success;     /* and it is a succeeded one */
 };
 /* Gives *out (mem_free) and *count. */
 MUST_CHECK bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out, size_t *count,

@@ -109,6 +109,11 @@ bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *mo
     return db_execute_one(db, Q_SHARD_STAGED, DB_ARGS(param_i64(id), param_i64(input_bytes)), moved, err);
 }
 
+bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err)
+{
+    return db_execute(db, Q_SHARD_SUBMIT_FORGOTTEN, DB_ARGS(param_i64(id)), NULL, err);
+}
+
 bool shard_store_submit_started(struct db *db, int64_t id, struct err *err)
 {
     return change(db, Q_SHARD_SUBMIT_STARTED, DB_ARGS(param_i64(id)), id, err);

@@ -45,6 +45,8 @@ MUST_CHECK bool shard_store_staged(struct db *db, int64_t id, int64_t input_byte
                                    struct err *err); /* staging -> submitting */
 /* Sets submit_started_at where it is not set. */
 MUST_CHECK bool shard_store_submit_started(struct db *db, int64_t id, struct err *err);
+/* Clears it: the only attempt so far was refused for certain. */
+MUST_CHECK bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved,
                                       struct err *err); /* submitting -> running */
 /* Bedrock's view of a running shard; message may be NULL. */

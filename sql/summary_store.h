@@ -15,7 +15,8 @@ struct summary_new { /* spans with ptr NULL are SQL NULL */
 /* Straight into summary: for rows that are new. */
 MUST_CHECK bool summary_store_copy(struct db *db, struct db_copy *copy, struct err *err);
 /* Into the session's temporary table (made and emptied here), then merged by summary_store_merge: a row that is there
- * is replaced when the new one is of a later round, except that a succeeded one is never replaced by one that is not.
+ * is replaced when the new one is of a later round, except that a succeeded one is never replaced by one that is not; a
+ * succeeded one replaces another of its own round too.
  */
 MUST_CHECK bool summary_store_copy_merge(struct db *db, struct db_copy *copy, struct err *err);
 void summary_store_add(struct db_copy *copy, const struct summary_new *row);

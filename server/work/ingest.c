@@ -48,6 +48,15 @@ static bool read_lines(struct ingest *ingest, struct batch_output *output, struc
     return true;
 }
 
+/* Bedrock wrote the file anew while it was read: the next attempt lists again and starts the new version at its
+ * beginning. Always false. */
+static bool try_again_if_changed(struct err *err)
+{
+    if (strcmp(err->code, "object_changed") == 0)
+        err->retryable = true;
+    return false;
+}
+
 static bool ingest_file(struct ingest *ingest, const struct s3_ref *ref, struct span etag, int64_t size_bytes,
                         struct err *err)
 {
@@ -64,9 +73,9 @@ static bool ingest_file(struct ingest *ingest, const struct s3_ref *ref, struct 
     snprintf(pinned, sizeof pinned, "%.*s", SPAN_ARG(etag));
     if (!s3_reader_open(ingest->step->client, ref, offset, pinned, &reader, err) ||
         !chunk_init(&chunk, ingest, ref->key, offset, err))
-        return false;
+        return try_again_if_changed(err);
     output = batch_output_new(offset, more_bytes, reader, err);
-    return output && read_lines(ingest, output, &chunk, err);
+    return output && (read_lines(ingest, output, &chunk, err) || try_again_if_changed(err));
 }
 
 static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, struct err *err)
@@ -75,9 +84,10 @@ static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, str
     struct batch_manifest manifest;
     struct err problem = { 0 };
 
-    if (!s3_get_small(ingest->step->client, ref, MANIFEST_MAX_BYTES, &text, err))
-        return false;
-    if (!batch_manifest_parse(buf_view(&text), &manifest, &problem)) {
+    if (!s3_get_small(ingest->step->client, ref, MANIFEST_MAX_BYTES, &text, &problem) &&
+        (problem.retryable || problem.kind == ERR_CANCELLED || problem.kind == ERR_MEMORY))
+        return err_pass(err, &problem);
+    if (problem.kind != ERR_NONE || !batch_manifest_parse(buf_view(&text), &manifest, &problem)) {
         log_warn("ingest.manifest_unreadable", "key=%.*s problem=%s", SPAN_ARG(ref->key), LOGQ(problem.what));
         return true; /* optional: the lines are the truth */
     }

@@ -84,6 +84,8 @@ static void add_row(struct chunk *chunk, const struct batch_line *line, size_t k
 bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *err)
 {
     struct shard_progress *progress = &chunk->progress;
+    struct record_key *record;
+    bool is_success;
     size_t key;
 
     chunk->to = line->next_offset;
@@ -98,12 +100,17 @@ bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *e
         progress->unknown_lines++;
         return true;
     }
-    if (chunk->ingest->keys[key].stored_round == chunk->ingest->shard.ingest_round) {
+    is_success = line->kind == BATCH_LINE_ANSWER && line->text.len;
+    record = &chunk->ingest->keys[key];
+    if (record->stored_round == chunk->ingest->shard.ingest_round) {
         progress->duplicate_lines++;
-        return true;
+        if (!is_success || record->has_success)
+            return true;
+        progress->failed--; /* an answer after an error: it was paid for, so it counts */
     }
     add_row(chunk, line, key);
-    if (line->kind == BATCH_LINE_ANSWER && line->text.len)
+    record->has_success |= is_success;
+    if (is_success)
         progress->succeeded++;
     else
         progress->failed++;

@@ -46,8 +46,8 @@ static bool start(struct db *db, void *arg, struct err *err)
 struct copy_item {
     struct record_source source;
     char to[KEY_SIZE];
-    const char *failure; /* stable word, NULL while fine */
-    char words[300];
+    const char *failure; /* stable word, NULL while fine; static text, like the words */
+    const char *words;
 };
 
 struct copy_page {
@@ -55,6 +55,8 @@ struct copy_page {
     struct db_rows rows;
     struct copy_item *items;
     int next;
+    int copies, denied;
+    struct err denial; /* the first of those */
 };
 
 static void copy_page_done(struct copy_page *page)
@@ -88,22 +90,43 @@ static bool next_copy(void *arg, struct s3_copy *copy, void **item)
     return false;
 }
 
-/* A source that is gone or changed concerns its record alone; anything else stops the step. */
+/* What a refused copy means for its record; NULL where it concerns more than this one video. */
+static const char *failure_of(const struct err *refusal, const char **words)
+{
+    const char *code = refusal->upstream_code;
+
+    if (refusal->kind == ERR_NOT_FOUND && strcmp(code, "NoSuchBucket") != 0) {
+        *words = "the video was no longer there when it was staged; scan the prefix again";
+        return "source_vanished";
+    }
+    if (refusal->kind == ERR_CONFLICT) {
+        *words =
+            "the video changed between the plan and the staging; scan the prefix and run it again with its new content";
+        return "source_changed";
+    }
+    if (strcmp(code, "InvalidObjectState") == 0 || strcmp(code, "ObjectNotInActiveTierError") == 0) {
+        *words = "the video is archived; restore it in S3, then run it again";
+        return "source_archived";
+    }
+    if (refusal->kind == ERR_DENIED) {
+        *words = "S3 denies access to this video (s3:GetObject); cure that, then run it again";
+        return "source_denied";
+    }
+    return NULL;
+}
+
 static bool copied(void *arg, void *item, const struct err *copy_err, struct err *err)
 {
     struct copy_page *page = arg;
     struct copy_item *it = item;
 
-    if (copy_err && copy_err->kind == ERR_NOT_FOUND && strcmp(copy_err->upstream_code, "NoSuchBucket") != 0) {
-        it->failure = "source_vanished";
-        snprintf(it->words, sizeof it->words,
-                 "the video was no longer there when it was staged; scan the prefix again");
-    } else if (copy_err && copy_err->kind == ERR_CONFLICT) {
-        it->failure = "source_changed";
-        snprintf(it->words, sizeof it->words,
-                 "the video changed between the plan and the staging; run it again with its new content");
-    } else if (copy_err) {
-        return err_pass(err, copy_err);
+    page->copies++;
+    if (copy_err) {
+        it->failure = failure_of(copy_err, &it->words);
+        if (!it->failure)
+            return err_pass(err, copy_err);
+        if (strcmp(it->failure, "source_denied") == 0 && page->denied++ == 0)
+            page->denial = *copy_err;
     }
     return step_alive(page->stage->step, err);
 }
@@ -160,7 +183,11 @@ static bool copy_from(struct stage *stage, int64_t *after, bool *more, struct er
         record_source_read(&page.rows, i, &page.items[i].source);
         name_copy(stage, &page.items[i]);
     }
-    if (!s3_copy_objects(stage->step->client, &many, err) || !db_transaction(stage->step->db, store_copies, &page, err))
+    if (!s3_copy_objects(stage->step->client, &many, err))
+        return false;
+    if (page.denied > 0 && page.denied == page.copies) /* not these videos, but our permissions */
+        return err_pass(err, &page.denial);
+    if (!db_transaction(stage->step->db, store_copies, &page, err))
         return false;
     *after = page.items[page.rows.count - 1].source.id;
     return true;

@@ -112,11 +112,34 @@ static bool store_cancelled(struct db *db, void *arg, struct err *err)
            task_store_done(db, &submit->step->task, err);
 }
 
+/* A job that was asked for a moment ago may exist although the list does not show it yet: to give it up now could leave
+ * it running, and billed, with nobody to stop it. */
+static bool may_still_appear(const struct submit *submit)
+{
+    return submit->shard.submit_started_ms &&
+           clock_wall_ms() - submit->shard.submit_started_ms < submit->step->settings->lookup_grace_ms;
+}
+
 /* AWS's refusals that mean "later": they put the shard back, they do not fail it. */
 static bool is_later(const struct err *err)
 {
     return strcmp(err->code, "bedrock_quota") == 0 || strcmp(err->code, "bedrock_throttled") == 0 ||
            strcmp(err->code, "bedrock_name_in_use") == 0;
+}
+
+/* AWS said no before it made anything. */
+static bool is_certain_refusal(const struct err *err)
+{
+    return strcmp(err->code, "bedrock_quota") == 0 || strcmp(err->code, "bedrock_throttled") == 0;
+}
+
+/* Nothing was asked for before this attempt, and this attempt was refused: the slot is free, there is nothing to look
+ * up. */
+static bool forget_start(struct db *db, void *arg, struct err *err)
+{
+    struct submit *submit = arg;
+
+    return task_store_fence(db, &submit->step->task, err) && shard_store_submit_forgotten(db, submit->shard.id, err);
 }
 
 static bool ask(struct submit *submit, struct err *err)
@@ -136,6 +159,9 @@ static bool ask(struct submit *submit, struct err *err)
         return false;
     if (create(submit, &refusal))
         return db_transaction(step->db, store, submit, err);
+    if (is_certain_refusal(&refusal) && !submit->shard.submit_started_ms &&
+        !db_transaction(step->db, forget_start, submit, err))
+        return false;
     if (is_later(&refusal)) {
         log_info("submit.later", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal.what));
         step->again_ms = SLOT_POLL_MS;
@@ -161,7 +187,11 @@ bool step_submit(struct step *step, struct err *err)
         return false;
     if (found)
         return db_transaction(step->db, store, &submit, err);
-    if (strcmp(submit.job.state, "cancelling") == 0)
-        return db_transaction(step->db, store_cancelled, &submit, err);
-    return ask(&submit, err);
+    if (strcmp(submit.job.state, "cancelling") != 0)
+        return ask(&submit, err);
+    if (may_still_appear(&submit)) {
+        step->again_ms = SLOT_POLL_MS;
+        return true;
+    }
+    return db_transaction(step->db, store_cancelled, &submit, err);
 }

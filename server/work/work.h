@@ -17,8 +17,9 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int64_t watch_min_ms, watch_max_ms;
     int64_t poll_ms; /* longest sleep without a look at the queue: what a lost notification costs */
     int64_t retry_base_ms, retry_cap_ms;
-    int max_failures;      /* in a row, of one task: then its subject fails with the last error */
-    int64_t min_records;   /* smallest batch job */
+    int64_t lookup_grace_ms; /* how long a Bedrock job that was asked for may stay invisible in the list */
+    int max_failures;        /* in a row, of one task: then its subject fails with the last error */
+    int64_t min_records;     /* smallest batch job */
     int64_t shard_records; /* most records of one Bedrock job; at least 2 * min_records - 1, so that a cut never leaves
                               too small a tail */
     int64_t concurrent_jobs; /* Bedrock jobs of ours at a time */

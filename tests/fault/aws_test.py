@@ -115,3 +115,73 @@ def test_slots_are_waited_for(stack):
     for line in map(json.loads, emulator.request_log.read_text().splitlines()):
         running += {"job.created": 1, "job.ended": -1}.get(line.get("event"), 0)
         assert running <= 1
+
+
+def test_one_video_that_cannot_be_copied_costs_only_itself(client, emulator):
+    emulator.put_videos("bad/", 103)
+    prefix = client.wait_scan(client.register("bad/")["id"])
+    emulator.fault(op="S3.CopyObject", skip=3, count=1, action={"status": 403, "code": "InvalidObjectState"})
+    emulator.fault(op="S3.CopyObject", skip=60, count=1, action={"status": 403, "code": "AccessDenied"})
+    job = client.wait_job(client.launch(prefix["id"])["id"])
+    assert (job["outcome"], job["counts"]["succeeded"]) == ("partial", 101)
+    failed = [r["error"]["reason"] for r in client.pages(f"/v1/jobs/{job['id']}/records?state=failed")]
+    assert sorted(failed) == ["source_archived", "source_denied"]
+
+
+def test_no_permission_at_all_is_one_error_not_many(client, emulator, prefix):
+    emulator.fault(op="S3.CopyObject", action={"status": 403, "code": "AccessDenied"})
+    job = run(client, prefix)
+    assert job["state"] == "failed" and job["error"]["upstream"]["code"] == "AccessDenied"
+    assert job["counts"]["missing"] == VIDEOS
+
+
+def test_output_that_changes_while_it_is_read_is_read_again(client, emulator, prefix):
+    before = len(emulator.jobs())
+    emulator.fault(op="S3.GetObject", key=".jsonl.out", count=1, action={"status": 412, "code": "PreconditionFailed"})
+    assert_whole(client, run(client, prefix), emulator, before)
+
+
+def test_the_manifest_is_optional(client, emulator, prefix):
+    before = len(emulator.jobs())
+    emulator.fault(op="S3.GetObject", key="manifest.json.out", action={"status": 403, "code": "AccessDenied"})
+    job = run(client, prefix)
+    assert_whole(client, job, emulator, before)
+    assert client.get(f"/v1/jobs/{job['id']}/shards")["data"][0]["manifest_usage"] is None
+
+
+def test_an_answer_after_an_error_of_the_same_record_counts(client, emulator, prefix, database):
+    """Whichever comes first, in one chunk or in two files, and after a BOM."""
+    job = run(client, prefix)
+    (shard,) = client.pages(f"/v1/jobs/{job['id']}/shards")
+    folder = shard["output_uri"].removeprefix("s3://videos/") + shard["bedrock"]["arn"].rsplit("/", 1)[1] + "/"
+    s3 = emulator.s3()
+    lines = s3.get_object(Bucket="videos", Key=folder + "input.jsonl.out")["Body"].read().splitlines(keepends=True)
+    ids = [json.loads(line)["recordId"] for line in lines]
+
+    def error(record):
+        return json.dumps({"recordId": record, "error": {"errorCode": 500, "errorMessage": "try later"}}).encode() + b"\n"
+
+    s3.put_object(Bucket="videos", Key=folder + "input.jsonl.out", Body=b"\xef\xbb\xbf" + error(ids[0]) + b"".join(lines) + error(ids[1]))
+    s3.put_object(Bucket="videos", Key=folder + "earlier.jsonl.out", Body=error(ids[2]) + error(ids[3]))
+    database.query("DELETE FROM summary WHERE job_id = (SELECT max(id) FROM job)")
+    client.post(f"/v1/jobs/{job['id']}/reingest", want=202)
+    again = client.wait_job(job["id"])
+    assert (again["outcome"], again["counts"]["succeeded"]) == ("success", VIDEOS)
+    assert client.get(f"/v1/jobs/{job['id']}/shards")["data"][0]["counts"]["duplicate_lines"] == 4
+
+
+@pytest.mark.parametrize("action, created", [("reset", 0), ("reset_after", 1)])
+def test_cancel_while_the_answer_of_create_is_missing(stack, action, created):
+    """Nobody knows whether the job exists: it is looked for, and stopped if it does."""
+    database, emulator = stack.database(), stack.emulator(job_seconds=600)
+    emulator.put_videos("v/", VIDEOS)
+    service = stack.service(database, emulator, VIDBATCH_LOOKUP_GRACE="2s", VIDBATCH_RETRY_BASE="1s")
+    client = service.client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    emulator.fault(op="Bedrock.CreateModelInvocationJob", count=1, action=action)
+    job = client.launch(prefix["id"])
+    wait_until("the lost call", lambda: [r for r in emulator.requests("Bedrock.CreateModelInvocationJob") if r.get("fault")])
+    client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
+    ended = client.wait_job(job["id"])
+    assert ended["state"] == "cancelled" and ended["counts"]["pending"] == 0
+    assert [j["status"] for j in emulator.jobs()] == ["Stopped"] * created

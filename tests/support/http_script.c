@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +17,16 @@ enum { MAX_HEAD = 128 * 1024, MAX_CONNECTIONS = 1024, MAX_SEEN = 8192 };
 struct connection {
     struct http_script *script;
     pthread_t thread;
-    int fd; /* -1 once closed; guarded by the script's lock */
+    int fd;   /* -1 once closed; guarded by the script's lock */
+    SSL *ssl; /* its thread's; NULL: plain */
     int number;
 };
 
 struct http_script {
     struct http_answer *answers;
     size_t answer_count;
+    SSL_CTX *tls; /* NULL: plain */
+    bool is_proxy;
     int listener;
     char url[64];
     pthread_t acceptor;
@@ -49,12 +54,13 @@ static void must(bool ok, const char *what)
 /* ---- sending ---- */
 
 /* False when the other side has gone away: then there is nobody to serve. */
-static bool send_all(int fd, const char *bytes, size_t len)
+static bool send_all(struct connection *c, const char *bytes, size_t len)
 {
     while (len) {
-        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+        ssize_t n =
+            c->ssl ? SSL_write(c->ssl, bytes, len < 16384 ? (int)len : 16384) : send(c->fd, bytes, len, MSG_NOSIGNAL);
 
-        if (n < 0 && errno == EINTR)
+        if (!c->ssl && n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return false;
@@ -71,7 +77,7 @@ static void count_sent(struct http_script *s, size_t len)
     pthread_mutex_unlock(&s->lock);
 }
 
-static bool send_body(struct http_script *s, int fd, const struct http_answer *a, size_t total)
+static bool send_body(struct connection *c, const struct http_answer *a, size_t total)
 {
     size_t len = a->body ? strlen(a->body) : 0, done = 0;
     size_t limit = a->cut_after && a->cut_after < total ? a->cut_after : total;
@@ -80,15 +86,15 @@ static bool send_body(struct http_script *s, int fd, const struct http_answer *a
         size_t at = done % len;
         size_t n = len - at < limit - done ? len - at : limit - done;
 
-        if (!send_all(fd, a->body + at, n))
+        if (!send_all(c, a->body + at, n))
             return false;
-        count_sent(s, n);
+        count_sent(c->script, n);
         done += n;
     }
     return true;
 }
 
-static bool send_answer(struct http_script *s, int fd, const struct http_answer *a)
+static bool send_answer(struct connection *c, const struct http_answer *a)
 {
     size_t total = (a->body ? strlen(a->body) : 0) * (a->repeat ? a->repeat : 1);
     char line[128], length[64] = "";
@@ -99,18 +105,23 @@ static bool send_answer(struct http_script *s, int fd, const struct http_answer 
     if (a->announced >= 0)
         snprintf(length, sizeof(length), "Content-Length: %lld\r\n",
                  a->announced ? (long long)a->announced : (long long)total);
-    if (!send_all(fd, line, strlen(line)) || (a->headers && !send_all(fd, a->headers, strlen(a->headers))) ||
-        !send_all(fd, length, strlen(length)) || !send_all(fd, "\r\n", 2))
+    if (!send_all(c, line, strlen(line)) || (a->headers && !send_all(c, a->headers, strlen(a->headers))) ||
+        !send_all(c, length, strlen(length)) || !send_all(c, "\r\n", 2))
         return false;
-    if (!a->is_head && !send_body(s, fd, a, total))
+    if (!a->is_head && !send_body(c, a, total))
         return false;
     return a->end == HTTP_KEEP && !a->cut_after && !a->is_early && a->announced >= 0;
 }
 
 /* ---- receiving ---- */
 
+static ssize_t receive(struct connection *c, char *bytes, size_t room)
+{
+    return c->ssl ? SSL_read(c->ssl, bytes, (int)room) : recv(c->fd, bytes, room, 0);
+}
+
 /* Reads up to the empty line; what came after it stays in buffer[*head_len .. *len]. */
-static bool receive_head(int fd, char *buffer, size_t *len, size_t *head_len)
+static bool receive_head(struct connection *c, char *buffer, size_t *len, size_t *head_len)
 {
     for (;;) {
         char *end = memmem(buffer, *len, "\r\n\r\n", 4);
@@ -122,7 +133,7 @@ static bool receive_head(int fd, char *buffer, size_t *len, size_t *head_len)
         }
         if (*len >= MAX_HEAD)
             return false;
-        n = recv(fd, buffer + *len, MAX_HEAD - *len, 0);
+        n = receive(c, buffer + *len, MAX_HEAD - *len);
         if (n <= 0)
             return false;
         *len += (size_t)n;
@@ -157,7 +168,7 @@ static struct http_seen *parse_head(const char *buffer, size_t head_len)
     return seen;
 }
 
-static bool receive_body(int fd, struct http_seen *seen, char *buffer, size_t *len)
+static bool receive_body(struct connection *c, struct http_seen *seen, char *buffer, size_t *len)
 {
     struct span length = http_seen_header(seen, "content-length");
     size_t want = length.len ? (size_t)strtoull(length.ptr, NULL, 10) : 0;
@@ -169,7 +180,7 @@ static bool receive_body(int fd, struct http_seen *seen, char *buffer, size_t *l
     memmove(buffer, buffer + have, *len - have);
     *len -= have;
     while (have < want) {
-        ssize_t n = recv(fd, seen->body + have, want - have, 0);
+        ssize_t n = receive(c, seen->body + have, want - have);
 
         if (n <= 0)
             return false;
@@ -222,7 +233,7 @@ static bool serve_one(struct connection *c, char *buffer, size_t *len, enum http
     size_t head_len;
     bool expects, goes_on;
 
-    if (!receive_head(c->fd, buffer, len, &head_len))
+    if (!receive_head(c, buffer, len, &head_len))
         return false;
     seen = parse_head(buffer, head_len);
     seen->connection = c->number;
@@ -232,15 +243,31 @@ static bool serve_one(struct connection *c, char *buffer, size_t *len, enum http
     *end = a->end;
     expects = http_seen_header(seen, "expect").len > 0;
     if (!(expects && a->is_early)) {
-        if (expects && !send_all(c->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25))
+        if (expects && !send_all(c, "HTTP/1.1 100 Continue\r\n\r\n", 25))
             return leave(s), false;
-        if (!receive_body(c->fd, seen, buffer, len))
+        if (!receive_body(c, seen, buffer, len))
             return leave(s), false;
     }
     count_read(s, a);
-    goes_on = send_answer(s, c->fd, a);
+    goes_on = send_answer(c, a);
     leave(s);
     return goes_on;
+}
+
+/* What comes before the first request: CONNECT, and the TLS handshake. */
+static bool greet(struct connection *c, char *buffer)
+{
+    static const char established[] = "HTTP/1.1 200 Connection established\r\nVia: a proxy\r\n\r\n";
+    size_t len = 0, head_len = 0;
+
+    if (!c->script->tls)
+        return true;
+    if (c->script->is_proxy && (!receive_head(c, buffer, &len, &head_len) || strncmp(buffer, "CONNECT ", 8) != 0 ||
+                                len != head_len || !send_all(c, established, sizeof(established) - 1)))
+        return false;
+    c->ssl = SSL_new(c->script->tls);
+    must(c->ssl && SSL_set_fd(c->ssl, c->fd) == 1, "SSL_new");
+    return SSL_accept(c->ssl) == 1;
 }
 
 static void *serve(void *arg)
@@ -252,9 +279,13 @@ static void *serve(void *arg)
     size_t len = 0;
 
     must(buffer != NULL, "malloc");
-    while (serve_one(c, buffer, &len, &end))
-        continue;
+    if (greet(c, buffer))
+        while (serve_one(c, buffer, &len, &end))
+            continue;
     free(buffer);
+    if (c->ssl && end != HTTP_RESET)
+        (void)SSL_shutdown(c->ssl);
+    SSL_free(c->ssl);
     pthread_mutex_lock(&s->lock);
     if (end == HTTP_RESET)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
@@ -292,7 +323,7 @@ static void *accept_all(void *arg)
 
 /* ---- life ---- */
 
-struct http_script *http_script_start(const struct http_answer *answers, size_t count)
+static struct http_script *start(const struct http_answer *answers, size_t count, SSL_CTX *tls, bool is_proxy)
 {
     struct http_script *s = calloc(1, sizeof(*s));
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -303,6 +334,8 @@ struct http_script *http_script_start(const struct http_answer *answers, size_t 
     must(s->answers != NULL, "malloc");
     memcpy(s->answers, answers, count * sizeof(*answers));
     s->answer_count = count;
+    s->tls = tls;
+    s->is_proxy = is_proxy;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->released, NULL);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -310,9 +343,20 @@ struct http_script *http_script_start(const struct http_answer *answers, size_t 
     must(bind(s->listener, (struct sockaddr *)&address, len) == 0, "bind");
     must(listen(s->listener, 256) == 0, "listen");
     must(getsockname(s->listener, (struct sockaddr *)&address, &len) == 0, "getsockname");
-    snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
+    snprintf(s->url, sizeof(s->url), "%s://127.0.0.1:%d", tls && !is_proxy ? "https" : "http", ntohs(address.sin_port));
     must(pthread_create(&s->acceptor, NULL, accept_all, s) == 0, "pthread_create");
     return s;
+}
+
+struct http_script *http_script_start(const struct http_answer *answers, size_t count)
+{
+    return start(answers, count, NULL, false);
+}
+
+struct http_script *http_script_start_tls(const struct http_answer *answers, size_t count, SSL_CTX *tls, bool is_proxy)
+{
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    return start(answers, count, tls, is_proxy);
 }
 
 void http_script_stop(struct http_script *s)

@@ -6,6 +6,7 @@
 
 #include "server/base/span.h"
 
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,9 +44,12 @@ struct http_script;
 /* Requests get the answers in order of arrival, whatever the connection; the last answer serves all further ones. The
  * array is copied. Aborts when there is no socket to be had. Gives: http_script_stop. */
 struct http_script *http_script_start(const struct http_answer *answers, size_t count);
+/* The same over TLS. As a proxy it waits for a CONNECT in clear text, to whatever host, says that the connection is
+ * established, and is that host itself. tls is kept until http_script_stop. */
+struct http_script *http_script_start_tls(const struct http_answer *answers, size_t count, SSL_CTX *tls, bool is_proxy);
 /* Ends all connections and frees what was seen. */
 void http_script_stop(struct http_script *s);
-/* "http://127.0.0.1:12345" */
+/* "http://127.0.0.1:12345", of a proxy too; "https://..." over TLS */
 const char *http_script_url(const struct http_script *s);
 /* Requests whose head and body have been read whole (a body refused early counts as read). */
 size_t http_script_count(struct http_script *s);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the unit tests of one build, each test program with a database of its own in one private PostgreSQL.
-#   usage: run_unit.sh BUILD [MODULE/NAME_test...]     (from the root of the tree, after `make BUILD=... unit-bins`; default: all)
+#   usage: run_unit.sh BUILD [unit/MODULE/NAME_test...]     (from the root of the tree, after `make BUILD=... unit-bins`; default: all)
 # A test program finds its database in VIDBATCH_TEST_DATABASE_URL.
 set -uo pipefail
 build=${1:?usage: run_unit.sh BUILD [MODULE/NAME_test...]}
@@ -17,7 +17,7 @@ url=$(tests/support/postgres.sh start "$logs/postgres") || exit 1
 # one BUILD LOGS URL PROGRAM: runs it; the status is in LOGS/PROGRAM.status
 one() {
     local program=$1 name log status
-    name=${program#"$build"/unit/}
+    name=${program#"$build"/}
     name=${name//\//_}
     log=$logs/$name.log
     psql -q -d "$url" -c "CREATE DATABASE \"$name\"" >"$log" 2>&1
@@ -29,9 +29,9 @@ one() {
 export -f one steady
 export build logs url
 
-[ $# -gt 0 ] || mapfile -t -d '' all < <(find tests/unit -name '*_test.c' -printf '%P\0' | sort -z)
-[ $# -gt 0 ] || set -- "${all[@]%.c}"
-programs=$(printf "$build/unit/%s\n" "$@")
+[ $# -gt 0 ] || mapfile -t -d '' all < <(find tests/unit tests/integration -name '*_test.c' -printf '%p\0' | sort -z)
+[ $# -gt 0 ] || { all=("${all[@]#tests/}") && set -- "${all[@]%.c}"; }
+programs=$(printf "$build/%s\n" "$@")
 xargs -r -P "$(nproc)" -I PROGRAM bash -c 'one PROGRAM' <<<"$programs"
 
 passed=0 failed=0 skipped=0

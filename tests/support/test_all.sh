@@ -43,6 +43,7 @@ suite unit-tsan submake unit-tsan
 suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-5}"
 suite integration submake integration
 suite integration-asan submake integration-asan
+suite integration-tsan submake integration-tsan
 suite demo submake demo ONCE=1
 suite image submake image-test
 

@@ -92,8 +92,8 @@ static const struct {
     const char *body;
     bool hides;
 } rows_200[] = {
-    { "", false },
-    { "  \n", false },
+    { "", true },
+    { "  \n", true },
     { "<CopyObjectResult><ETag>e</ETag></CopyObjectResult>", false },
     { "<?xml version=\"1.0\"?>\n<CopyObjectResult xmlns=\"x\"><ETag>e</ETag></CopyObjectResult>\n", false },
     { "\n\n <?xml version=\"1.0\"?> <!-- c --> <A>1</A >", false },

@@ -307,8 +307,8 @@ static void expect_answer(const json_t *answer, struct expected *e)
     (void)put(&e->stop_reason, json_object_get(answer, "stopReason"));
     e->in = number_of(json_object_get(counts, "inputTokens"), -1, &e->is_unclear);
     e->out = number_of(json_object_get(counts, "outputTokens"), -1, &e->is_unclear);
-    e->in = e->in < 0 ? -1 : e->in;
-    e->out = e->out < 0 ? -1 : e->out;
+    e->in = e->in < 0 || e->in > INT32_MAX ? -1 : e->in;
+    e->out = e->out < 0 || e->out > INT32_MAX ? -1 : e->out;
 }
 
 static void expect(const json_t *root, struct expected *e)
@@ -316,7 +316,7 @@ static void expect(const json_t *root, struct expected *e)
     const json_t *answer = json_object_get(root, "modelOutput"), *error = json_object_get(root, "error");
 
     bool is_bad = !json_is_object(root) || (answer && !json_is_object(answer) && !json_is_null(answer)) ||
-                  (error && !json_is_object(error) && !json_is_null(error));
+                  (error && !json_is_object(error) && !json_is_string(error) && !json_is_null(error));
 
     (void)put(&e->record_id, json_object_get(root, "recordId"));
     e->in = e->out = -1;
@@ -328,10 +328,10 @@ static void expect(const json_t *root, struct expected *e)
         e->retryable = json_is_true(json_object_get(error, "retryable"));
         e->expired = json_is_true(json_object_get(error, "expired"));
     } else {
-        (void)put(&e->message, json_object_get(answer, "error"));
+        (void)put(&e->message, json_is_string(error) ? error : json_object_get(answer, "error"));
     }
-    e->kind = json_is_object(error) ? BATCH_LINE_ERROR : BATCH_LINE_ANSWER;
-    if (is_bad || e->record_id.len == 0 || (!json_is_object(answer) && !json_is_object(error)))
+    e->kind = json_is_object(error) || json_is_string(error) ? BATCH_LINE_ERROR : BATCH_LINE_ANSWER;
+    if (is_bad || e->record_id.len == 0 || (!json_is_object(answer) && e->kind == BATCH_LINE_ANSWER))
         e->kind = BATCH_LINE_MALFORMED;
 }
 

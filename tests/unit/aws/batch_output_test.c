@@ -48,9 +48,16 @@ static const struct {
                ",7]") "}",
       BATCH_LINE_ANSWER, "ab", "", "", "", -1, -1, 0, 0, 0, 0 },
     { "stop reason and usage",
-      HEAD "\"modelOutput\":{\"stopReason\":\"max_tokens\",\"usage\":{\"inputTokens\":28000000000,\"outputTokens\":3.0,"
+      HEAD "\"modelOutput\":{\"stopReason\":\"max_tokens\",\"usage\":{\"inputTokens\":2147483647,\"outputTokens\":3.0,"
            "\"totalTokens\":9}}}",
-      BATCH_LINE_ANSWER, "", "max_tokens", "", "", 28000000000, 3, 0, 0, 0, 0 },
+      BATCH_LINE_ANSWER, "", "max_tokens", "", "", 2147483647, 3, 0, 0, 0, 0 },
+    { "token counts beyond 32 and 64 bits",
+      HEAD OUT("[{\"text\":\"t\"}]") ",\"modelOutput\":{\"output\":{\"message\":{\"content\":[{\"text\":\"t\"}]}},"
+                                     "\"usage\":{\"inputTokens\":9223372036854775808,\"outputTokens\":2147483648}}}",
+      BATCH_LINE_ANSWER, "t", "", "", "", -1, -1, 0, 0, 0, 0 },
+    { "a token count beyond double, one below zero",
+      HEAD "\"modelOutput\":{\"usage\":{\"inputTokens\":5,\"inputTokens\":1e400,\"outputTokens\":-1e400}}}",
+      BATCH_LINE_ANSWER, "", "", "", "", -1, -1, 0, 0, 0, 0 },
     { "blocked answer", HEAD "\"modelOutput\":{\"error\":\"blocked by filters\",\"stopReason\":\"content_filtered\"}}",
       BATCH_LINE_ANSWER, "", "content_filtered", "blocked by filters", "", -1, -1, 0, 0, 0, 0 },
     { "escapes", HEAD OUT("[{\"text\":\"\\u00e9\\ud83d\\ude00\\n\\\"\"}]") "}", BATCH_LINE_ANSWER,
@@ -78,6 +85,14 @@ static const struct {
       "", "", "", -1, -1, 429, 0, 0, 0 },
     { "error with words as its code", HEAD "\"error\":{\"errorCode\":\"Bad\",\"errorMessage\":5,\"retryable\":\"x\"}}",
       BATCH_LINE_ERROR, "", "", "", "", -1, -1, 0, 0, 0, 0 },
+    { "error with a code beyond double", HEAD "\"error\":{\"errorCode\":1e400,\"errorMessage\":\"no\"}}",
+      BATCH_LINE_ERROR, "", "", "no", "", -1, -1, 0, 0, 0, 0 },
+    { "error that is text", HEAD "\"error\":\"Internal error\"}", BATCH_LINE_ERROR, "", "", "Internal error", "", -1,
+      -1, 0, 0, 0, 0 },
+    { "text as the last of two errors", HEAD "\"error\":{\"errorCode\":400,\"retryable\":true},\"error\":\"\"}",
+      BATCH_LINE_ERROR, "", "", "", "", -1, -1, 0, 0, 0, 0 },
+    { "error that is a number", HEAD "\"error\":500}", BATCH_LINE_MALFORMED, "", "", "", "bad_result", 0, 0, 0, 0, 0,
+      0 },
     { "null error beside an answer", HEAD OUT("[]") ",\"error\":null}", BATCH_LINE_ANSWER, "", "", "", "", -1, -1, 0, 0,
       0, 0 },
     { "null answer beside an error", HEAD "\"modelOutput\":null,\"error\":{}}", BATCH_LINE_ERROR, "", "", "", "", -1,
@@ -188,6 +203,52 @@ static void last_line_without_line_feed(void)
     test_case(NULL);
 }
 
+/* A byte order mark costs nothing at the start of the file, cut anywhere; it is no blank elsewhere, and half of one is
+ * none. */
+static void byte_order_mark(void)
+{
+#define MARK "\xef\xbb\xbf"
+#define RECORD "{\"recordId\":\"r1\",\"modelOutput\":{}}\n"
+    static const struct {
+        const char *file;
+        int64_t offset;
+        int answers, malformed;
+        int64_t first; /* offset of the first line */
+    } rows[] = {
+        { MARK RECORD RECORD, 0, 2, 0, 3 },
+        { MARK "\n" RECORD, 0, 1, 0, 4 },
+        { MARK, 0, 0, 0, -1 },
+        { RECORD MARK RECORD, 0, 1, 1, 0 },
+        { MARK RECORD RECORD, 1000, 1, 1, 1000 },
+        { MARK MARK RECORD RECORD, 0, 1, 1, 3 },
+        { "\xef\xbb" RECORD RECORD, 0, 1, 1, 2 },
+        { "\xef", 0, 0, 1, 1 },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t step = 1; step <= 4; step++) {
+            struct source source = { span_of(rows[i].file), step, false };
+            struct err err = { 0 };
+            struct batch_output *out = batch_output_new(rows[i].offset, more, &source, &err);
+            struct batch_line line;
+            int64_t first = -1;
+            int count[3] = { 0 };
+            bool eof = false;
+
+            test_case("row %zu, pieces of %zu", i, step);
+            while (CHECK(batch_output_next(out, &line, &eof, &err)) && !eof) {
+                first = first < 0 ? line.offset : first;
+                count[line.kind]++;
+            }
+            CHECK_I64(count[BATCH_LINE_ANSWER], rows[i].answers);
+            CHECK_I64(count[BATCH_LINE_MALFORMED], rows[i].malformed);
+            CHECK_I64(first, rows[i].first);
+            batch_output_free(out);
+        }
+    }
+    test_case(NULL);
+}
+
 static void limits(void)
 {
     static const struct {
@@ -242,8 +303,8 @@ static void limits(void)
 static void broken_source(void)
 {
     const char file[] =
-        "{\"recordId\":\"r1\",\"modelOutput\":{}}\n{\"recordId\":\"r2\",\"modelOutput\":{\"output\":{\"message\":"
-        "{\"content\":[{\"text\":\"abc\\u0041\"}]}}}}\nnot json at all\n";
+        MARK "{\"recordId\":\"r1\",\"modelOutput\":{}}\n{\"recordId\":\"r2\",\"modelOutput\":{\"output\":{\"message\":"
+             "{\"content\":[{\"text\":\"abc\\u0041\"}]}}}}\nnot json at all\n";
 
     for (size_t len = 0; len < sizeof(file) - 1; len++) {
         struct source source = { { file, len }, 3, true };
@@ -294,6 +355,7 @@ static void out_of_memory(void)
 static const struct test tests[] = {
     { "all_lines_in_one_file", all_lines_in_one_file },
     { "last_line_without_line_feed", last_line_without_line_feed },
+    { "byte_order_mark", byte_order_mark },
     { "limits", limits },
     { "broken_source", broken_source },
     { "out_of_memory", out_of_memory },

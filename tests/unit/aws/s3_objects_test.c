@@ -155,6 +155,39 @@ static void list_loop(void)
     CHECK_I64(page.object_count, 0);
 }
 
+/* Tokens that take turns would lead in circles for ever; keys that do not go on show it. The page remembers the last
+ * key over pages without any; a listing that begins anew is free of it. */
+static void list_goes_back(void)
+{
+    static const struct http_answer answers[] = {
+        { .status = 200, .body = LISTING(MORE("A") OBJECT("p/a") OBJECT("p/b")) },
+        { .status = 200, .body = LISTING(MORE("B") OBJECT("p/b%00")) },
+        { .status = 200, .body = LISTING(MORE("A")) },
+        { .status = 200, .body = LISTING(MORE("B") OBJECT("p/b%00") OBJECT("p/c")) },
+        { .status = 200, .body = LISTING(MORE("A") OBJECT("p/%C3%A9")) },
+        { .status = 200, .body = LISTING(MORE("B") OBJECT("p/a")) },
+    };
+    static const bool fresh[] = { true, false, false, false, true, false };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    AUTO(s3_page_done) struct s3_page page = { 0 };
+
+    if (!fixture_start(&f, answers, COUNT_OF(answers)))
+        return;
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        struct s3_list_request rq = { .bucket = SPAN_LIT("bucket-1") };
+        bool is_good = i != 3 && i != 5;
+
+        test_case("page %zu", i);
+        rq.token = fresh[i] ? rq.token : buf_view(&page.next_token);
+        f.err = (struct err){ 0 };
+        CHECK(s3_list_page(f.client, &rq, &page, &f.err) == is_good);
+        CHECK_TEXT(f.err.code, is_good ? "" : "listing_goes_back");
+        CHECK_I64(f.err.kind, is_good ? ERR_NONE : ERR_UPSTREAM);
+        CHECK(is_good || (page.object_count == 0 && !f.err.retryable));
+    }
+    test_case(NULL);
+}
+
 static bool count_down(void *arg)
 {
     return (*(int *)arg)-- > 0;
@@ -191,6 +224,24 @@ static void delete_prefix(void)
         "</Key></Object><Object><Key>p/c</Key></Object></Delete>");
     CHECK(http_seen_header(http_script_seen(f.script, 2), "content-md5").len == 24);
     check_request(&f, 3, "DELETE", "/bucket-1/p/c");
+}
+
+/* DeleteObjects answers with a document even when all is well and it should be quiet. */
+static void delete_prefix_blank_answer(void)
+{
+    static const struct http_answer answers[] = {
+        { .status = 200, .body = LISTING(OBJECT("p/a")) },
+        { .status = 200, .body = "" },
+        { .status = 200, .body = "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>" },
+    };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    const struct s3_ref prefix = { SPAN_LIT("bucket-1"), SPAN_LIT("p/"), { 0 } };
+    int64_t deleted = 0;
+
+    CHECK(fixture_start(&f, answers, COUNT_OF(answers)) &&
+          s3_delete_prefix(f.client, &prefix, NULL, NULL, &deleted, &f.err));
+    CHECK_I64(deleted, 1);
+    CHECK_I64(http_script_count(f.script), 3);
 }
 
 static void delete_prefix_refusals(void)
@@ -254,7 +305,9 @@ static const struct test tests[] = {
     { "get_small", get_small },
     { "list_pages", list_pages },
     { "list_loop", list_loop },
+    { "list_goes_back", list_goes_back },
     { "delete_prefix", delete_prefix },
+    { "delete_prefix_blank_answer", delete_prefix_blank_answer },
     { "delete_prefix_refusals", delete_prefix_refusals },
     { "presign", presign },
 };

@@ -271,6 +271,7 @@ static void large_object_is_multipart(void)
         { .status = 200, .headers = "ETag: \"p2\"\r\n" },
         { .status = 200, .headers = "ETag: \"p3\"\r\n" },
         { .status = 200, .body = "<Error><Code>InternalError</Code></Error>" },
+        { .status = 200, .body = "  \n" }, /* white space, and then nothing: not completed */
         { .status = 200, .body = "   <?xml version=\"1.0\"?>" COMPLETED },
     };
     AUTO(fixture_done) struct fixture f = { 0 };
@@ -282,7 +283,7 @@ static void large_object_is_multipart(void)
     CHECK(write_12_mib(&f, &w, &f.err) && s3_writer_finish(w, &size, &f.err));
     s3_writer_free(w);
     CHECK_I64(size, 12 << 20);
-    CHECK_I64(http_script_count(f.script), 7);
+    CHECK_I64(http_script_count(f.script), 8);
     check_request(&f, 0, "POST", "/bucket-1/in/x?uploads=");
     check_header(&f, 0, "content-type", "application/jsonl");
     CHECK(http_seen_header(http_script_seen(f.script, 0), "x-amz-meta-vidbatch-upload").len == 32);
@@ -292,10 +293,10 @@ static void large_object_is_multipart(void)
     check_request(&f, 3, "PUT", "/bucket-1/in/x?partNumber=2&uploadId=u%2F1");
     check_request(&f, 4, "PUT", "/bucket-1/in/x?partNumber=3&uploadId=u%2F1");
     CHECK_I64(http_script_seen(f.script, 4)->body_len, 2 << 20);
-    check_request(&f, 6, "POST", "/bucket-1/in/x?uploadId=u%2F1");
-    check_header(&f, 6, "content-type", "application/xml");
+    check_request(&f, 7, "POST", "/bucket-1/in/x?uploadId=u%2F1");
+    check_header(&f, 7, "content-type", "application/xml");
     check_body(
-        &f, 6,
+        &f, 7,
         "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
         "<Part><PartNumber>1</PartNumber><ETag>\"p1\"</ETag></Part><Part><PartNumber>2</PartNumber><ETag>\"p2\"</ETag>"
         "</Part><Part><PartNumber>3</PartNumber><ETag>\"p3\"</ETag></Part></CompleteMultipartUpload>");
@@ -402,7 +403,7 @@ struct copies {
     size_t next;
     size_t stop_after; /* so many results */
     size_t results;
-    char story[256]; /* "key:kind " for each result */
+    char story[256]; /* "key:kind/AWS's code " for each result */
 };
 
 static bool next_copy(void *arg, struct s3_copy *copy, void **item)
@@ -425,8 +426,9 @@ static bool copy_done(void *arg, void *item, const struct err *copy_err, struct 
     struct copies *c = arg;
     size_t at = strlen(c->story);
 
-    (void)snprintf(c->story + at, sizeof(c->story) - at, "%s:%s ", (const char *)item,
-                   copy_err ? err_kind_name(copy_err->kind) : "ok");
+    (void)snprintf(c->story + at, sizeof(c->story) - at, "%s:%s%s%s ", (const char *)item,
+                   copy_err ? err_kind_name(copy_err->kind) : "ok", copy_err && copy_err->upstream_code[0] ? "/" : "",
+                   copy_err ? copy_err->upstream_code : "");
     return ++c->results != c->stop_after || err_set(err, ERR_CANCELLED, false, HERE, "enough");
 }
 
@@ -434,6 +436,7 @@ static void copies(void)
 {
     static const struct http_answer answers[] = {
         { .status = 200, .body = "<Error><Code>InternalError</Code></Error>" },
+        { .status = 200 },
         { .status = 200, .body = "<CopyObjectResult><ETag>\"x\"</ETag></CopyObjectResult>" },
         { .status = 404, .body = "<Error><Code>NoSuchKey</Code></Error>" },
         { .status = 412, .body = "<Error><Code>PreconditionFailed</Code></Error>" },
@@ -445,8 +448,8 @@ static void copies(void)
     if (!fixture_start(&f, answers, COUNT_OF(answers)))
         return;
     CHECK(s3_copy_objects(f.client, &many, &f.err));
-    CHECK_TEXT(c.story, "a b/\xc3\xa9:ok :input gone:not_found changed:conflict ");
-    CHECK_I64(http_script_count(f.script), 4);
+    CHECK_TEXT(c.story, "a b/\xc3\xa9:ok :input gone:not_found/NoSuchKey changed:conflict/PreconditionFailed ");
+    CHECK_I64(http_script_count(f.script), 5);
     check_request(&f, 1, "PUT", "/bucket-1/v/1.mp4");
     check_header(&f, 1, "x-amz-copy-source", "source-bucket/a%20b/%C3%A9");
     check_header(&f, 1, "x-amz-copy-source-if-match", "\"v1\"");
@@ -454,6 +457,22 @@ static void copies(void)
     check_header(&f, 1, "x-amz-expected-bucket-owner", "444455556666");
     check_header(&f, 1, "x-amz-source-expected-bucket-owner", "111122223333");
     check_header(&f, 1, "content-type", "video/mp4");
+}
+
+/* Objects that must be restored first are told from other refusals by AWS's own code. */
+static void copies_of_archived(void)
+{
+    static const struct http_answer answers[] = {
+        { .status = 403, .body = "<Error><Code>InvalidObjectState</Code><StorageClass>GLACIER</StorageClass></Error>" },
+        { .status = 403, .body = "<Error><Code>ObjectNotInActiveTierError</Code></Error>" },
+        { .status = 403, .body = "<Error><Code>AccessDenied</Code></Error>" },
+    };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct copies c = { .from = { "a", "b", "c" } };
+    const struct s3_copy_many many = { next_copy, copy_done, &c, 1 };
+
+    CHECK(fixture_start(&f, answers, COUNT_OF(answers)) && s3_copy_objects(f.client, &many, &f.err));
+    CHECK_TEXT(c.story, "a:denied/InvalidObjectState b:denied/ObjectNotInActiveTierError c:denied/AccessDenied ");
 }
 
 static void copies_stop(void)
@@ -483,6 +502,7 @@ static const struct test tests[] = {
     { "lost_completion", lost_completion },
     { "abort_uploads", abort_uploads },
     { "copies", copies },
+    { "copies_of_archived", copies_of_archived },
     { "copies_stop", copies_stop },
 };
 

@@ -1,0 +1,118 @@
+/* TLS: whom the client trusts, and streams that come through the tunnel of an HTTP proxy. */
+#include "tests/unit/aws/client_fixture.h"
+
+#include "tests/support/tls_identity.h"
+
+#include <stdlib.h>
+
+#define HOST "s3.vidbatch.test"
+
+struct secure {
+    struct tls_identity identity;
+    struct fixture f;
+};
+
+static void secure_done(struct secure *s)
+{
+    fixture_done(&s->f);
+    tls_identity_done(&s->identity);
+    unsetenv("https_proxy");
+}
+
+/* names: of the certificate. host: the client goes there through the proxy; NULL: straight to the server. */
+static bool start_secure(struct secure *s, const struct http_answer *answers, size_t count, const char *names,
+                         const char *host, bool is_trusted)
+{
+    struct fixture *f = &s->f;
+    char url[64] = "https://" HOST;
+    struct aws_options options = { .region = "us-east-1", .backoff_cap_ms = 4, .endpoint_url = url };
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    tls_identity_make(&s->identity, names);
+    f->script = http_script_start_tls(answers, count, s->identity.server, host != NULL);
+    snprintf(url, sizeof(url), "%s%s", host ? "https://" : http_script_url(f->script), host ? host : "");
+    if (host) {
+        unsetenv("no_proxy");
+        unsetenv("NO_PROXY");
+        setenv("https_proxy", http_script_url(f->script), 1);
+    }
+    options.ca_bundle = is_trusted ? s->identity.ca_file : NULL;
+    options.credentials.access_key_id = FIXTURE_KEY_ID;
+    options.credentials.secret_access_key = FIXTURE_SECRET;
+    f->aws = aws_new(&options, &f->err);
+    if (f->aws)
+        f->client = aws_client_new(f->aws, &f->err);
+    CHECK_TEXT(f->err.what, "");
+    return CHECK(f->client != NULL);
+}
+
+static void test_trust(void)
+{
+    static const struct http_answer answers[] = { { .status = 200, .body = "secret" } };
+    static const struct {
+        const char *name, *names, *host;
+        bool is_trusted, ok;
+    } rows[] = {
+        { "trusted", "IP:127.0.0.1", NULL, true, true },
+        { "not in the bundle", "IP:127.0.0.1", NULL, false, false },
+        { "for another address", "IP:127.0.0.2,DNS:localhost", NULL, true, false },
+        { "trusted, through a proxy", "DNS:" HOST, HOST, true, true },
+        { "for another name, through a proxy", "DNS:other.test,IP:127.0.0.1", HOST, true, false },
+        { "not in the bundle, through a proxy", "DNS:" HOST, HOST, false, false },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(secure_done) struct secure s = { 0 };
+        struct aws_request rq = get_object("/k");
+
+        test_case("%s", rows[i].name);
+        if (!start_secure(&s, answers, 1, rows[i].names, rows[i].host, rows[i].is_trusted))
+            return;
+        CHECK(call(&s.f, &rq) == rows[i].ok);
+        CHECK_I64(http_script_count(s.f.script), rows[i].ok); /* nothing is said to a stranger ... */
+        CHECK_I64(http_script_connections(s.f.script), 1);    /* ... who is not asked twice */
+        CHECK_TEXT(rows[i].ok ? buf_cstr(&s.f.rs.body) : "", rows[i].ok ? "secret" : "");
+        CHECK_I64(s.f.err.kind, rows[i].ok ? ERR_NONE : ERR_UPSTREAM);
+        CHECK(!s.f.err.retryable);
+    }
+    test_case(NULL);
+}
+
+/* The proxy's "200 Connection established" is not the answer. */
+static void test_stream_through_proxy(void)
+{
+    static const struct http_answer answers[] = {
+        { .status = 503, .body = S3_ERROR("SlowDown") },
+        { .status = 206, .headers = "ETag: \"e\"\r\n", .body = "0123456789abcdef", .repeat = 1 << 16 },
+        { .status = 404, .body = S3_ERROR("NoSuchKey") },
+    };
+    AUTO(secure_done) struct secure s = { 0 };
+    struct aws_request rq = get_object("/k");
+    struct aws_stream *stream = NULL;
+    struct fixture *f = &s.f;
+    struct span piece = { "x", 1 };
+    size_t total = 0;
+
+    if (!start_secure(&s, answers, 3, "DNS:" HOST, HOST, true) ||
+        !CHECK(aws_stream_open(f->client, &rq, &f->rs, &stream, &f->err)))
+        return;
+    CHECK_I64(f->rs.status, 206);
+    CHECK_TEXT(f->rs.etag, "\"e\"");
+    CHECK_I64(f->rs.content_length, 16 << 16);
+    for (; piece.len > 0; total += piece.len)
+        if (!CHECK(aws_stream_read(stream, &piece, &f->err)))
+            break;
+    CHECK_I64(total, 16 << 16);
+    aws_stream_close(stream);
+    stream = NULL;
+    CHECK(!aws_stream_open(f->client, &rq, &f->rs, &stream, &f->err));
+    CHECK_I64(f->err.kind, ERR_NOT_FOUND);
+    CHECK_I64(http_script_count(f->script), 3);
+    aws_stream_close(stream);
+}
+
+static const struct test tests[] = {
+    { "trust", test_trust },
+    { "stream_through_proxy", test_stream_through_proxy },
+};
+TEST_MAIN("client_tls", tests)
