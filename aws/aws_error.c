@@ -137,8 +137,6 @@ bool aws_error_hides_in(struct span body)
     struct span name = span_tail(doc, 1);
     size_t len = 0;
 
-    if (!span_trim(body).len)
-        return false;
     if (!doc.len || doc.ptr[0] != '<')
         return true;
     while (len < name.len && !strchr(" \t\r\n/>", name.ptr[len]))

@@ -20,8 +20,9 @@ void aws_error_from_xml(struct span body, struct aws_error *out);
 /* type_header: the value of x-amzn-errortype, which wins over the body; may be empty. */
 void aws_error_from_json(struct span type_header, struct span body, struct aws_error *out);
 
-/* Is the body of a 200 really an error: is its root element Error, or does it end before its root is closed? A quick
- * look: the document's own reader still judges the rest. An empty body is no error. */
+/* Is the body of a 200 really an error: is its root element Error, or does it end before its root is closed, or before
+ * there is a root at all? S3 says 200 and sends blanks while it still works, so that a blank body is an answer cut
+ * short. A quick look: the document's own reader still judges the rest. */
 bool aws_error_hides_in(struct span body);
 
 #endif

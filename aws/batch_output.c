@@ -106,7 +106,7 @@ static bool take_if_string(struct batch_output *o, struct buf *into, struct err 
     return add_if_string(o, into, err);
 }
 
-/* A number, or a number in a string; anything else leaves *out alone. */
+/* A number, or a number in a string; anything else, and a number that does not fit, leaves *out alone. */
 static bool take_if_number(struct batch_output *o, int64_t *out, struct err *err)
 {
     enum json_kind kind = JSON_KIND_NULL;
@@ -114,7 +114,7 @@ static bool take_if_number(struct batch_output *o, int64_t *out, struct err *err
     if (!json_peek(&o->reader, &kind, err))
         return false;
     if (kind == JSON_KIND_NUMBER)
-        return json_take_i64(&o->reader, out, err);
+        return json_take_i64_if_fits(&o->reader, out, err);
     if (!take_if_string(o, &o->word, err))
         return false;
     (void)!text_parse_i64(span_trim(buf_view(&o->word)), out); /* empty where it was no string */
@@ -152,7 +152,7 @@ static bool usage_member(struct batch_output *o, struct span name, struct batch_
     *count = -1;
     if (!take_if_number(o, count, err))
         return false;
-    if (*count < 0)
+    if (*count < 0 || *count > INT32_MAX) /* no record has so many: nonsense, and sums must not overflow */
         *count = -1;
     return true;
 }
@@ -284,6 +284,20 @@ static bool take_result(struct batch_output *o, member_fn *take, enum presence *
     return *presence == PRESENT ? members(o, take, line, err) : json_skip_value(&o->reader, err);
 }
 
+/* An error may also be nothing but its text. */
+static bool take_error(struct batch_output *o, struct batch_line *line, struct err *err)
+{
+    enum json_kind kind = JSON_KIND_NULL;
+
+    clear_error(o, line);
+    if (!json_peek(&o->reader, &kind, err))
+        return false;
+    if (kind != JSON_KIND_STRING)
+        return take_result(o, error_member, &o->error, line, err);
+    o->error = PRESENT;
+    return json_take_string(&o->reader, &o->message, err);
+}
+
 static bool line_member(struct batch_output *o, struct span name, struct batch_line *line, struct err *err)
 {
     if (span_eq_text(name, "recordId"))
@@ -292,10 +306,8 @@ static bool line_member(struct batch_output *o, struct span name, struct batch_l
         clear_answer(o, line);
         return take_result(o, answer_member, &o->answer, line, err);
     }
-    if (span_eq_text(name, "error")) {
-        clear_error(o, line);
-        return take_result(o, error_member, &o->error, line, err);
-    }
+    if (span_eq_text(name, "error"))
+        return take_error(o, line, err);
     return json_skip_value(&o->reader, err);
 }
 
@@ -314,7 +326,7 @@ static bool judge(const struct batch_output *o, struct err *err)
         return err_code(err, "no_record_id");
     }
     if (o->answer == NO_OBJECT || o->error == NO_OBJECT) {
-        err_set(err, ERR_INPUT, false, HERE, "modelOutput or error of the line is not an object");
+        err_set(err, ERR_INPUT, false, HERE, "modelOutput or error of the line is not what it should be");
         return err_code(err, "bad_result");
     }
     if (o->answer == ABSENT && o->error == ABSENT) {
@@ -353,18 +365,26 @@ static bool drop_line(struct batch_output *o, struct err *err)
     return json_drop_line(&o->reader, &cause) || give_up(&cause, err);
 }
 
+/* Some tools put a byte order mark before the first line. */
+static bool skip_mark(struct batch_output *o, struct err *err)
+{
+    return json_reader_offset(&o->reader) > 0 || json_skip_mark(&o->reader, err);
+}
+
 bool batch_output_next(struct batch_output *o, struct batch_line *line, bool *eof, struct err *err)
 {
     struct err *problem = &line->problem;
-    bool is_read = false;
+    bool is_begun = false, is_read = false;
 
     *line = (struct batch_line){ 0 };
-    if (!json_next_line(&o->reader, eof, problem))
+    *eof = false;
+    is_begun = skip_mark(o, problem);
+    if (is_begun && !json_next_line(&o->reader, eof, problem))
         return give_up(problem, err);
     if (*eof)
         return true;
     line->offset = json_reader_offset(&o->reader);
-    is_read = read_line(o, line, problem);
+    is_read = is_begun && read_line(o, line, problem);
     if (!is_read && fatal(o, problem))
         return give_up(problem, err);
     if (!is_read && !drop_line(o, err))

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 enum batch_line_kind {
-    BATCH_LINE_ANSWER,   /* modelOutput */
-    BATCH_LINE_ERROR,    /* error, also where an answer stands beside it (then text holds that answer) */
+    BATCH_LINE_ANSWER, /* modelOutput */
+    BATCH_LINE_ERROR,  /* error (an object, or a string: its message), also where an answer stands beside it (then text
+                          holds that answer) */
     BATCH_LINE_MALFORMED /* not JSON, no recordId, neither answer nor error, or a part beyond its limit; `problem` says
                             which */
 };
@@ -26,8 +27,8 @@ struct batch_line { /* text borrowed until the next line */
     struct span text;                    /* the text blocks, concatenated; storable in PostgreSQL */
     bool text_altered;                   /* NUL or unpaired surrogates became U+FFFD */
     struct span stop_reason;             /* "end_turn", "max_tokens", "content_filtered", ... or empty */
-    int64_t input_tokens, output_tokens; /* -1 where absent */
-    int64_t error_code;                  /* number, or a number in a string; 0 if absent */
+    int64_t input_tokens, output_tokens; /* 0..INT32_MAX; -1 where absent or beyond */
+    int64_t error_code;                  /* number, or a number in a string; 0 if absent or beyond int64 */
     struct span error_message; /* of the error; of an answer that Nova blocked: its modelOutput.error. At most 8 KiB */
     bool error_retryable;
     bool error_expired;
@@ -35,7 +36,8 @@ struct batch_line { /* text borrowed until the next line */
 };
 
 struct batch_output;
-/* more gives the file's bytes from `offset` on, a line's start. Gives: batch_output_free. */
+/* more gives the file's bytes from `offset` on, a line's start; at 0 a UTF-8 byte order mark is passed over. Gives:
+ * batch_output_free. */
 MUST_CHECK struct batch_output *batch_output_new(int64_t offset, json_more_fn *more, void *more_arg, struct err *err);
 void batch_output_free(struct batch_output *out);
 /* Next line, *eof at the end. A malformed line is a line, not a failure; false only when `more` failed or memory ran

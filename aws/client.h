@@ -79,7 +79,7 @@ struct aws_request {
     const char *content_type;  /* NULL: none is sent (never libcurl's form type) */
     bool has_body;             /* POST and PUT with an empty body still have one */
     bool send_once;            /* new connection, no silent resend, one attempt: the caller judges */
-    bool error_in_200;         /* an S3 answer 200 whose XML root is Error, or that is cut, is a retryable 500 */
+    bool error_in_200;         /* a 200 of S3 whose root is Error, or that is cut or blank, is a retryable 500 */
     size_t max_response_bytes; /* 0 = 4 MiB */
     int64_t timeout_ms;        /* 0: options.call_timeout_ms */
 };
@@ -102,9 +102,9 @@ void aws_response_done(struct aws_response *rs);
 /* Sends, signs anew on every attempt, retries by the one judge (aws/retry.h), reads the error document. Success = 2xx
  * (and 304). On failure err holds kind, retryable, AWS's name, words and request id; rs->status is set when there was
  * an answer. Kinds: 404 -> ERR_NOT_FOUND, 403 -> ERR_DENIED, 409/412 -> ERR_CONFLICT, throttling -> ERR_BUSY, other 4xx
- * -> ERR_INPUT, 5xx and transport -> ERR_UPSTREAM, deadline -> ERR_TIMEOUT. Codes: "wrong_region" (ERR_INPUT),
- * "response_too_large" (ERR_UPSTREAM, not retryable). rs: the caller's, overwritten, to be ended with aws_response_done
- * on success and failure. The client's thread only. */
+ * -> ERR_INPUT, 5xx and transport -> ERR_UPSTREAM, deadline -> ERR_TIMEOUT. Codes: "wrong_region" (ERR_INPUT, from
+ * AWS's own endpoints only), "response_too_large" (ERR_UPSTREAM, not retryable). rs: the caller's, overwritten, to be
+ * ended with aws_response_done on success and failure. The client's thread only. */
 MUST_CHECK bool aws_call(struct aws_client *client, const struct aws_request *rq, struct aws_response *rs,
                          struct err *err);
 

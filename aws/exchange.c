@@ -99,13 +99,29 @@ static void read_verdict(struct exchange *x, struct verdict *v)
     v->facts.skew_gap_ms = llabs(x->date_ms - x->arrived_ms - x->skew_ms);
 }
 
+/* Does the refusal say that the bucket is elsewhere? HEAD has only the status to say it with. */
+static bool is_about_region(const struct exchange *x, const struct aws_error *said)
+{
+    static const char *const codes[] = { "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed",
+                                         "IllegalLocationConstraintException" };
+    int status = x->rs->status;
+
+    if (status != 301 && status != 307 && status != 400)
+        return false;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (!strcmp(said->code, codes[i]))
+            return true;
+    return !x->rs->body.len;
+}
+
+/* Where the bucket is, if that is why the call failed; else NULL. Servers in AWS's place name Regions at will. */
 static const char *wrong_region(const struct exchange *x, const struct verdict *v)
 {
     const char *region = x->rs->bucket_region[0] ? x->rs->bucket_region : v->said.region;
-    int status = x->rs->status;
-    bool is_sign = status == 301 || status == 307 || status == 400;
 
-    return is_sign && region[0] && strcmp(region, x->client->aws->region) != 0 ? region : NULL;
+    if (x->client->aws->endpoints[x->rq.service].is_custom || !is_about_region(x, &v->said))
+        return NULL;
+    return region[0] && strcmp(region, x->client->aws->region) != 0 ? region : NULL;
 }
 
 static void put(char *field, size_t size, const char *text)

@@ -40,6 +40,7 @@ struct s3_page {
     struct buf next_token; /* opaque */
     struct buf text;       /* what the spans borrow from */
     size_t capacity;
+    struct buf last_key; /* of the listing so far */
 };
 void s3_page_done(struct s3_page *page);
 
@@ -51,8 +52,11 @@ struct s3_list_request {
     struct span owner;
     int max_keys; /* 0 = 1000 */
 };
-/* One page; an old page's memory is reused. Refuses answers that could loop (truncated without a token, the same token
- * twice). */
+/* One page; an old page's memory is reused. A request without a token begins a listing anew; the later pages of a
+ * listing are asked for in order, each once, with the same page. Refuses answers that could loop: truncated without a
+ * token, the same token twice (code "bad_listing"), a first key that is not behind the last one of the page before
+ * (ERR_UPSTREAM, code "listing_goes_back"). So directory buckets (S3 Express One Zone), whose keys come in no order,
+ * are not supported. */
 MUST_CHECK bool s3_list_page(struct aws_client *client, const struct s3_list_request *rq, struct s3_page *page,
                              struct err *err);
 /* The parser alone (tests, fuzzing). */

@@ -54,8 +54,7 @@ static bool send_delete(struct aws_client *client, const struct s3_ref *prefix, 
     /* S3 requires a digest here; Content-MD5 is the one that every S3-compatible server accepts. */
     s3_call_header(&call, "content-md5", buf_view(&md5));
     s3_call_body(&call, xml, "application/xml");
-    ok = s3_call_send(&call, client, &rs, err) &&
-         (span_trim(buf_view(&rs.body)).len == 0 || xml_read(buf_view(&rs.body), &handler, err));
+    ok = s3_call_send(&call, client, &rs, err) && xml_read(buf_view(&rs.body), &handler, err);
     buf_done(&refused.key);
     return ok;
 }

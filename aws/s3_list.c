@@ -286,6 +286,7 @@ static void reset_page(struct s3_page *page, size_t room)
     if (page->text.max == 0) {
         buf_init(&page->text, LISTING_MAX_BYTES + 1);
         buf_init(&page->next_token, 64 * 1024);
+        buf_init(&page->last_key, S3_KEY_MAX_BYTES);
     }
     buf_reset(&page->text);
     buf_reset(&page->next_token);
@@ -337,6 +338,7 @@ void s3_page_done(struct s3_page *page)
     mem_free(page->objects);
     buf_done(&page->text);
     buf_done(&page->next_token);
+    buf_done(&page->last_key);
     *page = (struct s3_page){ 0 };
 }
 
@@ -353,6 +355,38 @@ static void list_params(struct s3_call *call, const struct s3_list_request *rq)
     s3_call_param(call, "prefix", rq->prefix);
     if (rq->start_after.len > 0 && rq->token.len == 0)
         s3_call_param(call, "start-after", rq->start_after);
+}
+
+static bool refuse_page(struct s3_page *page, const char *code, const char *why, struct err *err)
+{
+    page->object_count = 0;
+    err_set(err, ERR_UPSTREAM, false, HERE, "%s", why);
+    return err_code(err, code);
+}
+
+static int compare_keys(struct span a, struct span b)
+{
+    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Would following this page's token lead back? token: what the page was asked for with. */
+static bool moves_on(struct s3_page *page, struct span token, struct err *err)
+{
+    struct buf *last = &page->last_key;
+
+    if (page->is_truncated && token.len > 0 && span_eq(token, buf_view(&page->next_token)))
+        return refuse_page(page, "bad_listing", "S3 sent the same continuation token twice", err);
+    if (token.len == 0)
+        buf_reset(last);
+    if (page->object_count == 0)
+        return true;
+    if (last->len > 0 && compare_keys(page->objects[0].key, buf_view(last)) <= 0)
+        return refuse_page(page, "listing_goes_back", "S3's listing goes back to keys that it has passed", err);
+    buf_reset(last);
+    buf_span(last, page->objects[page->object_count - 1].key);
+    return buf_check(last, "the last key of a listing", err);
 }
 
 bool s3_list_page(struct aws_client *client, const struct s3_list_request *rq, struct s3_page *page, struct err *err)
@@ -373,13 +407,7 @@ bool s3_list_page(struct aws_client *client, const struct s3_list_request *rq, s
     call.ref = named; /* for the words of a failure */
     if (!s3_call_send(&call, client, &rs, err))
         return false;
-    if (!s3_parse_listing(buf_view(&rs.body), page, err))
+    if (!s3_parse_listing(buf_view(&rs.body), page, err) || !moves_on(page, buf_view(&token), err))
         return s3_name_error(&named, err);
-    if (page->is_truncated && token.len > 0 && span_eq(buf_view(&token), buf_view(&page->next_token))) {
-        page->object_count = 0;
-        err_set(err, ERR_UPSTREAM, false, HERE, "S3 sent the same continuation token twice");
-        (void)err_code(err, "bad_listing");
-        return s3_name_error(&named, err);
-    }
     return true;
 }

@@ -95,6 +95,7 @@ static void begin_head(struct exchange *x, struct span line)
     *x->rs = (struct aws_response){ .body = body, .content_length = -1 };
     if (parse_number(span_head(status, 3), &number))
         x->rs->status = (int)number;
+    x->is_head_done = false;
     x->error_type[0] = '\0';
     x->hint_ms = 0;
     x->date_ms = 0;
@@ -168,6 +169,7 @@ static CURLcode set_safety(struct exchange *x, const struct endpoint *ep)
         SET(CURLOPT_CAINFO, x->client->aws->ca_bundle);
     if (ep->is_loopback)
         SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is not the answer */
     SET(CURLOPT_USERAGENT, "vidbatch");
     SET(CURLOPT_ERRORBUFFER, x->transport_error);
     SET(CURLOPT_PRIVATE, x);
@@ -249,7 +251,7 @@ bool transport_start(struct exchange *x, struct err *err)
     struct aws_client *client = x->client;
     CURLcode set;
 
-    x->is_finished = x->is_head_done = x->is_too_large = x->has_no_memory = false;
+    x->is_finished = x->is_too_large = x->has_no_memory = false;
     x->result = CURLE_OK;
     x->header_bytes = 0;
     x->transport_error[0] = '\0';

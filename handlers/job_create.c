@@ -17,6 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How long a launch may count videos before it leaves that to the plan. */
+enum { COUNT_PATIENCE_MS = 5000 };
+
 struct launch {
     struct request *rq;
     struct reply *rp;
@@ -63,7 +66,8 @@ static void add_number(struct reply *rp, const char *name, int64_t n)
     reply_problem_member(rp, name, span_of(text));
 }
 
-/* Would the plan find enough videos? Only a finished scan can tell; before that the plan step waits for it. */
+/* Would the plan find enough videos? Only a finished scan can tell; before that the plan step waits for it. Nor is
+ * anybody kept waiting for the count of very many: the plan judges then too. */
 static bool check_videos(struct db *db, const struct launch *launch, const struct prefix_row *prefix,
                          struct answer *out, struct err *err)
 {
@@ -72,13 +76,17 @@ static bool check_videos(struct db *db, const struct launch *launch, const struc
     const int64_t minimum = app_of(launch->rq)->min_records;
     const char *refusal = NULL;
     int64_t found = 0;
+    bool known = false;
 
     if (strcmp(prefix->scan_state, "failed") == 0)
         return refuse_scan(launch, prefix, out, err);
     if (strcmp(prefix->scan_state, "done") != 0)
         return true;
-    if (!video_store_count_selected(db, prefix->id, row->select_mode, row->recipe, &found, err))
+    if (!video_store_count_selected_up_to(db, prefix->id, row->select_mode, row->recipe, minimum, COUNT_PATIENCE_MS,
+                                          &found, &known, err))
         return false;
+    if (!known)
+        return true;
     refusal = minimum_refusal(found, prefix->eligible_count, minimum, &words);
     if (!refusal)
         return true;

@@ -158,7 +158,7 @@ void shard_json(struct json_writer *w, const struct shard_row *shard)
     json_put_text(w, "arn", shard->bedrock_arn);
     json_put_text(w, "name", shard->bedrock_name);
     json_put_text(w, "status", shard->bedrock_status);
-    json_put_text(w, "message", shard->bedrock_message);
+    json_put_text(w, "message", shard->bedrock_message && shard->bedrock_message[0] ? shard->bedrock_message : NULL);
     json_put_i64(w, "processed", shard->bedrock_processed);
     json_end_object(w);
     put_shard_counts(w, shard);

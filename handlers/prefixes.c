@@ -206,7 +206,9 @@ static bool delete (struct db *db, void *arg, struct err *err)
 {
     int64_t id = *(int64_t *)arg;
 
-    return prefix_store_delete(db, id, err) && task_store_remove(db, "scan", id, err);
+    /* Its videos may be millions: they are removed behind the answer. */
+    return prefix_store_delete(db, id, err) && task_store_remove(db, "scan", id, err) &&
+           task_store_add(db, "sweep", id, 0, err);
 }
 
 void prefixes_delete(struct request *rq, struct reply *rp)

@@ -272,6 +272,9 @@ static void judge(struct config *config, struct buf *problems)
     judge_region(config, problems);
     judge_uri("VIDBATCH_STAGING_URI", config->staging_uri, problems);
     judge_uri("VIDBATCH_OUTPUT_URI", config->output_uri, problems);
+    if (config->staging_uri[0] && strcmp(config->staging_uri, config->output_uri) == 0)
+        complain(problems, "VIDBATCH_OUTPUT_URI", config->output_uri,
+                 "must not be the same as VIDBATCH_STAGING_URI: what is staged is removed when a job has ended");
     judge_role(config, problems);
     if (config->bucket_owner[0] && !is_account(config->bucket_owner))
         complain(problems, "VIDBATCH_BUCKET_OWNER", config->bucket_owner, "must be an account id of 12 digits");

@@ -42,6 +42,7 @@ void job_row_read(const struct db_rows *rows, int row, struct job_row *out)
     out->input_tokens = db_i64(rows, row, c++);
     out->output_tokens = db_i64(rows, row, c++);
     out->shards = (int)db_i64(rows, row, c++);
+    out->cancel_requested = db_bool(rows, row, c++);
 }
 
 static bool not_found(int64_t id, struct err *err)
@@ -111,6 +112,12 @@ bool job_store_lock(struct db *db, int64_t id, char state[16], struct err *err)
         return not_found(id, err);
     db_copy_text(state, 16, db_text(&rows, 0, 0));
     return true;
+}
+
+bool job_store_plan_lock(struct db *db, int64_t prefix_id, struct err *err)
+{
+    return db_need_transaction(db, "job_store_plan_lock", err) &&
+           db_query(db, Q_JOB_PLAN_LOCK, DB_ARGS(param_i64(prefix_id)), NULL, err);
 }
 
 bool job_store_recipe(struct db *db, int64_t id, unsigned char recipe[32], struct err *err)

@@ -17,6 +17,7 @@ struct job_row { /* texts borrowed from the rows; NULL where SQL NULL */
     int64_t bedrock_processed;                 /* of shards that Bedrock still runs */
     int64_t input_tokens, output_tokens;
     int shards;
+    bool cancel_requested; /* for ever: also after it is ingested again */
 };
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out);
 
@@ -41,6 +42,8 @@ MUST_CHECK bool job_store_move(struct db *db, int64_t id, const char *from, cons
                                const char *error_json, bool *moved, struct err *err);
 /* Locks the row (FOR UPDATE) and gives its state. Orders all transactions of one job. */
 MUST_CHECK bool job_store_lock(struct db *db, int64_t id, char state[16], struct err *err);
+/* In a transaction: orders the plans of a prefix, so that two jobs never take the same new videos. */
+MUST_CHECK bool job_store_plan_lock(struct db *db, int64_t prefix_id, struct err *err);
 /* Recipe for selecting: 32 bytes. */
 MUST_CHECK bool job_store_recipe(struct db *db, int64_t id, unsigned char recipe[32], struct err *err);
 /* Active jobs of a prefix. */

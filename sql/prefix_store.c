@@ -126,8 +126,12 @@ bool prefix_store_delete(struct db *db, int64_t id, struct err *err)
                 "%" PRId64 " job(s) of this prefix are still at work: wait for them, or cancel them first", active);
         return err_code(err, "prefix_in_use");
     }
-    return db_execute(db, Q_PREFIX_DELETE, DB_ARGS(param_i64(id)), NULL, err) &&
-           db_query_planned(db, Q_VIDEO_DELETE_UNUSED, DB_ARGS(param_i64(id)), NULL, NULL, err);
+    return db_execute(db, Q_PREFIX_DELETE, DB_ARGS(param_i64(id)), NULL, err);
+}
+
+bool prefix_store_sweep(struct db *db, int64_t id, int64_t limit, int64_t *removed, struct err *err)
+{
+    return db_query_planned(db, Q_VIDEO_DELETE_UNUSED, DB_ARGS(param_i64(id), param_i64(limit)), NULL, removed, err);
 }
 
 bool prefix_store_scan_queued(struct db *db, int64_t id, struct err *err)

@@ -35,9 +35,12 @@ MUST_CHECK bool prefix_store_list(struct db *db, int64_t after_id, int limit, st
 /* NULL-pointer spans stay as they are. Counts the version up. */
 MUST_CHECK bool prefix_store_update(struct db *db, int64_t id, struct span name, struct span bucket_owner,
                                     bool clear_owner, struct span suffixes, struct err *err);
-/* Hides it and removes videos without records; ERR_CONFLICT, code "prefix_in_use", while a job of it is active. In a
- * transaction. */
+/* Hides it; ERR_CONFLICT, code "prefix_in_use", while a job of it is active. In a transaction, in which the caller adds
+ * the sweep task. */
 MUST_CHECK bool prefix_store_delete(struct db *db, int64_t id, struct err *err);
+/* Removes up to `limit` videos of a deleted prefix that no job has taken (of one that is there: none). *removed below
+ * the limit: there are no more. Call it in batches; each scans the prefix's records, so let them be large. */
+MUST_CHECK bool prefix_store_sweep(struct db *db, int64_t id, int64_t limit, int64_t *removed, struct err *err);
 
 MUST_CHECK bool prefix_store_scan_queued(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_started(struct db *db, int64_t id, struct err *err);

@@ -25,6 +25,7 @@ void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out)
     out->bedrock_message = db_text(rows, row, c++);
     out->bedrock_processed = db_i64(rows, row, c++);
     out->submit_started_ms = db_i64(rows, row, c++);
+    out->create_sent_ms = db_i64(rows, row, c++);
     out->submitted_ms = db_i64(rows, row, c++);
     out->ingest_round = (int)db_i64(rows, row, c++);
     out->succeeded = db_i64(rows, row, c++);
@@ -107,6 +108,18 @@ bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, st
 bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved, struct err *err)
 {
     return db_execute_one(db, Q_SHARD_STAGED, DB_ARGS(param_i64(id), param_i64(input_bytes)), moved, err);
+}
+
+bool shard_store_next_waiting(struct db *db, int64_t *id, bool *found, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_query(db, Q_SHARD_NEXT_WAITING, NULL, 0, &rows, err))
+        return false;
+    *found = rows.count > 0;
+    if (*found)
+        *id = db_i64(&rows, 0, 0);
+    return true;
 }
 
 bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err)

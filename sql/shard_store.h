@@ -10,7 +10,7 @@ struct shard_row { /* texts borrowed from the rows; NULL where SQL NULL */
     const char *state;
     int64_t record_count, staged_through, input_bytes;
     const char *folder_uri, *output_uri, *bedrock_name, *client_token, *bedrock_arn, *bedrock_status, *bedrock_message;
-    int64_t bedrock_processed, submit_started_ms, submitted_ms;
+    int64_t bedrock_processed, submit_started_ms, create_sent_ms, submitted_ms;
     int ingest_round;
     int64_t succeeded, failed, missing, unknown_lines, malformed_lines, duplicate_lines;
     int64_t input_tokens, output_tokens;
@@ -43,9 +43,9 @@ MUST_CHECK bool shard_store_move(struct db *db, int64_t id, const char *from /* 
 MUST_CHECK bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, struct err *err);
 MUST_CHECK bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved,
                                    struct err *err); /* staging -> submitting */
-/* Sets submit_started_at where it is not set. */
+/* Before every CreateModelInvocationJob: sets submit_started_at where it is not set, and create_sent_at. */
 MUST_CHECK bool shard_store_submit_started(struct db *db, int64_t id, struct err *err);
-/* Clears it: the only attempt so far was refused for certain. */
+/* Clears it: for certain AWS knows nothing of the shard (it refused, or the job did not show up in time). */
 MUST_CHECK bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved,
                                       struct err *err); /* submitting -> running */
@@ -54,6 +54,8 @@ MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status
                                    int64_t processed, struct err *err);
 /* Shards in state running, oldest submission first: what the watch follows. */
 MUST_CHECK bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err);
+/* The shard that has waited longest for a slot; *found false when none waits. */
+MUST_CHECK bool shard_store_next_waiting(struct db *db, int64_t *id, bool *found, struct err *err);
 /* How many Bedrock jobs are ours now (submitting with submit_started_at, or running): against the quota of concurrent
  * jobs. */
 MUST_CHECK bool shard_store_count_in_flight(struct db *db, int64_t *count, struct err *err);

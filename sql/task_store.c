@@ -57,6 +57,14 @@ bool task_store_fence(struct db *db, const struct task *task, struct err *err)
            still_ours(task, rows.count, err);
 }
 
+bool task_store_progress(struct db *db, struct task *task, struct err *err)
+{
+    if (task->failures == 0)
+        return true;
+    task->failures = 0;
+    return db_execute(db, Q_TASK_PROGRESS, DB_ARGS(param_i64(task->id), param_i64(task->attempt)), NULL, err);
+}
+
 bool task_store_done(struct db *db, const struct task *task, struct err *err)
 {
     int64_t ours = 0;

@@ -26,6 +26,8 @@ MUST_CHECK bool task_store_heartbeat(struct db *db, const struct task *task, int
 /* Inside a transaction: keeps others from claiming the task until the end (pokes and heartbeats pass) and fails with
  * ERR_CANCELLED, code "lease_lost", where it is no longer ours. First thing in every transaction of a step. */
 MUST_CHECK bool task_store_fence(struct db *db, const struct task *task, struct err *err);
+/* In a transaction that stored progress: failures in a row start anew, here and in *task. */
+MUST_CHECK bool task_store_progress(struct db *db, struct task *task, struct err *err);
 /* The next four end a claim, and fail with ERR_CANCELLED, code "lease_lost", where the task is no longer ours.
  * The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
 MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct err *err);

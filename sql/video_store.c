@@ -100,8 +100,8 @@ bool video_store_scan_merge(struct db *db, int64_t prefix_id, struct video_scan_
     return true;
 }
 
-bool video_store_count_selected(struct db *db, int64_t prefix_id, const char *select_mode,
-                                const unsigned char recipe[32], int64_t *count, struct err *err)
+static bool count_selected(struct db *db, int64_t prefix_id, const char *select_mode, const unsigned char recipe[32],
+                           struct param at_most, int64_t *count, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     char hex[DB_HEX_SIZE];
@@ -109,10 +109,43 @@ bool video_store_count_selected(struct db *db, int64_t prefix_id, const char *se
 
     db_hex32(recipe, hex);
     if (strcmp(select_mode, "new") == 0)
-        ok = db_query_planned(db, Q_VIDEO_COUNT_NEW, DB_ARGS(param_i64(prefix_id), param_text(hex)), &rows, NULL, err);
+        ok = db_query_planned(db, Q_VIDEO_COUNT_NEW, DB_ARGS(param_i64(prefix_id), param_text(hex), at_most), &rows,
+                              NULL, err);
     else
-        ok = db_query_planned(db, Q_VIDEO_COUNT_ALL, DB_ARGS(param_i64(prefix_id)), &rows, NULL, err);
+        ok = db_query_planned(db, Q_VIDEO_COUNT_ALL, DB_ARGS(param_i64(prefix_id), at_most), &rows, NULL, err);
     if (ok)
         *count = db_i64(&rows, 0, 0);
     return ok;
+}
+
+bool video_store_count_selected(struct db *db, int64_t prefix_id, const char *select_mode,
+                                const unsigned char recipe[32], int64_t *count, struct err *err)
+{
+    return count_selected(db, prefix_id, select_mode, recipe, param_i64_or_null(false, 0), count, err);
+}
+
+bool video_store_count_selected_up_to(struct db *db, int64_t prefix_id, const char *select_mode,
+                                      const unsigned char recipe[32], int64_t at_most, int64_t patience_ms,
+                                      int64_t *count, bool *known, struct err *err)
+{
+    struct err slow = { 0 };
+    int64_t found = 0;
+    bool counted = false;
+
+    if (!db_need_transaction(db, "video_store_count_selected_up_to", err) ||
+        !db_script(db, "video_count", "SAVEPOINT video_count", err) ||
+        !db_query(db, Q_VIDEO_COUNT_PATIENCE, DB_ARGS(param_i64(patience_ms)), NULL, err))
+        return false;
+    counted = count_selected(db, prefix_id, select_mode, recipe, param_i64(at_most), &found, &slow);
+    if (!counted && strcmp(slow.code, "query_timeout") != 0) {
+        if (err)
+            *err = slow;
+        return false;
+    }
+    /* Nothing was written: this only gives the transaction its life and its own timeout back. */
+    if (!db_script(db, "video_count", "ROLLBACK TO SAVEPOINT video_count; RELEASE SAVEPOINT video_count", err))
+        return false;
+    *known = counted;
+    *count = found;
+    return true;
 }

@@ -38,5 +38,10 @@ MUST_CHECK bool video_store_scan_merge(struct db *db, int64_t prefix_id, struct 
  * recipe (32 bytes) at their present ETag. */
 MUST_CHECK bool video_store_count_selected(struct db *db, int64_t prefix_id, const char *select_mode,
                                            const unsigned char recipe[32], int64_t *count, struct err *err);
+/* The same, but stops counting at at_most and gives up after patience_ms: *known false, *count 0. In a transaction,
+ * which goes on either way. */
+MUST_CHECK bool video_store_count_selected_up_to(struct db *db, int64_t prefix_id, const char *select_mode,
+                                                 const unsigned char recipe[32], int64_t at_most, int64_t patience_ms,
+                                                 int64_t *count, bool *known, struct err *err);
 
 #endif

@@ -165,17 +165,32 @@ bool json_take_string(struct json_reader *r, struct buf *out, struct err *err)
     return byte == '"' ? json_read_string(r, out, err) : json_refuse(r, "a string", err);
 }
 
-bool json_take_i64(struct json_reader *r, int64_t *out, struct err *err)
+static bool take_number(struct json_reader *r, struct json_number *number, struct err *err)
 {
-    struct json_number
-        number; /* filled by json_read_number; zeroing its thousand bytes would cost more than reading it */
     int byte = 0;
 
     if (!value_start(r, &byte, err))
         return false;
     if (byte != '-' && (byte < '0' || byte > '9'))
         return json_refuse(r, "a number", err);
-    return json_read_number(r, &number, err) && json_number_i64(r, &number, out, err);
+    return json_read_number(r, number, err);
+}
+
+bool json_take_i64(struct json_reader *r, int64_t *out, struct err *err)
+{
+    struct json_number number; /* filled by take_number; zeroing its thousand bytes would cost more than reading it */
+
+    return take_number(r, &number, err) && json_number_i64(r, &number, out, err);
+}
+
+bool json_take_i64_if_fits(struct json_reader *r, int64_t *out, struct err *err)
+{
+    struct json_number number; /* as above */
+
+    if (!take_number(r, &number, err))
+        return false;
+    (void)!json_number_i64(r, &number, out, NULL);
+    return true;
 }
 
 static bool literal(struct json_reader *r, const char *word, struct err *err)
@@ -289,6 +304,18 @@ static int byte_after_line_blanks(struct json_reader *r, struct err *err)
 {
     r->lines = true;
     return json_byte_after_blanks(r, err);
+}
+
+bool json_skip_mark(struct json_reader *r, struct err *err)
+{
+    static const unsigned char mark[] = { 0xEF, 0xBB, 0xBF };
+
+    for (size_t i = 0; i < sizeof(mark); i++) {
+        if (json_byte(r, err) != mark[i])
+            return (i == 0 && !r->io_failed) || json_refuse(r, "a whole byte order mark", err);
+        r->at++;
+    }
+    return true;
 }
 
 bool json_end_of_line(struct json_reader *r, struct err *err)

@@ -71,11 +71,16 @@ MUST_CHECK bool json_take_string(struct json_reader *r, struct buf *out, struct 
 /* A number as int64; one with fraction or exponent is cut toward zero, one beyond int64 is ERR_INPUT. A number of more
  * than 1,000 characters is not taken: ERR_INPUT with code "json_too_long". */
 MUST_CHECK bool json_take_i64(struct json_reader *r, int64_t *out, struct err *err);
+/* The same, but one beyond int64 is read and leaves *out as it was. */
+MUST_CHECK bool json_take_i64_if_fits(struct json_reader *r, int64_t *out, struct err *err);
 MUST_CHECK bool json_take_bool(struct json_reader *r, bool *out, struct err *err);
 MUST_CHECK bool json_skip_value(struct json_reader *r, struct err *err);
 /* The same, but every byte judged as a taken one would be (a number must fit int64, or double if it has a fraction or
  * an exponent): for tests against a full parser. */
 MUST_CHECK bool json_check_value(struct json_reader *r, struct err *err);
+
+/* At the very start of the input: over a UTF-8 byte order mark, if there is one; a part of one is ERR_INPUT. */
+MUST_CHECK bool json_skip_mark(struct json_reader *r, struct err *err);
 
 /* JSON Lines. After a value: only blanks up to and including the line feed (or end of input) may follow. */
 MUST_CHECK bool json_end_of_line(struct json_reader *r, struct err *err);

@@ -9,23 +9,31 @@
 
 #include <string.h>
 
-enum { SHARD_PAGE = 1000 };
+enum { SHARD_PAGE = 1000, MOST_SHARDS = 100000 };
 
 static bool is_unsubmitted(const struct shard_row *shard)
 {
     return strcmp(shard->state, "planned") == 0 || strcmp(shard->state, "staging") == 0;
 }
 
+struct cancel {
+    struct step *step;
+    bool again; /* a Stop was refused although the job goes on */
+};
+
 static bool cancel_work(struct db *db, void *arg, struct err *err)
 {
-    struct step *step = arg;
+    struct cancel *cancel = arg;
+    struct step *step = cancel->step;
     char state[16];
     int ordinal = -1;
 
     if (!task_store_fence(db, &step->task, err) || !job_store_lock(db, step->task.subject_id, state, err))
         return false;
-    if (strcmp(state, "cancelling") != 0)
+    if (strcmp(state, "cancelling") != 0) {
+        cancel->again = false;
         return task_store_done(db, &step->task, err);
+    }
     for (;;) {
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
@@ -49,37 +57,58 @@ static bool cancel_work(struct db *db, void *arg, struct err *err)
         }
     }
     return task_store_add(db, "finish", step->task.subject_id, 0, err) && task_store_add(db, "watch", 0, 0, err) &&
-           task_store_done(db, &step->task, err);
+           (cancel->again || task_store_done(db, &step->task, err));
+}
+
+/* Stops one job at Bedrock. A refusal says that it has ended, or that it cannot be stopped now: which, the job itself
+ * tells. */
+static bool stop_one(struct cancel *cancel, const char *arn, struct err *err)
+{
+    struct err refusal = { 0 }, unread = { 0 };
+    struct bedrock_job job;
+
+    if (bedrock_stop_job(cancel->step->client, arn, &refusal))
+        return true;
+    if (refusal.kind == ERR_NOT_FOUND)
+        return true;
+    if (refusal.kind != ERR_CONFLICT && refusal.kind != ERR_INPUT)
+        return err_pass(err, &refusal);
+    if (!bedrock_get_job(cancel->step->client, arn, &job, &unread))
+        return err_pass(err, &unread);
+    if (!bedrock_status_is_terminal(job.status) && strcmp(job.status, "Stopping") != 0)
+        cancel->again = true;
+    log_info("cancel.refused", "arn=%s status=%s answer=%s", arn, job.status, LOGQ(refusal.what));
+    return true;
 }
 
 /* Before the transaction: a Stop that is sent twice does no harm, one that is lost does. */
-static bool stop_running(struct step *step, struct err *err)
+static bool stop_running(struct cancel *cancel, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-    if (!shard_store_list(step->db, step->task.subject_id, -1, 100000, &rows, err))
+    if (!shard_store_list(cancel->step->db, cancel->step->task.subject_id, -1, MOST_SHARDS, &rows, err))
         return false;
     for (int i = 0; i < rows.count; i++) {
-        struct err refusal = { 0 };
         struct shard_row shard;
 
         shard_row_read(&rows, i, &shard);
         if (strcmp(shard.state, "running") != 0 || !shard.bedrock_arn)
             continue;
-        if (!step_alive(step, err))
+        if (!step_alive(cancel->step, err) || !stop_one(cancel, shard.bedrock_arn, err))
             return false;
-        if (bedrock_stop_job(step->client, shard.bedrock_arn, &refusal))
-            continue;
-        if (refusal.kind != ERR_CONFLICT && refusal.kind != ERR_INPUT && refusal.kind != ERR_NOT_FOUND)
-            return err_pass(err, &refusal);
-        log_info("cancel.already_ended", "arn=%s answer=%s", shard.bedrock_arn, LOGQ(refusal.what));
     }
     return true;
 }
 
 bool step_cancel(struct step *step, struct err *err)
 {
-    return stop_running(step, err) && db_transaction(step->db, cancel_work, step, err);
+    struct cancel cancel = { .step = step };
+
+    if (!stop_running(&cancel, err) || !db_transaction(step->db, cancel_work, &cancel, err))
+        return false;
+    if (cancel.again)
+        step->again_ms = step->settings->watch_min_ms;
+    return true;
 }
 
 struct failure {

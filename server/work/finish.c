@@ -43,17 +43,17 @@ static bool explain(struct db *db, const struct job_row *job, struct buf *json, 
     }
     snprintf(
         words, sizeof words,
-        "%lld of %lld records failed and %lld have no result: GET /v1/jobs/{id}/records?state=failed says why for each",
-        (long long)job->failed, (long long)job->total, (long long)job->missing);
+        "of %lld records %lld failed and %lld have no result: GET /v1/jobs/{id}/records?state=%s says why for each",
+        (long long)job->total, (long long)job->failed, (long long)job->missing, job->failed ? "failed" : "missing");
     error_words_to_json(job->succeeded ? "records_failed" : "all_records_failed", words, json);
     return buf_check(json, "job error", err);
 }
 
-static bool conclude(struct db *db, struct step *step, const struct job_row *job, const char *state, struct err *err)
+static bool conclude(struct db *db, struct step *step, const struct job_row *job, struct err *err)
 {
     AUTO(buf_done) struct buf json = { .max = 16384 };
     const char *outcome = outcome_of(job);
-    const char *to = strcmp(state, "cancelling") == 0 ? "cancelled" : job->succeeded > 0 ? "completed" : "failed";
+    const char *to = job->cancel_requested ? "cancelled" : job->succeeded > 0 ? "completed" : "failed";
     char detail[160], event[32];
     bool moved;
 
@@ -86,7 +86,7 @@ static bool finish_work(struct db *db, void *arg, struct err *err)
         return task_store_done(db, &step->task, err);
     if (!job_store_get(db, step->task.subject_id, &rows, &job, err))
         return false;
-    return conclude(db, step, &job, state, err);
+    return conclude(db, step, &job, err);
 }
 
 static bool end_task(struct db *db, void *arg, struct err *err)

@@ -200,7 +200,8 @@ static bool store(struct db *db, void *arg, struct err *err)
         return false;
     if (chunk->count && chunk->meets_rows && !summary_store_merge(db, &changed, err))
         return false;
-    return shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &chunk->progress,
+    return task_store_progress(db, &chunk->ingest->step->task, err) &&
+           shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &chunk->progress,
                                     err);
 }
 

@@ -115,7 +115,7 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
     if (strcmp(state, "queued") != 0 && strcmp(state, "planning") != 0)
         return task_store_done(db, &plan->step->task, err);
     if (!job_store_move(db, plan->job.id, "{queued}", "planning", NULL, NULL, &moved, err) ||
-        !job_store_recipe(db, plan->job.id, recipe, err) ||
+        !job_store_plan_lock(db, plan->job.prefix_id, err) || !job_store_recipe(db, plan->job.id, recipe, err) ||
         !video_store_count_selected(db, plan->job.prefix_id, plan->job.select_mode, recipe, &plan->videos, err))
         return false;
     refusal = minimum_refusal(plan->videos, plan->eligible, settings->min_records, &words);

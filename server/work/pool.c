@@ -23,6 +23,7 @@ static void pool_free(struct work_pool *pool)
         close(pool->wake_pipe[1]);
     }
     pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->claiming);
     pthread_mutex_destroy(&pool->lock);
     mem_free(pool->workers);
     mem_free(pool);
@@ -64,6 +65,7 @@ static struct work_pool *pool_new(const struct work_settings *settings, struct a
     pool->settings = settings;
     pool->aws = aws;
     pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutex_init(&pool->claiming, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->wake_pipe[0] = pool->wake_pipe[1] = -1;
     gethostname(host, sizeof host - 1);

@@ -32,6 +32,7 @@ struct work_pool {
     atomic_bool stopping;
     pthread_mutex_t
         lock; /* guards wakes, counts and what struct worker says; never held during a query or a network call */
+    pthread_mutex_t claiming; /* held from the look at what runs to the claim that follows from it, query included */
     pthread_cond_t wake;
     uint64_t wakes; /* grows when there may be work */
     struct step_counts counts[STEP_KINDS];

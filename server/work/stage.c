@@ -30,7 +30,27 @@ struct stage {
     struct span folder; /* key of the folder, with its trailing slash */
     int64_t lines;
     int64_t input_bytes;
+    bool is_over; /* the shard was ended by a cancel, and so was the task */
 };
+
+/* In a transaction that holds the job's lock or is about to write: is the shard still to be staged? A cancel may have
+ * ended it. */
+static bool is_still_staging(struct db *db, int64_t shard_id, bool *yes, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct shard_row shard;
+
+    if (!shard_store_get(db, shard_id, &rows, &shard, err))
+        return false;
+    *yes = strcmp(shard.state, "planned") == 0 || strcmp(shard.state, "staging") == 0;
+    return true;
+}
+
+/* The shard was ended by somebody else: what was copied since is removed by the job's finish. */
+static bool leave(struct db *db, struct stage *stage, struct err *err)
+{
+    return task_store_add(db, "finish", stage->job.id, 0, err) && task_store_done(db, &stage->step->task, err);
+}
 
 static bool start(struct db *db, void *arg, struct err *err)
 {
@@ -108,7 +128,7 @@ static const char *failure_of(const struct err *refusal, const char **words)
         *words = "the video is archived; restore it in S3, then run it again";
         return "source_archived";
     }
-    if (refusal->kind == ERR_DENIED) {
+    if (strcmp(code, "AccessDenied") == 0 && !refusal->retryable) {
         *words = "S3 denies access to this video (s3:GetObject); cure that, then run it again";
         return "source_denied";
     }
@@ -135,9 +155,16 @@ static bool store_copies(struct db *db, void *arg, struct err *err)
 {
     struct copy_page *page = arg;
     struct stage *stage = page->stage;
+    char state[16];
+    bool yes;
 
-    if (!task_store_fence(db, &stage->step->task, err))
+    if (!task_store_fence(db, &stage->step->task, err) || !job_store_lock(db, stage->job.id, state, err) ||
+        !is_still_staging(db, stage->shard.id, &yes, err))
         return false;
+    if (!yes) {
+        stage->is_over = true;
+        return leave(db, stage, err);
+    }
     for (int i = 0; i < page->rows.count; i++) {
         const struct copy_item *it = &page->items[i];
         struct summary_new row = { .record_id = it->source.id,
@@ -154,7 +181,8 @@ static bool store_copies(struct db *db, void *arg, struct err *err)
         if (!summary_store_put(db, &row, err))
             return false;
     }
-    return shard_store_staged_through(db, stage->shard.id, page->items[page->rows.count - 1].source.id, err);
+    return task_store_progress(db, &stage->step->task, err) &&
+           shard_store_staged_through(db, stage->shard.id, page->items[page->rows.count - 1].source.id, err);
 }
 
 static void name_copy(const struct stage *stage, struct copy_item *it)
@@ -185,7 +213,7 @@ static bool copy_from(struct stage *stage, int64_t *after, bool *more, struct er
     }
     if (!s3_copy_objects(stage->step->client, &many, err))
         return false;
-    if (page.denied > 0 && page.denied == page.copies) /* not these videos, but our permissions */
+    if (page.denied > 0 && page.denied == page.copies && *after == 0) /* not these videos, but our permissions */
         return err_pass(err, &page.denial);
     if (!db_transaction(stage->step->db, store_copies, &page, err))
         return false;
@@ -305,11 +333,14 @@ static bool finish(struct db *db, void *arg, struct err *err)
 {
     struct stage *stage = arg;
     char state[16], detail[96];
-    bool moved;
+    bool moved, yes;
 
     /* the job's lock orders this with a cancel */
-    if (!task_store_fence(db, &stage->step->task, err) || !job_store_lock(db, stage->job.id, state, err))
+    if (!task_store_fence(db, &stage->step->task, err) || !job_store_lock(db, stage->job.id, state, err) ||
+        !is_still_staging(db, stage->shard.id, &yes, err))
         return false;
+    if (!yes)
+        return leave(db, stage, err);
     if (stage->lines < stage->step->settings->min_records)
         return finish_small(db, stage, err);
     if (!shard_store_staged(db, stage->shard.id, stage->input_bytes, &moved, err))
@@ -345,45 +376,8 @@ bool step_stage(struct step *step, struct err *err)
         !db_transaction(step->db, start, &stage, err))
         return false;
     after = stage.shard.staged_through;
-    while (more)
+    while (more && !stage.is_over)
         if (!step_alive(step, err) || !copy_from(&stage, &after, &more, err))
             return false;
-    return write_jsonl(&stage, err) && db_transaction(step->db, finish, &stage, err);
-}
-
-struct shard_failure {
-    struct step *step;
-    struct shard_row shard;
-    const char *words;
-    const char *error_json;
-};
-
-static bool store_failure(struct db *db, void *arg, struct err *err)
-{
-    struct shard_failure *failure = arg;
-    char state[16];
-
-    return task_store_fence(db, &failure->step->task, err) && job_store_lock(db, failure->shard.job_id, state, err) &&
-           shard_end(failure->step, failure->shard.id, failure->shard.job_id, 0, "failed", "not_submitted",
-                     failure->words, failure->error_json, err) &&
-           event_store_add(db, failure->shard.job_id, "shard.failed", failure->error_json, err) &&
-           task_store_done(db, &failure->step->task, err);
-}
-
-bool step_shard_give_up(struct step *step, const struct err *cause, struct err *err)
-{
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-    AUTO(buf_done) struct buf json = { .max = 8192 };
-    AUTO(buf_done) struct buf words = { .max = 8192 };
-    struct shard_failure failure = { .step = step };
-
-    if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
-        return false;
-    error_to_json(cause, &json);
-    buf_fmt(&words, "the shard was not submitted: %s", cause->what);
-    if (!buf_check(&json, "shard error", err) || !buf_check(&words, "shard error", err))
-        return false;
-    failure.words = buf_cstr(&words);
-    failure.error_json = buf_cstr(&json);
-    return db_transaction(step->db, store_failure, &failure, err);
+    return stage.is_over || (write_jsonl(&stage, err) && db_transaction(step->db, finish, &stage, err));
 }

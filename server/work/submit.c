@@ -5,6 +5,7 @@
 #include "server/base/buf.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
@@ -19,7 +20,8 @@ struct submit {
     struct step *step;
     struct shard_row shard;
     struct job_row job;
-    bool wait; /* no slot is free */
+    bool has_slot; /* of the quota: an earlier attempt took it */
+    bool wait;     /* no slot is free */
     char arn[BEDROCK_ARN_SIZE];
     char status[32];
 };
@@ -29,21 +31,21 @@ static bool end_task(struct db *db, void *arg, struct err *err)
     return task_store_done(db, &((struct step *)arg)->task, err);
 }
 
-/* Takes a slot of the quota of concurrent jobs. A shard that has started holds one already. */
-static bool take_slot(struct db *db, void *arg, struct err *err)
+/* Commits that AWS is about to be asked, having taken a slot of the quota of concurrent jobs where the shard has none
+ * yet. */
+static bool begin(struct db *db, void *arg, struct err *err)
 {
     struct submit *submit = arg;
-    int64_t in_flight;
+    int64_t in_flight = 0;
 
     submit->wait = false;
-    if (!task_store_fence(db, &submit->step->task, err) || !shard_store_lock_submission(db, err) ||
-        !shard_store_count_in_flight(db, &in_flight, err))
+    if (!task_store_fence(db, &submit->step->task, err))
         return false;
-    if (in_flight >= submit->step->settings->concurrent_jobs) {
-        submit->wait = true;
-        return true;
-    }
-    return shard_store_submit_started(db, submit->shard.id, err);
+    if (!submit->has_slot &&
+        (!shard_store_lock_submission(db, err) || !shard_store_count_in_flight(db, &in_flight, err)))
+        return false;
+    submit->wait = !submit->has_slot && in_flight >= submit->step->settings->concurrent_jobs;
+    return submit->wait || shard_store_submit_started(db, submit->shard.id, err);
 }
 
 static bool find(struct submit *submit, bool *found, struct err *err)
@@ -112,14 +114,6 @@ static bool store_cancelled(struct db *db, void *arg, struct err *err)
            task_store_done(db, &submit->step->task, err);
 }
 
-/* A job that was asked for a moment ago may exist although the list does not show it yet: to give it up now could leave
- * it running, and billed, with nobody to stop it. */
-static bool may_still_appear(const struct submit *submit)
-{
-    return submit->shard.submit_started_ms &&
-           clock_wall_ms() - submit->shard.submit_started_ms < submit->step->settings->lookup_grace_ms;
-}
-
 /* AWS's refusals that mean "later": they put the shard back, they do not fail it. */
 static bool is_later(const struct err *err)
 {
@@ -127,47 +121,85 @@ static bool is_later(const struct err *err)
            strcmp(err->code, "bedrock_name_in_use") == 0;
 }
 
-/* AWS said no before it made anything. */
-static bool is_certain_refusal(const struct err *err)
+/* AWS said no, so this attempt made nothing. A name in use may be that of our own job. */
+static bool is_certain(const struct err *refusal)
 {
-    return strcmp(err->code, "bedrock_quota") == 0 || strcmp(err->code, "bedrock_throttled") == 0;
+    return strcmp(refusal->code, "bedrock_name_in_use") != 0 && (is_later(refusal) || !refusal->retryable);
 }
 
-/* Nothing was asked for before this attempt, and this attempt was refused: the slot is free, there is nothing to look
- * up. */
-static bool forget_start(struct db *db, void *arg, struct err *err)
+static bool forget(struct db *db, void *arg, struct err *err)
 {
     struct submit *submit = arg;
 
     return task_store_fence(db, &submit->step->task, err) && shard_store_submit_forgotten(db, submit->shard.id, err);
 }
 
-static bool ask(struct submit *submit, struct err *err)
+/* Longer after each time that it was too early, and never all at once. */
+static void wait_longer(struct submit *submit)
+{
+    const int64_t most = submit->step->settings->watch_max_ms;
+    int64_t pause = (int64_t)SLOT_POLL_MS << (submit->step->task.attempt < 8 ? submit->step->task.attempt : 8);
+    uint16_t dice;
+
+    text_random(&dice, sizeof dice);
+    pause = pause < most ? pause : most;
+    submit->step->again_ms = pause / 2 + pause * dice / 65536 / 2;
+}
+
+static bool ask(struct submit *submit, bool is_first, struct err *err)
 {
     struct step *step = submit->step;
     struct err refusal = { 0 };
 
-    if (!submit->shard.submit_started_ms) {
-        if (!db_transaction(step->db, take_slot, submit, err))
-            return false;
-        if (submit->wait) {
-            step->again_ms = SLOT_POLL_MS;
-            return true;
-        }
+    submit->has_slot = !is_first;
+    if (!db_transaction(step->db, begin, submit, err))
+        return false;
+    if (submit->wait) {
+        wait_longer(submit); /* the watch wakes the first in the queue when a slot is free */
+        return true;
     }
     if (!step_alive(step, err)) /* a lease that is ours now outlives the call's timeout */
         return false;
     if (create(submit, &refusal))
         return db_transaction(step->db, store, submit, err);
-    if (is_certain_refusal(&refusal) && !submit->shard.submit_started_ms &&
-        !db_transaction(step->db, forget_start, submit, err))
+    if (is_first && is_certain(&refusal) && !db_transaction(step->db, forget, submit, err))
         return false;
-    if (is_later(&refusal)) {
-        log_info("submit.later", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal.what));
-        step->again_ms = SLOT_POLL_MS;
-        return true;
+    if (!is_later(&refusal))
+        return err_pass(err, &refusal);
+    log_info("submit.later", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal.what));
+    wait_longer(submit);
+    return true;
+}
+
+/* An earlier attempt whose answer is missing: the job is looked for. One that was asked for a moment ago may exist
+ * although the list does not show it yet; to give it up now could leave it running, and billed, with nobody to stop it.
+ */
+static bool resolve(struct submit *submit, struct err *err)
+{
+    struct step *step = submit->step;
+    const int64_t age_ms = clock_wall_ms() - submit->shard.create_sent_ms;
+    bool found;
+
+    if (!find(submit, &found, err))
+        return false;
+    if (found)
+        return db_transaction(step->db, store, submit, err);
+    if (age_ms >= step->settings->lookup_grace_ms) {
+        step->again_ms = 0; /* from the start */
+        return db_transaction(step->db, forget, submit, err);
     }
-    return err_pass(err, &refusal);
+    if (strcmp(submit->job.state, "cancelling") != 0)
+        return ask(submit, false, err); /* same name, same token: AWS ignores what it already has */
+    step->again_ms = SLOT_POLL_MS;
+    return true;
+}
+
+static bool load(struct submit *submit, struct db_rows *shard_rows, struct db_rows *job_rows, struct err *err)
+{
+    struct db *db = submit->step->db;
+
+    return shard_store_get(db, submit->step->task.subject_id, shard_rows, &submit->shard, err) &&
+           job_store_get(db, submit->shard.job_id, job_rows, &submit->job, err);
 }
 
 bool step_submit(struct step *step, struct err *err)
@@ -175,23 +207,34 @@ bool step_submit(struct step *step, struct err *err)
     AUTO(db_rows_done) struct db_rows shard_rows = { 0 };
     AUTO(db_rows_done) struct db_rows job_rows = { 0 };
     struct submit submit = { .step = step };
-    bool found = false;
 
-    if (!shard_store_get(step->db, step->task.subject_id, &shard_rows, &submit.shard, err))
+    if (!load(&submit, &shard_rows, &job_rows, err))
         return false;
     if (strcmp(submit.shard.state, "submitting") != 0)
         return db_transaction(step->db, end_task, step, err);
-    if (!job_store_get(step->db, submit.shard.job_id, &job_rows, &submit.job, err))
+    if (submit.shard.submit_started_ms)
+        return resolve(&submit, err);
+    if (strcmp(submit.job.state, "cancelling") == 0)
+        return db_transaction(step->db, store_cancelled, &submit, err);
+    return ask(&submit, true, err);
+}
+
+/* A shard that AWS may know is never given up: its job would run, and be billed, with nobody to take its answers. What
+ * is wrong is shown, and it is tried again for as long as it takes, or until the job is cancelled. */
+bool step_submit_give_up(struct step *step, const struct err *cause, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows shard_rows = { 0 };
+    AUTO(db_rows_done) struct db_rows job_rows = { 0 };
+    AUTO(buf_done) struct buf json = { .max = 8192 };
+    struct submit submit = { .step = step };
+    bool moved;
+
+    if (!load(&submit, &shard_rows, &job_rows, err))
         return false;
-    if (submit.shard.submit_started_ms && !find(&submit, &found, err))
-        return false;
-    if (found)
-        return db_transaction(step->db, store, &submit, err);
-    if (strcmp(submit.job.state, "cancelling") != 0)
-        return ask(&submit, err);
-    if (may_still_appear(&submit)) {
-        step->again_ms = SLOT_POLL_MS;
-        return true;
-    }
-    return db_transaction(step->db, store_cancelled, &submit, err);
+    if (!submit.shard.submit_started_ms)
+        return step_shard_give_up(step, cause, err);
+    error_to_json(cause, &json);
+    step->again_ms = step->settings->retry_cap_ms;
+    return buf_check(&json, "shard error", err) &&
+           shard_store_move(step->db, submit.shard.id, "{submitting}", "submitting", buf_cstr(&json), &moved, err);
 }

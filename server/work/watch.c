@@ -2,6 +2,7 @@
  * for the whole database. */
 #include "aws/bedrock.h"
 #include "server/base/buf.h"
+#include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
@@ -64,6 +65,16 @@ static bool settle_job(struct db *db, int64_t job_id, struct err *err)
     return job_store_move(db, job_id, "{staging,running}", "ingesting", NULL, NULL, &moved, err);
 }
 
+/* A slot is free: for whoever has waited longest. */
+static bool wake_next(struct db *db, struct err *err)
+{
+    int64_t shard_id;
+    bool found;
+
+    return shard_store_next_waiting(db, &shard_id, &found, err) &&
+           (!found || task_store_add(db, "submit", shard_id, 0, err));
+}
+
 static bool store_end(struct db *db, void *arg, struct err *err)
 {
     struct turn *turn = arg;
@@ -75,7 +86,8 @@ static bool store_end(struct db *db, void *arg, struct err *err)
         !shard_store_ingest_reset(db, turn->shard->id, &moved, err))
         return false;
     snprintf(detail, sizeof detail, "{\"shard\":%d,\"status\":\"%s\"}", turn->shard->ordinal, turn->job->status);
-    return settle_job(db, turn->shard->job_id, err) && task_store_add(db, "ingest", turn->shard->id, 0, err) &&
+    return settle_job(db, turn->shard->job_id, err) && wake_next(db, err) &&
+           task_store_add(db, "ingest", turn->shard->id, 0, err) &&
            event_store_add(db, turn->shard->job_id, "shard.ended", detail, err);
 }
 
@@ -109,7 +121,8 @@ static bool on_listed(void *arg, const struct bedrock_job *job)
     return !watch->failed && watch->unseen > 0 && step_is_alive(watch->step);
 }
 
-/* A job that Bedrock does not know any more has ended: what it left in S3 is ingested. */
+/* A job that Bedrock does not know any more has ended: what it left in S3 is ingested. One that was made a moment ago
+ * may only not be known everywhere yet. */
 static bool take_lost(struct watch *watch, struct followed *it, struct err *err)
 {
     const struct bedrock_job gone = { .status = "NotFound",
@@ -117,6 +130,8 @@ static bool take_lost(struct watch *watch, struct followed *it, struct err *err)
                                       .processed = -1 };
     struct turn turn = { watch, &it->shard, &gone };
 
+    if (clock_wall_ms() - it->shard.submitted_ms < watch->step->settings->lookup_grace_ms)
+        return true;
     watch->changed++;
     return db_transaction(watch->step->db, store_end, &turn, err);
 }

@@ -94,9 +94,11 @@ static bool put_back(struct step *step, int64_t delay_ms, const char *last_error
 static enum result settle_failure(struct step *step, const struct step_kind *kind, const struct err *cause)
 {
     const bool is_last = step->task.failures + 1 >= step->settings->max_failures;
+    /* what a short memory or a database says may pass, whatever it is */
+    const bool may_pass = cause->retryable || cause->kind == ERR_MEMORY || cause->kind == ERR_DATABASE;
     struct err err = { 0 };
 
-    if (cause->retryable && !is_last) {
+    if (may_pass && !is_last) {
         const int64_t wait_ms = backoff_ms(step->settings, step->task.failures);
 
         log_warn("task.retry", "attempt=%d failures=%d wait_ms=%lld at=%s cause=%s upstream=%s", step->task.attempt,
@@ -161,12 +163,9 @@ static void run_task(struct worker *worker, const struct task *task)
     char context[96], subject[ID_SIZE];
     enum result result;
 
-    if (kind < 0) /* of a newer version: claimed by nobody here, since claims name their kinds */
-        return;
     id_format("", task->subject_id, subject);
     snprintf(context, sizeof context, "step=%s subject=%s", task->kind, subject);
     log_context(context);
-    set_busy(worker, true, kind, task);
     result = run_step(&step, &step_kinds[kind]);
     set_busy(worker, false, kind, task);
     count(worker, kind, result);
@@ -184,25 +183,36 @@ static void wait_for_work(struct work_pool *pool, uint64_t *seen)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* One claim at a time in this process, for what may be claimed depends on what the others run. */
+static bool claim(struct worker *worker, struct task *task)
+{
+    struct work_pool *pool = worker->pool;
+    struct err err = { 0 };
+    char kinds[128];
+    bool found = false;
+
+    pthread_mutex_lock(&pool->claiming);
+    allowed_kinds(pool, kinds, sizeof kinds);
+    if (!task_store_claim(worker->db, kinds, pool->name, pool->settings->lease_ms, task, &found, &err))
+        log_warn("worker.database", "cause=%s", LOGQ(err.what));
+    if (found)
+        set_busy(worker, true, kind_index(task->kind), task);
+    pthread_mutex_unlock(&pool->claiming);
+    return found;
+}
+
 void *worker_run(void *arg)
 {
     struct worker *worker = arg;
-    struct work_pool *pool = worker->pool;
     uint64_t seen = 0;
 
-    while (!atomic_load(&pool->stopping)) {
-        struct err err = { 0 };
+    while (!atomic_load(&worker->pool->stopping)) {
         struct task task;
-        char kinds[128];
-        bool found = false;
 
-        allowed_kinds(pool, kinds, sizeof kinds);
-        if (!task_store_claim(worker->db, kinds, pool->name, pool->settings->lease_ms, &task, &found, &err))
-            log_warn("worker.database", "cause=%s", LOGQ(err.what));
-        if (found)
+        if (claim(worker, &task))
             run_task(worker, &task);
         else
-            wait_for_work(pool, &seen);
+            wait_for_work(worker->pool, &seen);
     }
     return NULL;
 }

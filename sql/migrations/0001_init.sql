@@ -36,7 +36,8 @@ CREATE TABLE prefix (
 CREATE UNIQUE INDEX prefix_place ON prefix (bucket, key_prefix) WHERE deleted_at IS NULL;
 
 -- One object under a prefix. Rows stay narrow, for there may be tens of millions: the name is the key without the prefix, and
--- what is NULL for nearly all (reason, vanished_at) costs nothing. The list of a prefix walks video_place in S3's own key order.
+-- what is NULL for nearly all (reason, vanished_at) costs nothing. Lists walk video_eligible and video_refused in S3's own key order:
+-- a page of one kind must not read all rows of the other, nor those that vanished. A row that is there is in just one of the two.
 -- No foreign key: checking it a million times is a quarter of a first scan, and the scan's one statement locks the prefix anyway.
 CREATE TABLE video (
     id          int8 PRIMARY KEY DEFAULT next_id(),
@@ -49,7 +50,8 @@ CREATE TABLE video (
     reason      text                        -- why it can't be run; NULL: eligible
 );
 CREATE UNIQUE INDEX video_place ON video (prefix_id, name);
-CREATE INDEX video_refused ON video (prefix_id, name) WHERE reason IS NOT NULL;
+CREATE INDEX video_eligible ON video (prefix_id, name) WHERE vanished_at IS NULL AND reason IS NULL;
+CREATE INDEX video_refused ON video (prefix_id, name) WHERE vanished_at IS NULL AND reason IS NOT NULL;
 
 -- One run of a prompt and a model over videos of a prefix. Its counts are those of its shards, never stored twice.
 CREATE TABLE job (
@@ -72,6 +74,7 @@ CREATE TABLE job (
     metadata         jsonb,
     version          int4 NOT NULL DEFAULT 1,
     error            jsonb,                 -- {"code", "message", "upstream"?}
+    cancel_requested bool NOT NULL DEFAULT false,
     created_at       timestamptz NOT NULL DEFAULT now(),
     started_at       timestamptz,
     completed_at     timestamptz
@@ -95,6 +98,7 @@ CREATE TABLE shard (
     bedrock_name          text NOT NULL UNIQUE,
     client_token          text NOT NULL UNIQUE,
     submit_started_at     timestamptz,               -- from here on AWS may know the job: look it up before creating
+    create_sent_at        timestamptz,               -- the latest CreateModelInvocationJob whose answer may be missing
     bedrock_arn           text,
     bedrock_status        text,                      -- verbatim
     bedrock_message       text,

@@ -4,7 +4,7 @@
 SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.system,
        j.max_tokens, j.temperature, j.top_p, j.top_k, j.select_mode, j.staging, j.metadata::text, j.error::text, j.version,
        epoch_ms(j.created_at), epoch_ms(j.started_at), epoch_ms(j.completed_at),
-       s.total, s.succeeded, s.failed, s.missing, s.processed, s.input_tokens, s.output_tokens, s.shards
+       s.total, s.succeeded, s.failed, s.missing, s.processed, s.input_tokens, s.output_tokens, s.shards, j.cancel_requested
   FROM job j
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(record_count), 0) AS total, coalesce(sum(succeeded), 0) AS succeeded,

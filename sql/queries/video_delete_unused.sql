@@ -1,8 +1,10 @@
--- Removes the videos of a prefix that no job has ever taken. Scans the prefix's videos and the records of its jobs once. The FULL JOIN
--- is meant, see video_scan_merge. $1 int8 prefix.
+-- Removes videos of a deleted prefix that no job has ever taken, so many at a time: none while the prefix is there. Nobody adds to a
+-- deleted prefix, so once there are fewer than the limit there are no more. Scans the prefix's videos until the limit is reached, and the
+-- records of its jobs. The FULL JOIN is meant, see video_scan_merge. $1 int8 prefix, $2 int8 limit.
 DELETE FROM video
  WHERE id IN (SELECT v.id
                 FROM (SELECT id FROM video WHERE prefix_id = $1) v
                 FULL JOIN (SELECT r.video_id FROM job j JOIN record r ON r.job_id = j.id WHERE j.prefix_id = $1) used
                   ON used.video_id = v.id
-               WHERE used.video_id IS NULL)
+               WHERE used.video_id IS NULL AND EXISTS (SELECT FROM prefix WHERE id = $1 AND deleted_at IS NOT NULL)
+               LIMIT $2)

@@ -1,7 +1,14 @@
--- A page of the videos of a prefix, in key order. Walks video_place from the name on.
--- $1 int8 prefix, $2 text after this name, $3 bool this name included, $4 int8 limit.  Columns: video_row_read.
+-- A page of the videos of a prefix, in key order: walks video_eligible and video_refused from the name on, each for at most a page, so
+-- that vanished ones, however many, are never read. $1 int8 prefix, $2 text after this name, $3 bool this name included, $4 int8 limit.
+-- Columns: video_row_read.
 SELECT v.id, v.prefix_id, v.size_bytes, epoch_ms(v.modified_at), epoch_ms(v.vanished_at), v.name, v.etag, v.reason,
        p.bucket, p.key_prefix, p.bucket_owner
-  FROM video v JOIN prefix p ON p.id = v.prefix_id
- WHERE v.prefix_id = $1 AND v.name >= $2 AND ($3::bool OR v.name <> $2) AND v.vanished_at IS NULL
+  FROM ((SELECT * FROM video
+          WHERE prefix_id = $1 AND name >= $2 AND ($3::bool OR name <> $2) AND vanished_at IS NULL AND reason IS NULL
+          ORDER BY name LIMIT $4)
+        UNION ALL
+        (SELECT * FROM video
+          WHERE prefix_id = $1 AND name >= $2 AND ($3::bool OR name <> $2) AND vanished_at IS NULL AND reason IS NOT NULL
+          ORDER BY name LIMIT $4)) v
+  JOIN prefix p ON p.id = v.prefix_id
  ORDER BY v.name LIMIT $4

@@ -1,4 +1,4 @@
--- A page of the videos of a prefix that can be run, in key order. Walks video_place from the name on.
+-- A page of the videos of a prefix that can be run, in key order. Walks video_eligible from the name on.
 -- $1 int8 prefix, $2 text after this name, $3 bool this name included, $4 int8 limit.  Columns: video_row_read.
 SELECT v.id, v.prefix_id, v.size_bytes, epoch_ms(v.modified_at), epoch_ms(v.vanished_at), v.name, v.etag, v.reason,
        p.bucket, p.key_prefix, p.bucket_owner

@@ -185,3 +185,48 @@ def test_cancel_while_the_answer_of_create_is_missing(stack, action, created):
     ended = client.wait_job(job["id"])
     assert ended["state"] == "cancelled" and ended["counts"]["pending"] == 0
     assert [j["status"] for j in emulator.jobs()] == ["Stopped"] * created
+
+
+def test_a_job_that_aws_may_know_is_never_given_up(stack):
+    """The answer of Create is lost, and then nothing may be listed: the shard shows what is wrong, and goes on once it is cured."""
+    database, emulator = stack.database(), stack.emulator()
+    emulator.put_videos("v/", VIDEOS)
+    service = stack.service(database, emulator)
+    client = service.client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    emulator.fault(op="Bedrock.CreateModelInvocationJob", count=1, action="reset_after")
+    emulator.fault(op="Bedrock.ListModelInvocationJobs", action={"status": 403, "code": "AccessDeniedException"})
+    job = client.launch(prefix["id"])
+
+    def shown():
+        shards = client.get(f"/v1/jobs/{job['id']}/shards")["data"]
+        return shards and shards[0]["error"] and shards[0]
+
+    shard = wait_until("the error to be shown", shown)
+    assert shard["state"] == "submitting" and shard["error"]["upstream"]["code"] == "AccessDeniedException"
+    emulator.clear_faults()
+    assert_whole(client, client.wait_job(job["id"]), emulator, 0)
+
+
+def test_a_job_that_aws_does_not_know_any_more_ends(stack):
+    database, emulator = stack.database(), stack.emulator(job_seconds=600)
+    emulator.put_videos("v/", VIDEOS)
+    client = stack.service(database, emulator, VIDBATCH_LOOKUP_GRACE="1s").client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    job = client.launch(prefix["id"])
+    client.wait_job(job["id"], ("running",))
+    database.query("UPDATE shard SET bedrock_arn = left(bedrock_arn, -4) || 'zzzz'")
+    ended = client.wait_job(job["id"])
+    assert ended["state"] == "failed" and ended["counts"]["missing"] == VIDEOS and "NotFound" in ended["error"]["message"]
+
+
+def test_two_launches_of_the_same_question_pay_once(stack):
+    database, emulator = stack.database(), stack.emulator(job_seconds=2)
+    emulator.put_videos("v/", VIDEOS)
+    client = stack.service(database, emulator).client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    body = {"prefix_id": prefix["id"], "prompt": "The same."}
+    answers = [client.post("/v1/jobs", body) for _ in range(3)]
+    ended = [client.wait_job(a.json()["id"]) for a in answers if a.status_code == 202]
+    assert sorted(j["counts"]["succeeded"] for j in ended)[-1] == VIDEOS
+    assert sum(j["counts"]["total"] for j in ended) == VIDEOS and len(emulator.jobs()) == 1

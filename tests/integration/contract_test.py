@@ -168,6 +168,8 @@ def test_settings_are_judged_at_start():
     ]:
         refused = check(**{name: value})
         assert refused.returncode == 2 and f"{name}=" in refused.stderr and rule in refused.stderr, refused.stderr
+    same = check(VIDBATCH_STAGING_URI="s3://b/x/", VIDBATCH_OUTPUT_URI="s3://b/x")
+    assert same.returncode == 2 and "must not be the same" in same.stderr
     for words in (["--version"], ["--help"], ["routes"], ["settings"]):
         assert subprocess.run([BUILD / "bin/vidbatchd", *words], env={}, capture_output=True).returncode == 0
     assert subprocess.run([BUILD / "bin/vidbatchd", "dance"], env={}, capture_output=True).returncode == 2

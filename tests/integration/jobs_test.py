@@ -177,6 +177,10 @@ def test_cancel_before_submission(client, emulator, prefix):
     client.post(f"/v1/jobs/{launched['id']}/cancel", want=202)
     ended = client.wait_job(launched["id"])
     assert ended["state"] == "cancelled" and ended["counts"]["missing"] == 230
+    emulator.clear_faults()
+    wait_until("copies made meanwhile to be removed", lambda: emulator.s3().list_objects_v2(Bucket="videos", Prefix=f"staging/{launched['id']}/")["KeyCount"] == 0)
+    (shard,) = client.pages(f"/v1/jobs/{launched['id']}/shards")
+    assert shard["state"] == "cancelled" and shard["error"] is None
     assert not [j for j in emulator.jobs() if launched["id"] in json.dumps(j)]
     assert client.post(f"/v1/jobs/{launched['id']}/cancel", want=409).json()["code"] == "job_finished"
 
@@ -196,6 +200,9 @@ def test_cancel_at_bedrock_keeps_what_was_done(client, emulator, prefix):
     counts = ended["counts"]
     assert ended["state"] == "cancelled" and 0 < counts["succeeded"] < 230 and counts["succeeded"] + counts["missing"] == 230
     assert ended["outcome"] == "partial"
+    client.post(f"/v1/jobs/{launched['id']}/reingest", want=202)
+    again = client.wait_job(launched["id"])
+    assert (again["state"], again["counts"]) == ("cancelled", counts)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,40 @@ static void integers(void)
     }
 }
 
+/* A number that does not fit is read all the same: the reader goes on behind it. */
+static void numbers_that_may_not_fit(void)
+{
+    static const struct {
+        const char *in;
+        int64_t want; /* -77: nothing */
+        bool ok;
+    } cases[] = {
+        { "[5]", 5, true },
+        { "[9223372036854775808]", -77, true },
+        { "[-9223372036854775809]", -77, true },
+        { "[1e400]", -77, true },
+        { "[1e]", -77, false },
+        { "[true]", -77, false },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pieces p = pieces_of(cases[i].in, 3);
+        struct err err = { .kind = ERR_NONE };
+        struct json_reader r;
+        int64_t got = -77;
+        bool done = false;
+
+        test_case("%s", cases[i].in);
+        start(&r, &p);
+        CHECK(json_enter_array(&r, &err) && json_next_item(&r, &done, &err) && !done);
+        CHECK(json_take_i64_if_fits(&r, &got, &err) == cases[i].ok);
+        CHECK_I64(got, cases[i].want);
+        CHECK_I64(err.kind, cases[i].ok ? ERR_NONE : ERR_INPUT);
+        CHECK(!cases[i].ok || (json_next_item(&r, &done, &err) && done));
+    }
+    test_case(NULL);
+}
+
 static void booleans(void)
 {
     static const struct {
@@ -389,6 +423,7 @@ static void first_window_and_offset(void)
 static const struct test tests[] = {
     { "strings", strings },
     { "integers", integers },
+    { "numbers_that_may_not_fit", numbers_that_may_not_fit },
     { "booleans", booleans },
     { "pulling", pulling },
     { "broken_containers", broken_containers },
