@@ -2,6 +2,7 @@
 
 #include "aws/client.h"
 #include "handlers/app.h"
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/http/http.h"
@@ -13,8 +14,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static const int64_t http_grace_ms = 4000, work_grace_ms = 4000;
+/* A stop ends within ten seconds: requests have the first four, with two more for those that must be interrupted; steps
+ * have what is left of eight (their pool adds half a second for itself). */
+static const int64_t http_grace_ms = 4000, stop_ms = 8000;
 
 struct app {
     const struct config *config;
@@ -54,6 +58,11 @@ static void close_context(void *context)
 {
     db_close(((struct handler_context *)context)->db);
     mem_free(context);
+}
+
+static void interrupt_context(void *context)
+{
+    db_cancel(((struct handler_context *)context)->db);
 }
 
 static bool is_ready(void *arg, const char **why)
@@ -171,6 +180,7 @@ static bool start_http(struct app *app, struct err *err)
                                     .max_connections = (int)c->max_connections,
                                     .open_context = open_context,
                                     .close_context = close_context,
+                                    .interrupt_context = interrupt_context,
                                     .arg = &app->handlers };
 
     config_missing_for_jobs(c, &app->missing);
@@ -231,8 +241,10 @@ bool app_start(const struct config *config, struct app **out, struct err *err)
     buf_init(&app->missing, 1024);
     if ((config->migrate_on_start && !migrate(config, err)) || !start_aws(app, err) || !start_work(app, err) ||
         !start_http(app, err) || !write_port_file(app, err)) {
-        app_stop(app);
-        return false;
+        if (app_stop(app))
+            return false;
+        log_error("start.failed", "at=%s cause=%s", err->where ? err->where : "", LOGQ(err->what));
+        _exit(1); /* a thread still uses what main would take away */
     }
     atomic_store(&app->ready, true);
     *out = app;
@@ -244,21 +256,26 @@ int app_port(const struct app *app)
     return http_port(app->http);
 }
 
-void app_stop(struct app *app)
+bool app_stop(struct app *app)
 {
+    const int64_t until = clock_mono_ms() + stop_ms;
+    bool http_ended = false;
+    int64_t left = 0;
+
     atomic_store(&app->ready, false);
     atomic_store(&app->stopping, true);
     if (app->pool)
         work_pool_ask_stop(app->pool);
-    if (app->http)
-        http_stop(app->http, http_grace_ms);
-    if (!work_pool_stop(app->pool, work_grace_ms))
-        return; /* its thread still uses the rest */
+    http_ended = http_stop(app->http, http_grace_ms);
+    left = until - clock_mono_ms();
+    if (!work_pool_stop(app->pool, left > 0 ? left : 0) || !http_ended)
+        return false; /* a thread still uses the rest */
     models_free(app->models);
     links_free(app->links);
     aws_free(app->aws);
     buf_done(&app->missing);
     mem_free(app);
+    return true;
 }
 
 bool app_migrate(const struct config *config, int *applied, bool *newer, struct err *err)

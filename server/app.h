@@ -9,8 +9,9 @@ struct app;
 /* Migrates where the settings say so, connects, listens. Keeps config. Gives: app_stop. */
 MUST_CHECK bool app_start(const struct config *config, struct app **out, struct err *err);
 int app_port(const struct app *app);
-/* Readiness falls, requests under way are answered, steps give their leases back; at most about ten seconds. Frees. */
-void app_stop(struct app *app);
+/* Readiness falls, requests under way are answered, steps give their leases back; at most nine seconds. Frees all and
+ * gives true; false: some thread did not end and still uses it, and the settings, so the process must end with _exit. */
+MUST_CHECK bool app_stop(struct app *app);
 
 /* Brings the database up to date and says what it did. */
 MUST_CHECK bool app_migrate(const struct config *config, int *applied, bool *newer, struct err *err);

@@ -67,6 +67,7 @@ struct db *db_open(const struct db_options *options, struct err *err)
         err_memory(err, HERE);
         return NULL;
     }
+    (void)pthread_mutex_init(&db->cancel_lock, NULL);
     buf_init(&db->texts, (size_t)64 * 1024 * 1024);
     snprintf(db->connect_timeout_s, sizeof db->connect_timeout_s, "%lld", (long long)((timeout_ms + 999) / 1000));
     if (!read_url(db, options, err)) {
@@ -95,11 +96,35 @@ void db_close(struct db *db)
     mem_free(db->url);
     mem_free(db->application_name);
     mem_free(db->settings);
+    (void)pthread_mutex_destroy(&db->cancel_lock);
     mem_free(db);
+}
+
+static void keep_cancel(struct db *db, PGcancel *cancel)
+{
+    PGcancel *old = NULL;
+
+    pthread_mutex_lock(&db->cancel_lock);
+    old = db->cancel;
+    db->cancel = cancel;
+    pthread_mutex_unlock(&db->cancel_lock);
+    PQfreeCancel(old);
+}
+
+void db_cancel(struct db *db)
+{
+    char ignored[256];
+
+    atomic_store(&db->cancelled, true);
+    pthread_mutex_lock(&db->cancel_lock);
+    if (db->cancel)
+        (void)PQcancel(db->cancel, ignored, sizeof ignored);
+    pthread_mutex_unlock(&db->cancel_lock);
 }
 
 void db_drop(struct db *db)
 {
+    keep_cancel(db, NULL);
     if (db->conn)
         PQfinish(db->conn);
     db->conn = NULL;
@@ -140,6 +165,7 @@ static bool connect_now(struct db *db, struct err *err)
         db_drop(db);
         return false;
     }
+    keep_cancel(db, PQgetCancel(db->conn));
     PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
     if (!listen_again(db, err)) {
         db_drop(db);

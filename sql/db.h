@@ -24,6 +24,10 @@ struct db;
 /* Does not connect yet: the first call does. Gives: db_close. */
 MUST_CHECK struct db *db_open(const struct db_options *options, struct err *err);
 void db_close(struct db *db);
+/* Asks the server to end the statement that runs now, if any: it fails with ERR_CANCELLED, code "query_cancelled".
+ * Later statements run as ever, so whoever wants a thread to end asks until it has. Any thread, as long as db is open;
+ * may take as long as connecting to the server does. */
+void db_cancel(struct db *db);
 /* Connects if needed and asks SELECT 1. */
 MUST_CHECK bool db_ping(struct db *db, struct err *err);
 
@@ -58,7 +62,7 @@ bool db_bool(const struct db_rows *rows, int row, int column);
 /* Runs a named query. rows may be NULL where nobody looks. ERR_DATABASE; retryable by SQLSTATE (lost connection,
  * serialization, deadlock, lock and statement timeouts, too many connections, shutting down). Unique violations:
  * ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT. Codes of
- * ERR_DATABASE that callers may look at: connection_lost serialization_failure deadlock lock_timeout statement_timeout.
+ * ERR_DATABASE that callers may look at: connection_lost serialization_failure deadlock lock_timeout query_timeout.
  * A statement is repeated after a lost connection only where it was certainly not executed, and never inside a
  * transaction. */
 MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,

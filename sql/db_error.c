@@ -60,6 +60,11 @@ bool db_fail(struct db *db, const PGresult *result, const char *what, const char
         db->lost_race = true;
     /* The primary message only: the detail quotes rows. */
     one_line(message, sizeof message, primary ? primary : "");
+    /* The server has one word for its own timeout and for somebody's wish. */
+    if (strcmp(state, "57014") == 0 && atomic_load(&db->cancelled)) {
+        err_set(err, ERR_CANCELLED, true, where, "%s: %s (SQLSTATE %s)", what, message, state);
+        return err_code(err, "query_cancelled");
+    }
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (strncmp(state, meanings[i].state, strlen(meanings[i].state)) == 0) {
             err_set(err, meanings[i].kind, meanings[i].retryable, where, "%s: %s (SQLSTATE %s)", what, message, state);

@@ -17,7 +17,8 @@ enum {
     CONNECTION_MEMORY_BYTES = 32 << 10, /* request line and headers, and libmicrohttpd's own buffers */
     UNSENT_BYTES = 128 << 10,           /* of a connection in the kernel: a client that stops reading costs no more */
     STREAM_PATIENCE = 10,               /* times the idle timeout: how long a stream's client may pause */
-    BACKLOG = 511
+    BACKLOG = 511,
+    LAST_WORDS_MS = 300 /* for answers of handlers that were interrupted to reach their clients */
 };
 
 static const char exhausted_text[] =
@@ -189,14 +190,15 @@ bool http_start(const struct http_options *options, struct http_server **out, st
     server->route_count = options->route_count;
     server->open_context = options->open_context;
     server->close_context = options->close_context;
+    server->interrupt_context = options->interrupt_context;
+    server->interrupt_ms = options->interrupt_ms > 0 ? options->interrupt_ms : 1500;
     server->arg = options->arg;
     server->listen_fd = -1;
     server->idle_timeout_s = options->idle_timeout_s > 0 ? (unsigned)options->idle_timeout_s : 30;
     server->stream_timeout_s = server->idle_timeout_s * STREAM_PATIENCE;
     if (!start_all(server, options, err)) {
-        if (server->pool.thread_count > 0)
-            pool_stop(&server->pool);
-        give_back_rest(server);
+        if (server->pool.thread_count == 0 || pool_stop(&server->pool, -1))
+            give_back_rest(server);
         return false;
     }
     *out = server;
@@ -208,14 +210,23 @@ int http_port(const struct http_server *server)
     return server->port;
 }
 
-void http_stop(struct http_server *server, int64_t grace_ms)
+bool http_stop(struct http_server *server, int64_t grace_ms)
 {
+    bool idle = false;
+
     if (!server)
-        return;
+        return true;
     atomic_store(&server->stopping, true);
-    if (!metrics_wait_idle(&server->metrics, grace_ms))
+    idle = metrics_wait_idle(&server->metrics, grace_ms);
+    if (!idle)
         log_warn("http.stop_cut", "grace_ms=%lld", (long long)grace_ms);
     /* After this no connection is suspended: what libmicrohttpd demands before it stops. */
-    pool_stop(&server->pool);
+    if (!pool_stop(&server->pool, server->interrupt_ms)) {
+        log_warn("http.threads_left", "waited_ms=%lld", (long long)server->interrupt_ms);
+        return false;
+    }
+    if (!idle)
+        (void)metrics_wait_idle(&server->metrics, LAST_WORDS_MS);
     give_back_rest(server);
+    return true;
 }

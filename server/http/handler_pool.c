@@ -6,8 +6,12 @@
 #include "server/base/mem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+/* An interrupt may come just before what it should have interrupted, so it is repeated. */
+enum { INTERRUPT_EVERY_MS = 100 };
 
 static void name_log(const struct request *rq)
 {
@@ -46,11 +50,19 @@ static bool ensure_context(struct http_server *server, void **context, struct er
     return *context != NULL;
 }
 
-static void run(struct pool *p, struct request *rq, void **context)
+static void set_busy(struct handler_thread *self, void *context)
+{
+    pthread_mutex_lock(&self->lock);
+    self->busy = context;
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void run(struct handler_thread *self, struct request *rq, void **context)
 {
     struct err err = { 0 };
-    bool ready = ensure_context(p->server, context, &err);
+    bool ready = ensure_context(self->pool->server, context, &err);
 
+    set_busy(self, *context);
     if (rq->work == WORK_FILL) {
         name_log(rq);
         if (ready) {
@@ -67,6 +79,7 @@ static void run(struct pool *p, struct request *rq, void **context)
         reply_error(rq, &rq->reply, &err);
         log_context(NULL);
     }
+    set_busy(self, NULL);
     give_back(rq);
 }
 
@@ -92,7 +105,8 @@ static struct request *take(struct pool *p)
 
 static void *thread_main(void *arg)
 {
-    struct pool *p = arg;
+    struct handler_thread *self = arg;
+    struct pool *p = self->pool;
     struct request *rq = NULL;
     void *context = NULL;
     struct err err = { 0 };
@@ -101,25 +115,53 @@ static void *thread_main(void *arg)
     if (!ensure_context(p->server, &context, &err))
         log_warn("http.no_context", "at=%s cause=%s", err.where ? err.where : "unknown", LOGQ(err.what));
     while ((rq = take(p)) != NULL)
-        run(p, rq, &context);
+        run(self, rq, &context);
     if (context && p->server->close_context)
         p->server->close_context(context);
+    pthread_mutex_lock(&p->lock);
+    p->running--;
+    pthread_cond_broadcast(&p->ended);
+    pthread_mutex_unlock(&p->lock);
     return NULL;
+}
+
+static bool start_thread(struct pool *p, struct handler_thread *self)
+{
+    self->pool = p;
+    (void)pthread_mutex_init(&self->lock, NULL);
+    if (pthread_create(&self->thread, NULL, thread_main, self) == 0)
+        return true;
+    (void)pthread_mutex_destroy(&self->lock);
+    return false;
+}
+
+/* Its waits are measured, not told by the wall clock. */
+static void init_ended(struct pool *p)
+{
+    pthread_condattr_t attr;
+
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&p->ended, &attr);
+    (void)pthread_condattr_destroy(&attr);
 }
 
 bool pool_start(struct pool *p, struct http_server *server, int threads, int max_queue, struct err *err)
 {
-    *p = (struct pool){ .server = server, .max_queued = (size_t)max_queue };
+    *p = (struct pool){ .server = server, .max_queued = (size_t)max_queue, .running = threads };
     (void)pthread_mutex_init(&p->lock, NULL);
     (void)pthread_cond_init(&p->some, NULL);
+    init_ended(p);
     p->threads = mem_alloc((size_t)threads, sizeof *p->threads);
-    for (; p->threads && p->thread_count < threads; p->thread_count++)
-        if (pthread_create(&p->threads[p->thread_count], NULL, thread_main, p) != 0)
-            break;
+    while (p->threads && p->thread_count < threads && start_thread(p, &p->threads[p->thread_count]))
+        p->thread_count++;
     if (p->thread_count == threads)
         return true;
-    pool_stop(p);
-    pool_done(p);
+    pthread_mutex_lock(&p->lock);
+    p->running -= threads - p->thread_count;
+    pthread_mutex_unlock(&p->lock);
+    if (pool_stop(p, -1))
+        pool_done(p);
     return err_set(err, ERR_MEMORY, false, HERE, "cannot start %d handler threads", threads);
 }
 
@@ -169,7 +211,39 @@ static void drop(struct request *rq)
     give_back(rq);
 }
 
-void pool_stop(struct pool *p)
+/* With the lock. True: nobody runs any more; false: the time is over (negative: never is). */
+static bool wait_ended(struct pool *p, int64_t wait_ms)
+{
+    const struct timespec until = deadline_after(wait_ms < 0 ? 0 : wait_ms);
+    int rc = 0;
+
+    while (p->running > 0 && rc != ETIMEDOUT)
+        rc = wait_ms < 0 ? pthread_cond_wait(&p->ended, &p->lock) : pthread_cond_timedwait(&p->ended, &p->lock, &until);
+    return p->running == 0;
+}
+
+/* Interrupts whoever is busy until all threads have ended. A thread of its own, for an interrupt may take long. */
+static void *interrupt_main(void *arg)
+{
+    struct pool *p = arg;
+    bool ended = false;
+
+    while (!ended) {
+        for (int i = 0; i < p->thread_count; i++) {
+            struct handler_thread *t = &p->threads[i];
+            pthread_mutex_lock(&t->lock);
+            if (t->busy)
+                p->server->interrupt_context(t->busy);
+            pthread_mutex_unlock(&t->lock);
+        }
+        pthread_mutex_lock(&p->lock);
+        ended = wait_ended(p, INTERRUPT_EVERY_MS);
+        pthread_mutex_unlock(&p->lock);
+    }
+    return NULL;
+}
+
+static void close_queue(struct pool *p)
 {
     struct request *dropped = NULL;
 
@@ -185,9 +259,30 @@ void pool_stop(struct pool *p)
         drop(dropped);
         dropped = next;
     }
-    for (int i = 0; i < p->thread_count; i++)
-        (void)pthread_join(p->threads[i], NULL);
+}
+
+bool pool_stop(struct pool *p, int64_t wait_ms)
+{
+    pthread_t interrupter;
+    bool interrupts = false;
+    bool ended = false;
+
+    close_queue(p);
+    if (p->server->interrupt_context)
+        interrupts = pthread_create(&interrupter, NULL, interrupt_main, p) == 0;
+    pthread_mutex_lock(&p->lock);
+    ended = wait_ended(p, wait_ms);
+    pthread_mutex_unlock(&p->lock);
+    if (!ended)
+        return false;
+    if (interrupts)
+        (void)pthread_join(interrupter, NULL);
+    for (int i = 0; i < p->thread_count; i++) {
+        (void)pthread_join(p->threads[i].thread, NULL);
+        (void)pthread_mutex_destroy(&p->threads[i].lock);
+    }
     p->thread_count = 0;
+    return true;
 }
 
 void pool_done(struct pool *p)
@@ -195,6 +290,7 @@ void pool_done(struct pool *p)
     mem_free(p->threads);
     p->threads = NULL;
     p->server = NULL;
+    (void)pthread_cond_destroy(&p->ended);
     (void)pthread_cond_destroy(&p->some);
     (void)pthread_mutex_destroy(&p->lock);
 }

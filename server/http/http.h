@@ -45,14 +45,19 @@ struct http_options {
     /* One context a handler thread: opened on that thread before its first request, closed at the end. */
     void *(*open_context)(void *arg, struct err *err);
     void (*close_context)(void *context);
+    /* Makes the handler or fill that runs with this context end soon. Called again and again by http_stop, after the
+     * grace, for each that is still at it; on a thread of its own, so it may wait. NULL: they are only waited for. */
+    void (*interrupt_context)(void *context);
+    int64_t interrupt_ms; /* how long http_stop waits after the grace for handlers to end; 0 = 1500 */
     void *arg; /* what rq_app gives to handlers too */
 };
 struct http_server;
 MUST_CHECK bool http_start(const struct http_options *options, struct http_server **out, struct err *err);
 int http_port(const struct http_server *server);
-/* No new connections and requests (503, Connection: close); those under way finish within grace_ms, then all is closed.
- * Gives back everything. */
-void http_stop(struct http_server *server, int64_t grace_ms);
+/* No new connections and requests (503, Connection: close); those under way finish within grace_ms, then handlers are
+ * interrupted and all is closed. Gives back everything. False: a handler did not end within interrupt_ms; its thread
+ * and all that it may use are left as they are, so the process must end with _exit. */
+bool http_stop(struct http_server *server, int64_t grace_ms);
 struct http_counts {
     uint64_t requests, in_flight, queued, connections, streams, rejected;
     uint64_t by_status[6]; /* [2] = 2xx ... */

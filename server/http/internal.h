@@ -144,14 +144,22 @@ bool request_reads(const struct request *rq); /* GET or HEAD */
 
 /* ---- handler pool ---- */
 enum submitted { POOL_TAKEN, POOL_FULL, POOL_CLOSED };
+struct handler_thread {
+    struct pool *pool;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards busy; held during an interrupt, for then the context must stay */
+    void *busy;           /* the context of the request that runs now, NULL: none */
+};
 struct pool {
-    pthread_mutex_t lock; /* guards head, tail, queued, closed */
+    pthread_mutex_t lock; /* guards head, tail, queued, closed, running */
     pthread_cond_t some;  /* work came, or the pool closed */
     struct request *head, *tail;
     size_t queued; /* handlers that wait; fills are as few as connections and always welcome */
     size_t max_queued;
     bool closed;
-    pthread_t *threads;
+    int running;          /* threads that have not ended */
+    pthread_cond_t ended; /* one of them ended; monotonic clock */
+    struct handler_thread *threads;
     int thread_count;
     struct http_server *server;
 };
@@ -161,8 +169,9 @@ MUST_CHECK enum submitted pool_submit(struct pool *p, struct request *rq, enum w
 /* Runs the route's handler; the reply is complete afterwards. context NULL: the I/O thread, for inline replies. */
 void pool_run_handler(struct request *rq, void *context);
 size_t pool_queued(struct pool *p);
-/* Closes: gives queued requests back (503, or a cut stream), waits for those that run, joins the threads. */
-void pool_stop(struct pool *p);
+/* Closes: gives queued requests back (503, or a cut stream), interrupts those that run, joins the threads. False: after
+ * wait_ms (negative: no limit) some still run, and use the pool. */
+MUST_CHECK bool pool_stop(struct pool *p, int64_t wait_ms);
 /* After pool_stop, when no I/O thread is left that could submit. */
 void pool_done(struct pool *p);
 
@@ -184,6 +193,8 @@ void metrics_end(struct metrics *m, int status, int64_t took_us, bool was_stream
 void metrics_stream(struct metrics *m);
 void metrics_rejected(struct metrics *m);
 void metrics_connection(struct metrics *m, bool opened);
+/* timeout_ms from now on the monotonic clock. */
+struct timespec deadline_after(int64_t timeout_ms);
 /* True when nothing is in flight; false: still busy after timeout_ms. */
 bool metrics_wait_idle(struct metrics *m, int64_t timeout_ms);
 
@@ -193,6 +204,8 @@ struct http_server {
     size_t route_count;
     void *(*open_context)(void *arg, struct err *err);
     void (*close_context)(void *context);
+    void (*interrupt_context)(void *context);
+    int64_t interrupt_ms;
     void *arg;
     struct MHD_Daemon *daemon;
     struct MHD_Response *exhausted; /* made in good time: the answer when there is no memory for one */

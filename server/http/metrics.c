@@ -90,11 +90,9 @@ void metrics_connection(struct metrics *m, bool opened)
     pthread_mutex_unlock(&m->lock);
 }
 
-bool metrics_wait_idle(struct metrics *m, int64_t timeout_ms)
+struct timespec deadline_after(int64_t timeout_ms)
 {
     struct timespec until = { 0 };
-    int rc = 0;
-    bool idle = false;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(timeout_ms / 1000);
@@ -103,6 +101,15 @@ bool metrics_wait_idle(struct metrics *m, int64_t timeout_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
+    return until;
+}
+
+bool metrics_wait_idle(struct metrics *m, int64_t timeout_ms)
+{
+    const struct timespec until = deadline_after(timeout_ms);
+    int rc = 0;
+    bool idle = false;
+
     pthread_mutex_lock(&m->lock);
     while (m->in_flight > 0 && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&m->idle, &m->lock, &until);

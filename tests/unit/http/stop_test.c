@@ -118,6 +118,7 @@ static struct http_server *start(int handler_threads, int max_queue)
         .idle_timeout_s = 1,
         .open_context = open_context,
         .close_context = close_context,
+        .interrupt_ms = 60000, /* for slow machines: the gates open soon */
     };
     struct http_server *server = NULL;
     struct err err = { 0 };
