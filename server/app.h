@@ -10,7 +10,8 @@ struct app;
 MUST_CHECK bool app_start(const struct config *config, struct app **out, struct err *err);
 int app_port(const struct app *app);
 /* Readiness falls, requests under way are answered, steps give their leases back; at most nine seconds. Frees all and
- * gives true; false: some thread did not end and still uses it, and the settings, so the process must end with _exit. */
+ * gives true; false: some thread did not end and still uses it, and the settings, so the process must end with _exit.
+ */
 MUST_CHECK bool app_stop(struct app *app);
 
 /* Brings the database up to date and says what it did. */

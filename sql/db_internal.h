@@ -11,7 +11,7 @@
 enum { DB_CHANNELS = 4, DB_PARAMS = 32, DB_COPY_BYTES = 64 * 1024 };
 
 struct db {
-    PGconn *conn; /* NULL: not connected */
+    PGconn *conn;                /* NULL: not connected */
     pthread_mutex_t cancel_lock; /* guards cancel; held while the server is told, for then cancel must stay */
     PGcancel *cancel;            /* how to reach the server about conn; NULL: not connected */
     atomic_bool cancelled;       /* db_cancel was called */

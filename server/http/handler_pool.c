@@ -263,20 +263,19 @@ static void close_queue(struct pool *p)
 
 bool pool_stop(struct pool *p, int64_t wait_ms)
 {
-    pthread_t interrupter;
-    bool interrupts = false;
     bool ended = false;
 
     close_queue(p);
-    if (p->server->interrupt_context)
-        interrupts = pthread_create(&interrupter, NULL, interrupt_main, p) == 0;
+    if (p->server->interrupt_context && !p->interrupts)
+        p->interrupts = pthread_create(&p->interrupter, NULL, interrupt_main, p) == 0;
     pthread_mutex_lock(&p->lock);
     ended = wait_ended(p, wait_ms);
     pthread_mutex_unlock(&p->lock);
     if (!ended)
         return false;
-    if (interrupts)
-        (void)pthread_join(interrupter, NULL);
+    if (p->interrupts)
+        (void)pthread_join(p->interrupter, NULL);
+    p->interrupts = false;
     for (int i = 0; i < p->thread_count; i++) {
         (void)pthread_join(p->threads[i].thread, NULL);
         (void)pthread_mutex_destroy(&p->threads[i].lock);

@@ -49,14 +49,14 @@ struct http_options {
      * grace, for each that is still at it; on a thread of its own, so it may wait. NULL: they are only waited for. */
     void (*interrupt_context)(void *context);
     int64_t interrupt_ms; /* how long http_stop waits after the grace for handlers to end; 0 = 1500 */
-    void *arg; /* what rq_app gives to handlers too */
+    void *arg;            /* what rq_app gives to handlers too */
 };
 struct http_server;
 MUST_CHECK bool http_start(const struct http_options *options, struct http_server **out, struct err *err);
 int http_port(const struct http_server *server);
 /* No new connections and requests (503, Connection: close); those under way finish within grace_ms, then handlers are
  * interrupted and all is closed. Gives back everything. False: a handler did not end within interrupt_ms; its thread
- * and all that it may use are left as they are, so the process must end with _exit. */
+ * and all that it may use are left as they are, so that the process must end with _exit, or call this again. */
 bool http_stop(struct http_server *server, int64_t grace_ms);
 struct http_counts {
     uint64_t requests, in_flight, queued, connections, streams, rejected;

@@ -161,6 +161,8 @@ struct pool {
     pthread_cond_t ended; /* one of them ended; monotonic clock */
     struct handler_thread *threads;
     int thread_count;
+    pthread_t interrupter;
+    bool interrupts; /* interrupter is started; only pool_stop looks */
     struct http_server *server;
 };
 MUST_CHECK bool pool_start(struct pool *p, struct http_server *server, int threads, int max_queue, struct err *err);
@@ -170,7 +172,7 @@ MUST_CHECK enum submitted pool_submit(struct pool *p, struct request *rq, enum w
 void pool_run_handler(struct request *rq, void *context);
 size_t pool_queued(struct pool *p);
 /* Closes: gives queued requests back (503, or a cut stream), interrupts those that run, joins the threads. False: after
- * wait_ms (negative: no limit) some still run, and use the pool. */
+ * wait_ms (negative: no limit) some still run, and use the pool; it may be called again. */
 MUST_CHECK bool pool_stop(struct pool *p, int64_t wait_ms);
 /* After pool_stop, when no I/O thread is left that could submit. */
 void pool_done(struct pool *p);

@@ -7,12 +7,19 @@
 
 #include <string.h>
 
+/* clang-format off */
 const struct step_kind step_kinds[STEP_KINDS] = {
-    { "watch", step_watch, step_watch_give_up, false },   { "cancel", step_cancel, step_job_give_up, false },
-    { "plan", step_plan, step_job_give_up, false },       { "submit", step_submit, step_submit_give_up, false },
-    { "finish", step_finish, step_watch_give_up, false }, { "ingest", step_ingest, step_ingest_give_up, true },
-    { "stage", step_stage, step_shard_give_up, true },    { "scan", step_scan, step_scan_give_up, true },
+    { "watch",  step_watch,  step_keep_trying,    false },
+    { "cancel", step_cancel, step_job_give_up,    false },
+    { "plan",   step_plan,   step_job_give_up,    false },
+    { "submit", step_submit, step_submit_give_up, false },
+    { "finish", step_finish, step_keep_trying,    false },
+    { "ingest", step_ingest, step_ingest_give_up, true },
+    { "stage",  step_stage,  step_shard_give_up,  true },
+    { "scan",   step_scan,   step_scan_give_up,   true },
+    { "sweep",  step_sweep,  step_keep_trying,    true },
 };
+/* clang-format on */
 
 bool step_is_alive(void *step)
 {

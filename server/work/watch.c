@@ -218,8 +218,8 @@ bool step_watch(struct step *step, struct err *err)
     return true;
 }
 
-/* The watch and the finish of a job are never given up: the next look may succeed. */
-bool step_watch_give_up(struct step *step, const struct err *cause, struct err *err)
+/* Some steps are never given up: the next look may succeed. */
+bool step_keep_trying(struct step *step, const struct err *cause, struct err *err)
 {
     (void)err;
     log_error("step.keeps_failing", "kind=%s cause=%s", step->task.kind, LOGQ(cause->what));

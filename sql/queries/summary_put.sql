@@ -8,4 +8,5 @@ ON CONFLICT (record_id) DO UPDATE
        output_tokens = excluded.output_tokens, error_code = excluded.error_code, error_retryable = excluded.error_retryable,
        text_altered = excluded.text_altered, stop_reason = excluded.stop_reason, error_reason = excluded.error_reason,
        error_message = excluded.error_message, text = excluded.text, summary = excluded.summary, thinking = excluded.thinking
- WHERE excluded.ingest_round > old.ingest_round AND (excluded.state = 'succeeded' OR old.state <> 'succeeded')
+ WHERE (excluded.ingest_round > old.ingest_round AND (excluded.state = 'succeeded' OR old.state <> 'succeeded'))
+    OR (excluded.ingest_round = old.ingest_round AND excluded.state = 'succeeded' AND old.state <> 'succeeded')

@@ -22,6 +22,15 @@ static bool delete_prefix(struct db *db, void *arg, struct err *err)
     return prefix_store_delete(db, *(int64_t *)arg, err);
 }
 
+static int64_t sweep(struct db *db, int64_t prefix, int64_t limit)
+{
+    struct err err = { 0 };
+    int64_t removed = -1;
+
+    OK(prefix_store_sweep(db, prefix, limit, &removed, &err));
+    return removed;
+}
+
 static void a_place_is_registered_once(void)
 {
     AUTO(testdb_end) struct testdb t;
@@ -192,6 +201,11 @@ static void deletion_hides_and_keeps_what_was_paid_for(void)
     FAILS(db_transaction(db, delete_prefix, &id, &err), ERR_NOT_FOUND, NULL);
     OK(prefix_store_get_any(db, id, &rows, &row, &err));
     CHECK(row.deleted);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld", (long long)id), 5);
+    CHECK_I64(sweep(db, id, 2), 2);
+    CHECK_I64(sweep(db, id, 2), 1);
+    CHECK_I64(sweep(db, id, 2), 0);
+    CHECK_I64(sweep(db, other, 2), 0); /* which is not deleted */
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld", (long long)id), 2);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld", (long long)other), 5);
     OK(video_store_get(db, testdb_number(&t, "SELECT min(id) FROM video WHERE prefix_id = %lld", (long long)id),

@@ -77,7 +77,8 @@ static void the_rule_of_merging(void)
         { "failed", 1, "succeeded", 2, true },    { "missing", 1, "succeeded", 2, true },
         { "missing", 1, "failed", 2, true },      { "failed", 1, "missing", 2, true },
         { "succeeded", 1, "succeeded", 2, true }, { "succeeded", 1, "failed", 2, false },
-        { "succeeded", 1, "missing", 2, false },  { "failed", 2, "succeeded", 2, false },
+        { "succeeded", 1, "missing", 2, false },  { "failed", 2, "succeeded", 2, true },
+        { "succeeded", 2, "failed", 2, false },   { "failed", 2, "failed", 2, false },
         { "failed", 2, "succeeded", 1, false },   { "failed", 0, "succeeded", 1, true },
     };
     AUTO(place_end) struct place p = { 0 };
@@ -172,6 +173,11 @@ static void every_record_is_accounted_for(void)
     CHECK_I64(shard.output_tokens, 40);
     CHECK(shard.completed_ms > 0);
     CHECK(shard.error && strstr(shard.error, "\"x\""));
+    FAILS(shard_store_finish(p.db, p.shard, "completed", NULL, &err), ERR_NOT_FOUND, NULL);
+    testdb_sql(&p.t, "UPDATE shard SET state = 'ingesting'"); /* as a reingest does */
+    OK(summary_store_mark_missing(p.db, p.shard, 2, "no_result", "still none", &count, &err));
+    CHECK_I64(count, 997); /* said anew */
+    CHECK_I64(testdb_number(&p.t, "SELECT count(*) FROM summary WHERE error_message = 'still none'"), 997);
     OK(shard_store_finish(p.db, p.shard, "completed", NULL, &err));
     CHECK_I64(testdb_number(&p.t, "SELECT count(*) FROM shard WHERE error IS NOT NULL"), 0);
 }

@@ -1,4 +1,5 @@
 /* Videos: what a scan changes, what lists show, what a job would take. */
+#include "server/base/clock.h"
 #include "sql/video_store.h"
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
@@ -254,6 +255,9 @@ static void selects_what_is_new(void)
     CHECK_I64(selected(db, prefix, "all", 1), 8);
     CHECK_I64(selected(db, prefix, "new", 1), 8);
     testdb_planned_job(&t, prefix, 2, 1);
+    CHECK_I64(selected(db, prefix, "new", 1), 0); /* a job is still at it */
+    CHECK_I64(selected(db, prefix, "new", 2), 8);
+    testdb_sql(&t, "UPDATE job SET state = 'failed'");
     CHECK_I64(selected(db, prefix, "new", 1), 8); /* planned is not answered */
     testdb_sql(
         &t,
@@ -273,6 +277,89 @@ static void selects_what_is_new(void)
     CHECK_I64(selected(db, prefix, "new", 1), 0);
 }
 
+struct count {
+    int64_t prefix, at_most, patience_ms, count;
+    const char *mode;
+    bool known;
+};
+
+static bool count_up_to(struct db *db, void *arg, struct err *err)
+{
+    static const unsigned char recipe[32] = { 1 };
+    struct count *c = arg;
+
+    c->count = -1;
+    return video_store_count_selected_up_to(db, c->prefix, c->mode, recipe, c->at_most, c->patience_ms, &c->count,
+                                            &c->known, err) &&
+           db_ping(db, err);
+}
+
+static void counts_no_further_than_asked(void)
+{
+    static const struct {
+        const char *mode;
+        int64_t at_most, want;
+    } cases[] = { { "all", 3, 3 }, { "all", 5, 5 }, { "all", 6, 5 }, { "new", 3, 3 }, { "new", 100, 5 } };
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+    struct count c = { .patience_ms = 60000 };
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    c.prefix = testdb_prefix(&t, 5);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        test_case("%s %lld", cases[i].mode, (long long)cases[i].at_most);
+        c.mode = cases[i].mode;
+        c.at_most = cases[i].at_most;
+        OK(db_transaction(db, count_up_to, &c, &err));
+        CHECK(c.known);
+        CHECK_I64(c.count, cases[i].want);
+    }
+    test_case(NULL);
+    FAILS(count_up_to(db, &c, &err), ERR_INTERNAL, NULL);
+}
+
+static bool count_and_wait(struct db *db, void *arg, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct video_row video;
+
+    /* the same lock again, under the session's own limit */
+    return count_up_to(db, arg, err) && video_store_get(db, 1, &rows, &video, err);
+}
+
+static void gives_up_counting_and_goes_on(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+    struct count c = { .mode = "all", .at_most = 1, .patience_ms = 50 };
+    int64_t started_ms = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open_with(&t, (struct db_options){ .statement_timeout_ms = 600 });
+    c.prefix = testdb_prefix(&t, 5);
+    testdb_sql(&t, "BEGIN; LOCK TABLE video");
+    OK(db_transaction(db, count_up_to, &c, &err));
+    CHECK(!c.known);
+    CHECK_I64(c.count, 0);
+    c.patience_ms = 60000; /* the session's limit is shorter, and holds */
+    OK(db_transaction(db, count_up_to, &c, &err));
+    CHECK(!c.known);
+    c.patience_ms = 50;
+    started_ms = clock_mono_ms();
+    FAILS(db_transaction(db, count_and_wait, &c, &err), ERR_DATABASE, "query_timeout");
+    CHECK(clock_mono_ms() - started_ms >= 600); /* the patience was for the count alone */
+    testdb_sql(&t, "COMMIT");
+    c.patience_ms = 60000;
+    OK(db_transaction(db, count_up_to, &c, &err));
+    CHECK(c.known);
+    CHECK_I64(c.count, 1);
+}
+
 static const struct test tests[] = {
     { "a scan writes the differences", a_scan_writes_the_differences },
     { "a name listed twice counts once", a_name_listed_twice_counts_once },
@@ -280,5 +367,7 @@ static const struct test tests[] = {
     { "lists in key order", lists_in_key_order },
     { "gets one", gets_one },
     { "selects what is new", selects_what_is_new },
+    { "counts no further than asked", counts_no_further_than_asked },
+    { "gives up counting and goes on", gives_up_counting_and_goes_on },
 };
 TEST_MAIN("sql/video", tests)

@@ -4,6 +4,7 @@
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 static void wakes_for_new_tasks_only(void)
@@ -106,10 +107,51 @@ static void refuses_misuse(void)
     FAILS(db_listen(db, "five", &err), ERR_INTERNAL, NULL);
 }
 
+struct asker {
+    struct db *db;
+    struct err err;
+    bool ok;
+};
+
+static void *count_tasks(void *arg)
+{
+    struct asker *asker = arg;
+    struct task_count counts[4];
+    int count = 0;
+
+    asker->ok = task_store_counts(asker->db, counts, 4, &count, &asker->err);
+    return NULL;
+}
+
+static void another_thread_can_end_its_query(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct asker asker = { 0 };
+    pthread_t thread;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open_with(&t, (struct db_options){ .application_name = "asker" });
+    db_cancel(db); /* not connected yet: nothing to end */
+    asker.db = db;
+    testdb_sql(&t, "BEGIN; LOCK TABLE task");
+    CHECK(pthread_create(&thread, NULL, count_tasks, &asker) == 0);
+    testdb_await_lock(&t, "asker");
+    db_cancel(db);
+    (void)pthread_join(thread, NULL);
+    testdb_fails(asker.ok, &asker.err, ERR_CANCELLED, "query_cancelled", TEST_HERE);
+    testdb_sql(&t, "COMMIT");
+    db_cancel(db); /* nothing runs: nothing happens */
+    count_tasks(&asker);
+    testdb_ok(asker.ok, &asker.err, TEST_HERE);
+}
+
 static const struct test tests[] = {
     { "wakes for new tasks only", wakes_for_new_tasks_only },
     { "another thread can wake it", another_thread_can_wake_it },
     { "listens again after a lost connection", listens_again_after_a_lost_connection },
+    { "another thread can end its query", another_thread_can_end_its_query },
     { "refuses misuse", refuses_misuse },
 };
 TEST_MAIN("sql/wait", tests)

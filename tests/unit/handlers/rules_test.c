@@ -4,6 +4,7 @@
 #include "handlers/metrics_text.h"
 #include "handlers/prefix_input.h"
 #include "handlers/upload_rules.h"
+#include "sql/shard_store.h"
 #include "tests/support/test.h"
 
 #include <jansson.h>
@@ -33,6 +34,31 @@ static void test_location(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         test_case("%s holds %s/%s", cases[i].uri, cases[i].bucket, cases[i].key);
         CHECK(location_holds(cases[i].uri, span_of(cases[i].bucket), span_of(cases[i].key)) == cases[i].holds);
+    }
+    test_case(NULL);
+}
+
+static void test_shard_message(void)
+{
+    static const struct {
+        const char *message, *want;
+    } cases[] = { { NULL, NULL }, { "", NULL }, { "Internal failure.", "Internal failure." } };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO(buf_done) struct buf text = { .max = 65536 };
+        struct json_writer w = json_writer_on(&text);
+        struct shard_row row = { .bedrock_message = cases[i].message };
+        json_t *shard = NULL;
+
+        test_case("message %s", cases[i].message ? cases[i].message : "NULL");
+        shard_json(&w, &row);
+        shard = json_loads(buf_cstr(&text), 0, NULL);
+        if (CHECK(shard != NULL)) {
+            json_t *said = json_object_get(json_object_get(shard, "bedrock"), "message");
+            CHECK(said != NULL);
+            CHECK_TEXT(json_string_value(said), cases[i].want);
+        }
+        json_decref(shard);
     }
     test_case(NULL);
 }
@@ -224,6 +250,7 @@ static void test_metrics(void)
 static const struct test tests[] = {
     { "what lies under an S3 location", test_location },
     { "names that may be uploaded", test_upload_names },
+    { "what Bedrock says of a shard", test_shard_message },
     { "suffixes", test_suffixes },
     { "money, accounts, control characters, final states", test_small_texts },
     { "progress and cost of a job", test_job },
