@@ -12,6 +12,7 @@
 #include "sql/migrate.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,31 +74,32 @@ static bool is_ready(void *arg, const char **why)
     return atomic_load(&app->ready);
 }
 
+/* One of the counters of struct aws_stat, for all operations. */
+static void add_counter(struct buf *out, const char *name, const char *help, const struct aws_stat *stats, size_t count,
+                        size_t offset)
+{
+    buf_fmt(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(out, "%s{operation=\"%s\"} %llu\n", name, stats[i].operation,
+                (unsigned long long)*(const uint64_t *)((const char *)&stats[i] + offset));
+}
+
 static void add_aws_metrics(struct aws *aws, struct buf *out)
 {
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } counters[] = {
+        { "vidbatch_aws_calls_total", "Calls to AWS by operation.", offsetof(struct aws_stat, calls) },
+        { "vidbatch_aws_attempts_total", "Attempts, retries included.", offsetof(struct aws_stat, attempts) },
+        { "vidbatch_aws_failures_total", "Calls that failed in the end.", offsetof(struct aws_stat, failures) },
+        { "vidbatch_aws_throttles_total", "Attempts that AWS throttled.", offsetof(struct aws_stat, throttles) },
+    };
     struct aws_stat stats[64];
     const size_t count = aws_stats(aws, stats, sizeof stats / sizeof stats[0]);
 
-    buf_text(out,
-             "# HELP vidbatch_aws_calls_total Calls to AWS by operation.\n# TYPE vidbatch_aws_calls_total counter\n");
-    for (size_t i = 0; i < count; i++)
-        buf_fmt(out, "vidbatch_aws_calls_total{operation=\"%s\"} %llu\n", stats[i].operation,
-                (unsigned long long)stats[i].calls);
-    buf_text(out, "# HELP vidbatch_aws_attempts_total Attempts, retries included.\n"
-                  "# TYPE vidbatch_aws_attempts_total counter\n");
-    for (size_t i = 0; i < count; i++)
-        buf_fmt(out, "vidbatch_aws_attempts_total{operation=\"%s\"} %llu\n", stats[i].operation,
-                (unsigned long long)stats[i].attempts);
-    buf_text(out, "# HELP vidbatch_aws_failures_total Calls that failed in the end.\n"
-                  "# TYPE vidbatch_aws_failures_total counter\n");
-    for (size_t i = 0; i < count; i++)
-        buf_fmt(out, "vidbatch_aws_failures_total{operation=\"%s\"} %llu\n", stats[i].operation,
-                (unsigned long long)stats[i].failures);
-    buf_text(out, "# HELP vidbatch_aws_throttles_total Attempts that AWS throttled.\n"
-                  "# TYPE vidbatch_aws_throttles_total counter\n");
-    for (size_t i = 0; i < count; i++)
-        buf_fmt(out, "vidbatch_aws_throttles_total{operation=\"%s\"} %llu\n", stats[i].operation,
-                (unsigned long long)stats[i].throttles);
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        add_counter(out, counters[i].name, counters[i].help, stats, count, counters[i].offset);
 }
 
 static void add_metrics(void *arg, struct buf *out)

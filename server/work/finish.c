@@ -89,11 +89,6 @@ static bool finish_work(struct db *db, void *arg, struct err *err)
     return conclude(db, step, &job, err);
 }
 
-static bool end_task(struct db *db, void *arg, struct err *err)
-{
-    return task_store_done(db, &((struct step *)arg)->task, err);
-}
-
 /* Copies are worth nothing once the answers are stored. That they could not be removed is worth a warning, not a failed
  * job. */
 static bool clean_up(struct step *step, struct err *err)
@@ -114,7 +109,7 @@ static bool clean_up(struct step *step, struct err *err)
             return err_pass(err, &problem);
         log_warn("finish.staging_left", "job=%s cause=%s", job, LOGQ(problem.what));
     }
-    return db_transaction(step->db, end_task, step, err);
+    return step_end(step, err);
 }
 
 bool step_finish(struct step *step, struct err *err)
@@ -127,6 +122,6 @@ bool step_finish(struct step *step, struct err *err)
     if (!is_final(job.state))
         return db_transaction(step->db, finish_work, step, err);
     if (step->settings->keep_staging)
-        return db_transaction(step->db, end_task, step, err);
+        return step_end(step, err);
     return clean_up(step, err);
 }

@@ -162,11 +162,6 @@ static bool finish(struct db *db, void *arg, struct err *err)
            task_store_done(db, &ingest->step->task, err);
 }
 
-static bool end_task(struct db *db, void *arg, struct err *err)
-{
-    return task_store_done(db, &((struct step *)arg)->task, err);
-}
-
 static void keys_free(struct record_key **keys)
 {
     mem_free(*keys);
@@ -181,7 +176,7 @@ bool step_ingest(struct step *step, struct err *err)
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &ingest.shard, err))
         return false;
     if (strcmp(ingest.shard.state, "ingesting") != 0)
-        return db_transaction(step->db, end_task, step, err);
+        return step_end(step, err);
     if (!record_store_keys(step->db, ingest.shard.id, &keys, &ingest.key_count, err))
         return false;
     ingest.keys = keys;

@@ -144,11 +144,6 @@ static bool merge(struct db *db, void *arg, struct err *err)
     return true;
 }
 
-static bool end_task(struct db *db, void *arg, struct err *err)
-{
-    return task_store_done(db, &((struct step *)arg)->task, err);
-}
-
 /* The suffixes come as a JSON array of texts; `text` keeps them. */
 static bool read_suffixes(struct scan *scan, struct buf *text, struct err *err)
 {
@@ -180,7 +175,7 @@ bool step_scan(struct step *step, struct err *err)
     if (!prefix_store_get_any(step->db, step->task.subject_id, &rows, &scan.prefix, err))
         return false;
     if (scan.prefix.deleted)
-        return db_transaction(step->db, end_task, step, err);
+        return step_end(step, err);
     if (!read_suffixes(&scan, &suffixes, err) || !hide_location(&scan, step->settings->staging_uri, err) ||
         !hide_location(&scan, step->settings->output_uri, err))
         return false;

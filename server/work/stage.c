@@ -352,11 +352,6 @@ static bool finish(struct db *db, void *arg, struct err *err)
     return task_store_done(db, &stage->step->task, err);
 }
 
-static bool end_task(struct db *db, void *arg, struct err *err)
-{
-    return task_store_done(db, &((struct step *)arg)->task, err);
-}
-
 bool step_stage(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows shard_rows = { 0 };
@@ -369,7 +364,7 @@ bool step_stage(struct step *step, struct err *err)
     if (!shard_store_get(step->db, step->task.subject_id, &shard_rows, &stage.shard, err))
         return false;
     if (strcmp(stage.shard.state, "planned") != 0 && strcmp(stage.shard.state, "staging") != 0)
-        return db_transaction(step->db, end_task, step, err);
+        return step_end(step, err);
     if (!job_store_get(step->db, stage.shard.job_id, &job_rows, &stage.job, err) ||
         !prefix_store_get_any(step->db, stage.job.prefix_id, &prefix_rows, &stage.prefix, err) ||
         !s3_parse_uri(span_of(stage.shard.folder_uri), &stage.bucket, &stage.folder, err) ||

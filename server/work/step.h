@@ -32,6 +32,9 @@ MUST_CHECK bool step_alive(const struct step *step, struct err *err);
 /* For callbacks of aws/ that want a plain answer. */
 bool step_is_alive(void *step);
 
+/* There is nothing (more) to do: ends the task in a transaction of its own. */
+MUST_CHECK bool step_end(struct step *step, struct err *err);
+
 typedef bool step_fn(struct step *step, struct err *err);
 typedef bool step_give_up_fn(struct step *step, const struct err *cause, struct err *err);
 

@@ -42,6 +42,16 @@ bool step_alive(const struct step *step, struct err *err)
     return true;
 }
 
+static bool end_work(struct db *db, void *arg, struct err *err)
+{
+    return task_store_done(db, arg, err);
+}
+
+bool step_end(struct step *step, struct err *err)
+{
+    return db_transaction(step->db, end_work, &step->task, err);
+}
+
 bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_round, const char *to,
                const char *reason, const char *words, const char *error_json, struct err *err)
 {

@@ -26,11 +26,6 @@ struct submit {
     char status[32];
 };
 
-static bool end_task(struct db *db, void *arg, struct err *err)
-{
-    return task_store_done(db, &((struct step *)arg)->task, err);
-}
-
 /* Commits that AWS is about to be asked, having taken a slot of the quota of concurrent jobs where the shard has none
  * yet. */
 static bool begin(struct db *db, void *arg, struct err *err)
@@ -211,7 +206,7 @@ bool step_submit(struct step *step, struct err *err)
     if (!load(&submit, &shard_rows, &job_rows, err))
         return false;
     if (strcmp(submit.shard.state, "submitting") != 0)
-        return db_transaction(step->db, end_task, step, err);
+        return step_end(step, err);
     if (submit.shard.submit_started_ms)
         return resolve(&submit, err);
     if (strcmp(submit.job.state, "cancelling") == 0)
