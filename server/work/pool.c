@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CANCEL_EVERY_MS = 100 };
+
 static void pool_free(struct work_pool *pool)
 {
     for (int i = 0; pool->workers && i < pool->worker_count; i++) {
@@ -126,20 +128,34 @@ static bool join_until(pthread_t thread, int64_t deadline_wall_ms)
     return pthread_timedjoin_np(thread, NULL, &until) == 0;
 }
 
+/* Statements that still run after half of the grace are cancelled, again and again, for a step may begin another before
+ * it looks up. */
+static bool join_worker(struct worker *worker, int64_t patient_until_ms, int64_t deadline_ms)
+{
+    if (!worker->started || join_until(worker->thread, patient_until_ms))
+        return true;
+    while (clock_wall_ms() < deadline_ms) {
+        db_cancel(worker->db);
+        if (join_until(worker->thread, clock_wall_ms() + CANCEL_EVERY_MS))
+            return true;
+    }
+    return false;
+}
+
 bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
 {
-    const int64_t deadline = clock_wall_ms() + grace_ms;
+    const int64_t now = clock_wall_ms();
     bool all_ended = true;
 
     if (!pool)
         return true;
     work_pool_ask_stop(pool);
     for (int i = 0; i < pool->worker_count; i++)
-        if (pool->workers[i].started && !join_until(pool->workers[i].thread, deadline)) {
+        if (!join_worker(&pool->workers[i], now + grace_ms / 2, now + grace_ms)) {
             log_warn("worker.left", "worker=%d note='its step did not end in time; its lease will run out'", i);
             all_ended = false;
         }
-    if (pool->keeper_started && !join_until(pool->keeper, deadline + 500))
+    if (pool->keeper_started && !join_until(pool->keeper, now + grace_ms + 500))
         all_ended = false;
     if (all_ended)
         pool_free(pool);

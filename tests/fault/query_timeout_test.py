@@ -5,6 +5,8 @@ import time
 
 import psycopg
 
+from tests.support.vidbatch import wait_until
+
 TEXTS = 3000
 TIMEOUT = {"VIDBATCH_QUERY_TIMEOUT": "300ms"}
 
@@ -88,10 +90,14 @@ def test_a_launch_counts_exactly_below_the_minimum(stack):
 
 def test_a_prefix_goes_at_once_and_its_videos_later(stack):
     database, emulator = stack.database(), stack.emulator()
+    emulator.put_videos("videos/", 120)
     service = stack.service(database, emulator, **TIMEOUT)
     client = service.client()
     made = client.wait_scan(client.register("videos/")["id"])
     with psycopg.connect(database.url) as holder:
         holder.execute("LOCK TABLE video")
         client.call("DELETE", f"/v1/prefixes/{made['id']}", 204)
+        client.call("GET", f"/v1/prefixes/{made['id']}", 404)
         assert database.value("SELECT count(*) FROM task WHERE kind = 'sweep'") == 1
+    wait_until("the sweep", lambda: database.value("SELECT count(*) FROM video") == 0)
+    wait_until("its task to end", lambda: database.value("SELECT count(*) FROM task WHERE kind = 'sweep'") == 0)

@@ -107,7 +107,7 @@ def test_what_is_answered_in_the_grace_is_answered(stack):
     assert "http.stop_cut" not in service.log()
 
 
-def test_a_step_that_does_not_end_is_left(stack):
+def test_a_step_in_a_long_statement_is_interrupted_and_given_back(stack):
     database, emulator = stack.database(), stack.emulator()
     emulator.put_videos("videos/", 5)
     service = stack.service(database, emulator)
@@ -116,6 +116,8 @@ def test_a_step_that_does_not_end_is_left(stack):
         made = service.client().register("videos/")
         wait_until("the scan to stand at the lock", lambda: waiting(database, "work") > 0)
         stop_in_time(service)
+        assert "worker.left" not in service.log()
+        assert database.value("SELECT state FROM task WHERE kind = 'scan'") == "ready"
     service.start()
     assert service.client().wait_scan(made["id"])["video_count"] == 5
 
