@@ -51,10 +51,12 @@ make_base() {
 }
 
 make_base_tar() {
-    local tree mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+    local tree mirror
     tree=$(mktemp -d "$work/base.XXXXXX") || return 1
     chmod 755 "$tree" # it becomes the image's root
-    debootstrap --variant=minbase bookworm "$tree" "$mirror" || { rm -rf "$tree"; return 1; }
+    # shellcheck disable=SC2086 # without a mirror of the caller's, debootstrap's own
+    debootstrap --variant=minbase bookworm "$tree" ${DEBIAN_MIRROR:-} || { rm -rf "$tree"; return 1; }
+    read -r _ mirror _ <"$tree/etc/apt/sources.list" # as debootstrap wrote it
     # As in the published image: updates and security beside the release.
     {
         echo "deb $mirror bookworm main"
