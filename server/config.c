@@ -76,8 +76,8 @@ static const struct setting settings[] = {
       "pause between heartbeats; at most a third of the lease" },
     { "VIDBATCH_POLL", DURATION, AT(poll_ms), "5s", 50, DAY_MS, NULL,
       "longest time that a lost notification can cost" },
-    { "VIDBATCH_LOOKUP_GRACE", DURATION, AT(lookup_grace_ms), "2m", 0, DAY_MS, NULL,
-      "how long a Bedrock job whose creation was not answered may stay invisible before a cancelled part is given up" },
+    { "VIDBATCH_LOOKUP_GRACE", DURATION, AT(lookup_grace_ms), "2m", 1000, DAY_MS, NULL,
+      "how long a Bedrock job may stay invisible to lookups before it counts as not there" },
     { "VIDBATCH_RETRY_BASE", DURATION, AT(retry_base_ms), "1s", 1, DAY_MS, NULL,
       "first pause before a failed step is tried again; doubles" },
     { "VIDBATCH_RETRY_CAP", DURATION, AT(retry_cap_ms), "5m", 1, DAY_MS, NULL, "longest such pause" },
@@ -94,7 +94,7 @@ static const struct setting settings[] = {
     { "AWS_ACCESS_KEY_ID", SECRET, AT(aws_access_key_id), NULL, 0, 0, NULL, "credentials of the service itself" },
     { "AWS_SECRET_ACCESS_KEY", SECRET, AT(aws_secret_access_key), NULL, 0, 0, NULL, "" },
     { "AWS_SESSION_TOKEN", SECRET, AT(aws_session_token), NULL, 0, 0, NULL, "" },
-    { "AWS_PROFILE", TEXT, AT(aws_profile), "default", 0, 0, NULL, "profile of the shared files" },
+    { "AWS_PROFILE", TEXT, AT(aws_profile), NULL, 0, 0, NULL, "profile of the shared files (default: default)" },
     { "AWS_CONFIG_FILE", TEXT, AT(aws_config_file), NULL, 0, 0, NULL, "shared config file (default ~/.aws/config)" },
     { "AWS_SHARED_CREDENTIALS_FILE", TEXT, AT(aws_credentials_file), NULL, 0, 0, NULL,
       "shared credentials file (default ~/.aws/credentials)" },
@@ -184,113 +184,6 @@ static void read_setting(struct config *config, const struct setting *s, config_
         problem(problems, s, "", "there is no memory");
 }
 
-/* ---- rules over one or several settings ---- */
-
-static void complain(struct buf *problems, const char *name, const char *value, const char *rule)
-{
-    buf_fmt(problems, "%s=%s: %s\n", name, value, rule);
-}
-
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-}
-
-static void judge_listen(struct config *config, struct buf *problems)
-{
-    const char *colon = strrchr(config->listen, ':');
-    struct span host = { config->listen, colon ? (size_t)(colon - config->listen) : 0 };
-    int64_t port;
-
-    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
-        host = (struct span){ host.ptr + 1, host.len - 2 };
-    if (!colon || host.len == 0 || host.len >= sizeof config->host || !text_parse_i64(span_of(colon + 1), &port) ||
-        port < 0 || port > 65535) {
-        complain(problems, "VIDBATCH_LISTEN", config->listen,
-                 "must be address:port, such as 127.0.0.1:8080 or [::1]:8080");
-        return;
-    }
-    memcpy(config->host, host.ptr, host.len);
-    config->port = (int)port;
-    if (!is_loopback(config->host) && !config->allow_open)
-        complain(problems, "VIDBATCH_LISTEN", config->listen,
-                 "nobody is asked who they are, so only a loopback address may be served; VIDBATCH_ALLOW_OPEN=true "
-                 "lifts this");
-}
-
-/* s3://bucket[/path] in the characters that Bedrock takes in s3Uri (CreateModelInvocationJob). A trailing slash is
- * dropped. */
-static void judge_uri(const char *name, char *uri, struct buf *problems)
-{
-    static const char allowed[] = "-!_*'().0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    size_t len = strlen(uri);
-    bool ok;
-
-    if (len == 0)
-        return;
-    while (len > 5 && uri[len - 1] == '/')
-        uri[--len] = 0;
-    ok = len > 8 && len <= 900 && strncmp(uri, "s3://", 5) == 0 && uri[5] != '/' && !strstr(uri + 5, "//");
-    for (const char *at = uri + 5; ok && *at; at++)
-        ok = *at == '/' || strchr(allowed, *at);
-    if (!ok)
-        complain(
-            problems, name, uri,
-            "must be s3://bucket/path of letters, digits and -!_*'(). (what Bedrock takes), at most 900 characters");
-}
-
-static void judge_region(struct config *config, struct buf *problems)
-{
-    if (!config->aws_region[0]) {
-        mem_free(config->aws_region);
-        config->aws_region = mem_text(config->aws_default_region);
-    }
-    if (!config->aws_region || !config->aws_region[0])
-        complain(problems, "AWS_REGION", "", "must be set, such as us-east-1");
-}
-
-static bool is_account(const char *text)
-{
-    return strlen(text) == 12 && strspn(text, "0123456789") == 12;
-}
-
-static void judge_role(const struct config *config, struct buf *problems)
-{
-    const char *role = config->role_arn;
-
-    if (role[0] && (strncmp(role, "arn:aws", 7) != 0 || !strstr(role, ":iam::") || !strstr(role, ":role/")))
-        complain(problems, "VIDBATCH_ROLE_ARN", role, "must be a role's ARN, arn:aws:iam::111122223333:role/name");
-}
-
-static void judge(struct config *config, struct buf *problems)
-{
-    char value[64];
-
-    if (!config->database_url[0])
-        complain(problems, "VIDBATCH_DATABASE_URL", "", "must be set, such as postgresql://localhost/vidbatch");
-    judge_listen(config, problems);
-    judge_region(config, problems);
-    judge_uri("VIDBATCH_STAGING_URI", config->staging_uri, problems);
-    judge_uri("VIDBATCH_OUTPUT_URI", config->output_uri, problems);
-    if (config->staging_uri[0] && strcmp(config->staging_uri, config->output_uri) == 0)
-        complain(problems, "VIDBATCH_OUTPUT_URI", config->output_uri,
-                 "must not be the same as VIDBATCH_STAGING_URI: what is staged is removed when a job has ended");
-    judge_role(config, problems);
-    if (config->bucket_owner[0] && !is_account(config->bucket_owner))
-        complain(problems, "VIDBATCH_BUCKET_OWNER", config->bucket_owner, "must be an account id of 12 digits");
-    if (config->shard_records < 2 * config->min_records - 1) {
-        snprintf(value, sizeof value, "%lld", (long long)config->shard_records);
-        complain(problems, "VIDBATCH_SHARD_RECORDS", value,
-                 "must be at least twice VIDBATCH_MIN_RECORDS less one, or a cut could leave a part under the minimum");
-    }
-    if (config->heartbeat_ms > config->lease_ms / 3) {
-        snprintf(value, sizeof value, "%lldms", (long long)config->heartbeat_ms);
-        complain(problems, "VIDBATCH_HEARTBEAT", value, "must be at most a third of VIDBATCH_LEASE");
-    }
-    if (config->aws_access_key_id[0] && !config->aws_secret_access_key[0])
-        complain(problems, "AWS_SECRET_ACCESS_KEY", "", "must be set where AWS_ACCESS_KEY_ID is");
-}
-
 /* ~/.aws/config and ~/.aws/credentials where nothing else is said. */
 static bool default_file(char **path, const char *home, const char *name)
 {
@@ -311,7 +204,7 @@ bool config_read(struct config *config, config_lookup_fn *lookup, struct buf *pr
         read_setting(config, &settings[i], lookup, problems);
     if (problems->len)
         return false;
-    judge(config, problems);
+    config_judge(config, problems);
     if (!default_file(&config->aws_config_file, config->home, "config") ||
         !default_file(&config->aws_credentials_file, config->home, "credentials"))
         buf_text(problems, "there is no memory\n");

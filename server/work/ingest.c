@@ -175,6 +175,7 @@ bool step_ingest(struct step *step, struct err *err)
 
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &ingest.shard, err))
         return false;
+    step_about_job(step, ingest.shard.job_id);
     if (strcmp(ingest.shard.state, "ingesting") != 0)
         return step_end(step, err);
     if (!record_store_keys(step->db, ingest.shard.id, &keys, &ingest.key_count, err))

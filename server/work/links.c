@@ -1,7 +1,9 @@
 #include "server/work/links.h"
 
 #include "aws/batch_input.h"
+#include "aws/client.h"
 #include "aws/s3.h"
+#include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/text.h"
 
@@ -44,6 +46,28 @@ int64_t links_expires_s(const struct links *links)
     return links->expires_s;
 }
 
+/* Without credentials nothing can be signed. That is the operator's to cure, not the client's: the client learns no more
+ * of it than that, for the cause names the server's own files. */
+static bool have_credentials(struct aws *aws, struct err *err)
+{
+    AUTO(creds_wipe) struct creds creds = { 0 };
+    struct err cause = { 0 };
+
+    if (aws_credentials(aws, &creds, &cause))
+        return true;
+    if (cause.kind == ERR_CANCELLED || cause.kind == ERR_MEMORY)
+        return err_pass(err, &cause);
+    log_error("links.no_credentials", "code=%s at=%s cause=%s", err_code_of(&cause), cause.where, LOGQ(cause.what));
+    err_set(err, ERR_UPSTREAM, cause.retryable, HERE,
+            "The service has no usable AWS credentials; its operator finds the reason in its log.");
+    return err_code(err, "no_credentials");
+}
+
+static bool presign(struct aws *aws, const struct s3_presign *what, struct buf *url, struct err *err)
+{
+    return have_credentials(aws, err) && s3_presign(aws, what, url, err);
+}
+
 /* RFC 6266: the name in UTF-8 and, for old clients, with '_' for what is not plain ASCII. */
 static void put_disposition(struct buf *out, struct span filename)
 {
@@ -70,7 +94,7 @@ bool links_get(struct links *links, struct span bucket, struct span key, struct 
     if (!buf_check(&disposition, "a file name for the browser", err))
         return false;
     what.response_disposition = buf_cstr(&disposition);
-    return s3_presign(links->aws, &what, url, err);
+    return presign(links->aws, &what, url, err);
 }
 
 bool links_put(struct links *links, struct span bucket, struct span key, const char *content_type, struct buf *url,
@@ -83,7 +107,7 @@ bool links_put(struct links *links, struct span bucket, struct span key, const c
         .content_type = content_type,
     };
 
-    return s3_presign(links->aws, &what, url, err);
+    return presign(links->aws, &what, url, err);
 }
 
 const char *links_video_mime(struct span key)

@@ -116,11 +116,6 @@ void work_pool_ask_stop(struct work_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-bool work_pool_is_stopping(void *pool)
-{
-    return pool && atomic_load(&((struct work_pool *)pool)->stopping);
-}
-
 static bool join_until(pthread_t thread, int64_t deadline_wall_ms)
 {
     const struct timespec until = { deadline_wall_ms / 1000, (deadline_wall_ms % 1000) * 1000000 };

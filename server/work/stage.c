@@ -365,6 +365,7 @@ bool step_stage(struct step *step, struct err *err)
         return false;
     if (strcmp(stage.shard.state, "planned") != 0 && strcmp(stage.shard.state, "staging") != 0)
         return step_end(step, err);
+    step_about_job(step, stage.shard.job_id);
     if (!job_store_get(step->db, stage.shard.job_id, &job_rows, &stage.job, err) ||
         !prefix_store_get_any(step->db, stage.job.prefix_id, &prefix_rows, &stage.prefix, err) ||
         !s3_parse_uri(span_of(stage.shard.folder_uri), &stage.bucket, &stage.folder, err) ||

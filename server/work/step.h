@@ -32,6 +32,9 @@ MUST_CHECK bool step_alive(const struct step *step, struct err *err);
 /* For callbacks of aws/ that want a plain answer. */
 bool step_is_alive(void *step);
 
+/* From here on the log names the job too, for steps whose subject is another. */
+void step_about_job(const struct step *step, int64_t job_id);
+
 /* There is nothing (more) to do: ends the task in a transaction of its own. */
 MUST_CHECK bool step_end(struct step *step, struct err *err);
 
@@ -40,6 +43,7 @@ typedef bool step_give_up_fn(struct step *step, const struct err *cause, struct 
 
 struct step_kind {
     const char *name;
+    const char *id_prefix; /* of its subject, for the log */
     step_fn *run;
     step_give_up_fn *give_up;
     bool is_long; /* may hold a worker for minutes: such kinds never take all workers */
@@ -59,8 +63,7 @@ MUST_CHECK bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, i
 /* {"code","message","upstream"?} for the error columns. */
 void error_to_json(const struct err *cause, struct buf *out);
 void error_words_to_json(const char *code, const char *message, struct buf *out);
-/* What a Bedrock job's end means for people: status, AWS's message, and the cure where it is known (reference table of
- * messages). Appended as text. */
+/* What a Bedrock job's end means for people: status, AWS's message, and the cure where one is known. Appended as text. */
 void bedrock_end_words(const char *status, const char *message, struct buf *out);
 
 #endif

@@ -1,25 +1,38 @@
 /* The kinds of steps, and what they share. */
 #include "server/work/step.h"
 
+#include "server/base/id.h"
 #include "server/base/json_writer.h"
+#include "server/base/log.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* clang-format off */
 const struct step_kind step_kinds[STEP_KINDS] = {
-    { "watch",  step_watch,  step_keep_trying,    false },
-    { "cancel", step_cancel, step_job_give_up,    false },
-    { "plan",   step_plan,   step_job_give_up,    false },
-    { "submit", step_submit, step_submit_give_up, false },
-    { "finish", step_finish, step_keep_trying,    false },
-    { "ingest", step_ingest, step_ingest_give_up, true },
-    { "stage",  step_stage,  step_shard_give_up,  true },
-    { "scan",   step_scan,   step_scan_give_up,   true },
-    { "sweep",  step_sweep,  step_keep_trying,    true },
+    { "watch",  "",        step_watch,  step_keep_trying,    false },
+    { "cancel", ID_JOB,    step_cancel, step_job_give_up,    false },
+    { "plan",   ID_JOB,    step_plan,   step_job_give_up,    false },
+    { "submit", ID_SHARD,  step_submit, step_submit_give_up, false },
+    { "finish", ID_JOB,    step_finish, step_keep_trying,    false },
+    { "ingest", ID_SHARD,  step_ingest, step_ingest_give_up, true },
+    { "stage",  ID_SHARD,  step_stage,  step_shard_give_up,  true },
+    { "scan",   ID_PREFIX, step_scan,   step_scan_give_up,   true },
+    { "sweep",  ID_PREFIX, step_sweep,  step_keep_trying,    true },
 };
 /* clang-format on */
+
+void step_about_job(const struct step *step, int64_t job_id)
+{
+    char context[120], subject[ID_SIZE], job[ID_SIZE];
+
+    id_format(ID_SHARD, step->task.subject_id, subject);
+    id_format(ID_JOB, job_id, job);
+    snprintf(context, sizeof context, "step=%s subject=%s job=%s", step->task.kind, subject, job);
+    log_context(context);
+}
 
 bool step_is_alive(void *step)
 {

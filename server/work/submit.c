@@ -205,6 +205,7 @@ bool step_submit(struct step *step, struct err *err)
 
     if (!load(&submit, &shard_rows, &job_rows, err))
         return false;
+    step_about_job(step, submit.shard.job_id);
     if (strcmp(submit.shard.state, "submitting") != 0)
         return step_end(step, err);
     if (submit.shard.submit_started_ms)

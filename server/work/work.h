@@ -39,7 +39,6 @@ MUST_CHECK bool work_pool_start(const struct work_settings *settings, struct aws
 /* Asks all to stop: steps end at their next safe point and give their leases back. First call of a shutdown, returns at
  * once. */
 void work_pool_ask_stop(struct work_pool *pool);
-bool work_pool_is_stopping(void *pool); /* for aws_options.is_stopping */
 /* Joins the threads and frees; false: a step that does not end within grace_ms is left to its lease (the process is
  * about to exit). */
 MUST_CHECK bool work_pool_stop(struct work_pool *pool, int64_t grace_ms);

@@ -69,6 +69,7 @@ static int64_t backoff_ms(const struct work_settings *settings, int failures)
 }
 
 enum result { RESULT_DONE, RESULT_AGAIN, RESULT_RETRIED, RESULT_GIVEN_UP, RESULT_LOST };
+static const char *const result_names[] = { "done", "again", "retried", "given_up", "lease_lost" };
 
 static void count(struct worker *worker, int kind, enum result result)
 {
@@ -163,13 +164,13 @@ static void run_task(struct worker *worker, const struct task *task)
     char context[96], subject[ID_SIZE];
     enum result result;
 
-    id_format("", task->subject_id, subject);
+    id_format(step_kinds[kind].id_prefix, task->subject_id, subject);
     snprintf(context, sizeof context, "step=%s subject=%s", task->kind, subject);
     log_context(context);
     result = run_step(&step, &step_kinds[kind]);
     set_busy(worker, false, kind, task);
     count(worker, kind, result);
-    log_debug("step.end", "result=%d ms=%lld", (int)result, (long long)(clock_mono_ms() - started));
+    log_debug("step.end", "result=%s ms=%lld", result_names[result], (long long)(clock_mono_ms() - started));
     log_context(NULL);
 }
 
