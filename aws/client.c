@@ -128,11 +128,6 @@ const char *aws_region(const struct aws *aws)
     return aws->region;
 }
 
-const char *aws_partition(const struct aws *aws)
-{
-    return endpoint_partition(span_of(aws->region));
-}
-
 bool aws_credentials(struct aws *aws, struct creds *out, struct err *err)
 {
     return creds_chain_get(aws->credentials, out, err);
@@ -238,11 +233,6 @@ void aws_client_free(struct aws_client *client)
     curl_multi_cleanup(client->multi);
     sigv4_keys_wipe(&client->keys);
     mem_free(client);
-}
-
-struct aws *aws_client_aws(struct aws_client *client)
-{
-    return client->aws;
 }
 
 bool client_is_stopping(const struct aws_client *client)

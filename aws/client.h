@@ -38,13 +38,12 @@ MUST_CHECK struct aws *aws_new(const struct aws_options *options,
                                struct err *err); /* after curl_global_init; gives: aws_free */
 void aws_free(struct aws *aws);
 const char *aws_region(const struct aws *aws);
-/* Partition of the Region: "aws", "aws-us-gov", ... static text. */
-const char *aws_partition(const struct aws *aws);
+/* What requests are signed with now, as creds_chain_get gives it: the caller wipes it. Any thread. */
+MUST_CHECK bool aws_credentials(struct aws *aws, struct creds *out, struct err *err);
 
 struct aws_client;
 MUST_CHECK struct aws_client *aws_client_new(struct aws *aws, struct err *err); /* keeps aws; gives: aws_client_free */
 void aws_client_free(struct aws_client *client);
-struct aws *aws_client_aws(struct aws_client *client);
 
 /* The process-wide counters for /metrics, by operation name ("S3.GetObject"). */
 struct aws_stat {
@@ -138,7 +137,6 @@ void aws_stream_close(struct aws_stream *stream);
  * appended to out), and the host alone with its port as signed. path_prefix gets "/bucket" or "". */
 MUST_CHECK bool aws_s3_address(struct aws *aws, struct span bucket, struct buf *origin, struct buf *host,
                                struct buf *path_prefix, struct err *err);
-MUST_CHECK bool aws_credentials(struct aws *aws, struct creds *out, struct err *err);
 /* Wall clock plus the skew learned from AWS's answers, in seconds. */
 int64_t aws_now_s(struct aws *aws);
 

@@ -8,17 +8,15 @@
 #include <string.h>
 
 struct partition {
-    const char *name;
     const char *region_start;
     const char *suffix;
 };
 
 /* Longer starts before shorter ones that they begin with; the last row takes every other Region. */
 static const struct partition partitions[] = {
-    { "aws-cn", "cn-", "amazonaws.com.cn" },       { "aws-us-gov", "us-gov-", "amazonaws.com" },
-    { "aws-eusc", "eusc-", "amazonaws.eu" },       { "aws-iso", "us-iso-", "c2s.ic.gov" },
-    { "aws-iso-b", "us-isob-", "sc2s.sgov.gov" },  { "aws-iso-e", "eu-isoe-", "cloud.adc-e.uk" },
-    { "aws-iso-f", "us-isof-", "csp.hci.ic.gov" }, { "aws", "", "amazonaws.com" },
+    { "cn-", "amazonaws.com.cn" },    { "us-gov-", "amazonaws.com" },  { "eusc-", "amazonaws.eu" },
+    { "us-iso-", "c2s.ic.gov" },      { "us-isob-", "sc2s.sgov.gov" }, { "eu-isoe-", "cloud.adc-e.uk" },
+    { "us-isof-", "csp.hci.ic.gov" }, { "", "amazonaws.com" },
 };
 
 static const struct partition *partition_of(struct span region)
@@ -28,11 +26,6 @@ static const struct partition *partition_of(struct span region)
     while (!span_starts(region, span_of(p->region_start)))
         p++;
     return p;
-}
-
-const char *endpoint_partition(struct span region)
-{
-    return partition_of(region)->name;
 }
 
 bool endpoint_region_ok(struct span region)

@@ -23,8 +23,6 @@ struct endpoint {
 
 /* May the text stand in a host name as a Region? */
 bool endpoint_region_ok(struct span region);
-/* "aws", "aws-cn", ...; a Region of no known pattern counts as "aws". Static text. */
-const char *endpoint_partition(struct span region);
 
 /* custom_url: the value of AWS_ENDPOINT_URL and the like; NULL or "" = AWS's own endpoint of the Region.
  * ERR_INPUT, code "bad_endpoint" or "bad_region", with the text and the rule. */

@@ -91,7 +91,6 @@ MUST_CHECK bool s3_reader_open(struct aws_client *client, const struct s3_ref *r
                                struct s3_reader **out, struct err *err);
 /* Length 0 at the end. The object changed meanwhile: ERR_CONFLICT, code "object_changed". */
 MUST_CHECK bool s3_reader_read(struct s3_reader *reader, struct span *piece, struct err *err);
-const char *s3_reader_etag(const struct s3_reader *reader);
 int64_t s3_reader_size(const struct s3_reader *reader); /* of the whole object */
 void s3_reader_close(struct s3_reader *reader);
 

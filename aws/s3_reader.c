@@ -198,11 +198,6 @@ bool s3_reader_read(struct s3_reader *r, struct span *piece, struct err *err)
     return true;
 }
 
-const char *s3_reader_etag(const struct s3_reader *reader)
-{
-    return reader->etag;
-}
-
 int64_t s3_reader_size(const struct s3_reader *reader)
 {
     return reader->size_bytes;

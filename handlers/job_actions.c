@@ -47,7 +47,7 @@ static bool cancel(struct db *db, void *arg, struct answer *out, struct err *err
 
     if (!job_store_lock(db, action->job_id, state, err))
         return false;
-    if (job_is_final(state)) {
+    if (job_state_is_final(state)) {
         reply_problem(action->rq, action->rp, 409, "job_finished", "The job is %s; there is nothing left to cancel.",
                       state);
         return answer_refuse(out, err);
@@ -96,7 +96,7 @@ static bool reset_page(struct db *db, int64_t job_id, int *last, bool *more, int
 
 static bool refuse_reingest(const struct action *action, const char *state, struct answer *out, struct err *err)
 {
-    if (job_is_final(state))
+    if (job_state_is_final(state))
         reply_problem(action->rq, action->rp, 409, "no_output",
                       "No part of this job was ever run by Bedrock, so there is no output to read. Launch a new job.");
     else
@@ -116,7 +116,7 @@ static bool reingest(struct db *db, void *arg, struct answer *out, struct err *e
 
     if (!job_store_lock(db, action->job_id, state, err))
         return false;
-    if (!job_is_final(state))
+    if (!job_state_is_final(state))
         return refuse_reingest(action, state, out, err);
     while (more) {
         if (!reset_page(db, action->job_id, &last, &more, &reset, err))

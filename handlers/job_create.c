@@ -39,6 +39,16 @@ static bool refuse_settings(const struct launch *launch, struct answer *out, str
     return answer_refuse(out, err);
 }
 
+/* Whatever the client named was judged with the rest of its words: only the default can still be wrong here. */
+static bool refuse_default_model(const struct launch *launch, const char *why, struct answer *out, struct err *err)
+{
+    reply_problem(launch->rq, launch->rp, 409, "not_configured",
+                  "The job names no model, and VIDBATCH_MODEL_ID, which this service was started with, is none that it "
+                  "can run. %s Name a \"model_id\", or cure the setting and start the service again.",
+                  why);
+    return answer_refuse(out, err);
+}
+
 static bool refuse_prefix(const struct launch *launch, struct answer *out, struct err *err)
 {
     reply_problem(launch->rq, launch->rp, 422, "prefix_unknown",
@@ -116,6 +126,7 @@ static bool put_job(struct db *db, const struct launch *launch, int64_t id, stru
 static bool create(struct db *db, void *arg, struct answer *out, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(buf_done) struct buf why = { .max = 1024 };
     struct launch *launch = arg;
     struct job_new row = launch->in.row;
     struct prefix_row prefix = { 0 };
@@ -123,6 +134,8 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
 
     if (app_of(launch->rq)->missing_settings[0])
         return refuse_settings(launch, out, err);
+    if (!job_input_model_ok(app_of(launch->rq)->models, row.model_id, &why))
+        return refuse_default_model(launch, buf_cstr(&why), out, err);
     if (!prefix_store_get(db, row.prefix_id, &rows, &prefix, err))
         return err->kind == ERR_NOT_FOUND ? refuse_prefix(launch, out, err) : false;
     if (!check_videos(db, launch, &prefix, out, err))

@@ -27,21 +27,28 @@ static bool is_own_profile(struct span model_id)
     return memmem(model_id.ptr, model_id.len, ":application-inference-profile/", 31) != NULL;
 }
 
-static void read_model(struct fields *f, const struct handlers_app *app, struct job_new *row)
+bool job_input_model_ok(const struct models *models, struct span model_id, struct buf *why)
 {
-    const struct model *model = NULL;
+    const struct model *model = models_find(models, model_id);
 
-    if (!fields_text(f, "model_id", false, 1, 2048, &row->model_id)) {
-        row->model_id = span_of(app->default_model_id);
-        return;
-    }
-    model = models_find(app->models, row->model_id);
-    if (!models_id_ok(row->model_id) || (!model && !is_own_profile(row->model_id)))
-        fields_refuse(f, "model_id",
-                      "It is no model that is known here. GET /v1/models lists them; their inference profiles and ARNs "
+    if (!models_id_ok(model_id) || (!model && !is_own_profile(model_id)))
+        buf_text(why, "It is no model that is known here. GET /v1/models lists them; their inference profiles and ARNs "
                       "do as well.");
     else if (model && !model->accepts_video)
-        fields_refuse(f, "model_id", "%s takes no video. Choose a model with \"accepts_video\": true.", model->name);
+        buf_fmt(why, "%s takes no video. Choose a model with \"accepts_video\": true.", model->name);
+    else
+        return true;
+    return false;
+}
+
+static void read_model(struct fields *f, const struct handlers_app *app, struct job_new *row)
+{
+    AUTO(buf_done) struct buf why = { .max = 1024 };
+
+    if (!fields_text(f, "model_id", false, 1, 2048, &row->model_id))
+        row->model_id = span_of(app->default_model_id); /* if that is wrong, it is not the client's fault */
+    else if (!job_input_model_ok(app->models, row->model_id, &why))
+        fields_refuse(f, "model_id", "%s", buf_cstr(&why));
 }
 
 static void read_texts(struct fields *f, struct job_new *row)

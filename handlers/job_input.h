@@ -2,7 +2,9 @@
 #ifndef VIDBATCH_HANDLERS_JOB_INPUT_H
 #define VIDBATCH_HANDLERS_JOB_INPUT_H
 
+#include "server/base/buf.h"
 #include "server/http/http.h"
+#include "server/work/models.h"
 #include "sql/job_store.h"
 
 #include <stdbool.h>
@@ -20,7 +22,9 @@ struct job_input {
     char *metadata;     /* JSON; NULL where none was given */
 };
 void job_input_done(struct job_input *in);
-/* False: the problem is filled. */
+/* False: the problem is filled. A model that the client named has been judged then; the default one has not. */
 bool job_input_read(struct request *rq, struct reply *rp, struct job_input *in);
+/* Can a job take this model? Where not, sentences for the client are appended to `why`. */
+bool job_input_model_ok(const struct models *models, struct span model_id, struct buf *why);
 
 #endif

@@ -5,12 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
-bool job_is_final(const char *state)
-{
-    return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
-}
 
 void money_text(int64_t micros, char out[MONEY_BYTES])
 {
@@ -68,7 +62,7 @@ static void put_counts(struct json_writer *w, const struct job_row *job)
     json_end_object(w);
 
     /* Shards that Bedrock still runs have no rows yet: its own counter says how far they are. */
-    if (!job_is_final(job->state))
+    if (!job_state_is_final(job->state))
         processed += job->bedrock_processed;
     json_name(w, "progress");
     json_begin_object(w);

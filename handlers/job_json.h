@@ -27,6 +27,4 @@ void usage_json(struct json_writer *w, bool has_input, int64_t input_tokens, boo
 enum { MONEY_BYTES = 32 };
 void money_text(int64_t micros, char out[MONEY_BYTES]);
 
-bool job_is_final(const char *state);
-
 #endif

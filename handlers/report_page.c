@@ -110,11 +110,6 @@ static void put_bar(struct buf *out, const struct job_row *job)
             good / 10, good, good, bad);
 }
 
-static bool is_over(const char *state)
-{
-    return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
-}
-
 static void put_state(struct buf *out, const struct job_row *job)
 {
     const char *words = NULL;
@@ -123,7 +118,7 @@ static void put_state(struct buf *out, const struct job_row *job)
         words = "This job failed. What it gave before that is below.";
     else if (strcmp(job->state, "cancelled") == 0)
         words = "This job was cancelled. What it gave before that is below.";
-    else if (!is_over(job->state))
+    else if (!job_state_is_final(job->state))
         words = "This job is still under way. Load this page again to see more.";
     if (words)
         buf_fmt(out, "<p class=\"note\">%s</p>\n", words);

@@ -77,7 +77,6 @@ MUST_CHECK bool db_execute(struct db *db, enum query query, const struct param *
  * changes may or may not be stored. */
 typedef bool db_work_fn(struct db *db, void *arg, struct err *err);
 MUST_CHECK bool db_transaction(struct db *db, db_work_fn *work, void *arg, struct err *err);
-bool db_in_transaction(const struct db *db);
 
 /* LISTEN/NOTIFY. db_wait returns when a notification came, the socket wake_fd became readable (-1: none), or the time
  * is over. */

@@ -8,11 +8,6 @@
 
 enum { RUNS = 5, PAUSE_MS = 10 };
 
-bool db_in_transaction(const struct db *db)
-{
-    return db->in_transaction;
-}
-
 static bool begin(struct db *db, struct err *err)
 {
     static const char sql[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";

@@ -5,6 +5,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+bool job_state_is_final(const char *state)
+{
+    return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
+}
+
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out)
 {
     int c = 0;

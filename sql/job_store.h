@@ -21,6 +21,9 @@ struct job_row { /* texts borrowed from the rows; NULL where SQL NULL */
 };
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out);
 
+/* Is a job in this state over: completed, failed or cancelled? Pure. */
+bool job_state_is_final(const char *state);
+
 struct job_new {
     int64_t prefix_id;
     struct span name, model_id, prompt, system /* ptr NULL: none */, metadata /* JSON; ptr NULL: none */;

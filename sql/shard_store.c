@@ -176,19 +176,6 @@ bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err
     return true;
 }
 
-void shard_file_row_read(const struct db_rows *rows, int row, struct shard_file_row *out)
-{
-    *out = (struct shard_file_row){ .key = db_text(rows, row, 0),
-                                    .etag = db_text(rows, row, 1),
-                                    .size_bytes = db_i64(rows, row, 2),
-                                    .next_offset = db_i64(rows, row, 3) };
-}
-
-bool shard_store_files(struct db *db, int64_t shard_id, struct db_rows *rows, struct err *err)
-{
-    return db_query(db, Q_SHARD_FILES, DB_ARGS(param_i64(shard_id)), rows, err);
-}
-
 bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag, int64_t size_bytes,
                            int64_t *next_offset, struct err *err)
 {

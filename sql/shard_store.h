@@ -68,13 +68,6 @@ MUST_CHECK bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *c
 /* running, ingesting or ended -> ingesting with the next round, zero counters, no error, files forgotten: for a first
  * ingest and for a reingest. Only of a shard that has a bedrock_arn. */
 MUST_CHECK bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err *err);
-struct shard_file_row {
-    const char *key, *etag;
-    int64_t size_bytes, next_offset;
-};
-void shard_file_row_read(const struct db_rows *rows, int row, struct shard_file_row *out);
-/* Files of the shard that were opened in this round, by key. */
-MUST_CHECK bool shard_store_files(struct db *db, int64_t shard_id, struct db_rows *rows, struct err *err);
 /* Adds the file where it is new; a changed etag starts it again at 0. Gives where to go on. */
 MUST_CHECK bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag,
                                       int64_t size_bytes, int64_t *next_offset, struct err *err);

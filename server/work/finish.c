@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_final(const char *state)
-{
-    return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
-}
-
 static const char *outcome_of(const struct job_row *job)
 {
     if (job->total > 0 && job->succeeded == job->total)
@@ -140,7 +135,7 @@ bool step_finish(struct step *step, struct err *err)
 
     if (!job_store_get(step->db, step->task.subject_id, &rows, &job, err))
         return false;
-    if (!is_final(job.state))
+    if (!job_state_is_final(job.state))
         return db_transaction(step->db, finish_work, step, err);
     if (step->settings->keep_staging)
         return step_end(step, err);

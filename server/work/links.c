@@ -46,8 +46,8 @@ int64_t links_expires_s(const struct links *links)
     return links->expires_s;
 }
 
-/* Without credentials nothing can be signed. That is the operator's to cure, not the client's: the client learns no more
- * of it than that, for the cause names the server's own files. */
+/* Without credentials nothing can be signed. That is the operator's to cure, not the client's: the client learns no
+ * more of it than that, for the cause names the server's own files. */
 static bool have_credentials(struct aws *aws, struct err *err)
 {
     AUTO(creds_wipe) struct creds creds = { 0 };

@@ -1,5 +1,6 @@
 /* Presigned URLs for handlers, which never see AWS. May wait for a credentials provider: not for I/O threads. Any other
- * thread. */
+ * thread. Without usable credentials: ERR_UPSTREAM, code "no_credentials", in words for the client; the cause is logged
+ * here. */
 #ifndef VIDBATCH_WORK_LINKS_H
 #define VIDBATCH_WORK_LINKS_H
 

@@ -179,7 +179,6 @@ static void test_region_and_endpoint_settings(void)
             CHECK_TEXT(aws->endpoints[AWS_S3].host, rows[i].want_s3);
             CHECK_TEXT(aws->endpoints[AWS_BEDROCK].host, rows[i].want_bedrock);
             CHECK_TEXT(aws_region(aws), "eu-west-1");
-            CHECK_TEXT(aws_partition(aws), "aws");
         }
         aws_free(aws);
     }

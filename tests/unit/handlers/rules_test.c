@@ -4,6 +4,7 @@
 #include "handlers/metrics_text.h"
 #include "handlers/prefix_input.h"
 #include "handlers/upload_rules.h"
+#include "sql/job_store.h"
 #include "sql/shard_store.h"
 #include "tests/support/test.h"
 
@@ -152,8 +153,8 @@ static void test_small_texts(void)
     CHECK(!text_has_control(SPAN_LIT("\xc3\xbc ~")));
     CHECK(text_has_control(SPAN_LIT("a\tb")));
     CHECK(text_has_control(SPAN_LIT("a\0b")));
-    CHECK(job_is_final("completed") && job_is_final("failed") && job_is_final("cancelled"));
-    CHECK(!job_is_final("cancelling") && !job_is_final("queued"));
+    CHECK(job_state_is_final("completed") && job_state_is_final("failed") && job_state_is_final("cancelled"));
+    CHECK(!job_state_is_final("cancelling") && !job_state_is_final("queued"));
 }
 
 static void release(json_t **json)
