@@ -1,6 +1,7 @@
 #include "sql/prefix_store.h"
 
 #include "sql/db_internal.h"
+#include "sql/job_store.h"
 
 #include <inttypes.h>
 
@@ -119,7 +120,7 @@ bool prefix_store_delete(struct db *db, int64_t id, struct err *err)
         return false;
     if (locked.count == 0)
         return not_found(id, err);
-    if (!db_number(db, Q_JOB_COUNT_ACTIVE, DB_ARGS(param_i64(id)), &active, err))
+    if (!job_store_count_active(db, id, &active, err))
         return false;
     if (active > 0) {
         err_set(err, ERR_CONFLICT, false, HERE,

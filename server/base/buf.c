@@ -134,16 +134,6 @@ void buf_i64(struct buf *b, int64_t n)
     buf_add(b, at, (size_t)(digits + sizeof digits - at));
 }
 
-void buf_drop(struct buf *b, size_t n)
-{
-    if (n >= b->len) {
-        buf_cut(b, 0);
-    } else if (n > 0) {
-        b->len -= n;
-        memmove(b->data, b->data + n, b->len + 1);
-    }
-}
-
 void buf_cut(struct buf *b, size_t n)
 {
     if (n < b->len)

@@ -35,8 +35,6 @@ void buf_char(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_vfmt(struct buf *b, const char *fmt, va_list args) PRINTF(2, 0);
 void buf_i64(struct buf *b, int64_t n);
-/* Removes the first n bytes. */
-void buf_drop(struct buf *b, size_t n);
 /* Shortens to n bytes. */
 void buf_cut(struct buf *b, size_t n);
 /* False when an append did not fit or memory ran out. */

@@ -213,7 +213,8 @@ static bool copy_from(struct stage *stage, int64_t *after, bool *more, struct er
     }
     if (!s3_copy_objects(stage->step->client, &many, err))
         return false;
-    if (page.denied > 0 && page.denied == page.copies && *after == 0) /* not these videos, but our permissions */
+    /* all of the first page, or of a whole one: that is not these videos, but our permissions */
+    if (page.denied > 0 && page.denied == page.copies && (*after == 0 || page.rows.count == COPY_PAGE))
         return err_pass(err, &page.denial);
     if (!db_transaction(stage->step->db, store_copies, &page, err))
         return false;

@@ -4,6 +4,7 @@
 #include "server/base/id.h"
 #include "server/base/json_writer.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
 
@@ -120,13 +121,15 @@ static const struct {
     { "iam:PassRole", "Let the service's own credentials pass the role (iam:PassRole)." },
 };
 
+enum { MESSAGE_SHOWN = 1500 };
+
 void bedrock_end_words(const char *status, const char *message, struct buf *out)
 {
     const bool has_message = message && message[0];
 
     buf_fmt(out, "Bedrock ended the job as %s", status);
     if (has_message)
-        buf_fmt(out, ": %.1500s", message);
+        buf_fmt(out, ": %.*s", SPAN_ARG(text_utf8_head(span_of(message), MESSAGE_SHOWN)));
     else if (strcmp(status, "Expired") == 0)
         buf_text(out, ": it was not started within its time limit; raise VIDBATCH_JOB_TIMEOUT_HOURS (at most 168) and "
                       "run it again");
