@@ -4,6 +4,7 @@
 #include "server/base/log.h"
 #include "server/config.h"
 #include "server/health.h"
+#include "server/work/causes.h"
 
 #include <curl/curl.h>
 #include <malloc.h>
@@ -23,6 +24,7 @@ static const char usage[] =
     "  vidbatchd health       ask the running service (VIDBATCH_LISTEN) whether it lives; exit status 0 if so\n"
     "  vidbatchd routes       list the HTTP routes\n"
     "  vidbatchd settings     list the settings as a Markdown table\n"
+    "  vidbatchd causes       list the causes of failures, with their remedies, as docs/failures.md\n"
     "  vidbatchd --check      judge the settings and show them, secrets hidden\n"
     "  vidbatchd --version\n"
     "  vidbatchd --help\n"
@@ -54,6 +56,14 @@ static int show_settings(void)
     struct buf text = { .max = 65536 };
 
     config_describe(&text, true);
+    return print(&text);
+}
+
+static int show_causes(void)
+{
+    struct buf text = { .max = 1024 * 1024 };
+
+    causes_markdown(&text);
     return print(&text);
 }
 
@@ -180,6 +190,8 @@ int main(int argc, char **argv)
             return show_help();
         if (argc == 2 && strcmp(command, "settings") == 0)
             return show_settings();
+        if (argc == 2 && strcmp(command, "causes") == 0)
+            return show_causes();
         if (argc == 2 && strcmp(command, "routes") == 0)
             return show_routes();
         fprintf(stderr, "vidbatchd: no such command: %s; try vidbatchd --help\n", argv[argc - 1]);

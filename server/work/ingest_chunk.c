@@ -3,6 +3,7 @@
 #include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/work/causes.h"
 #include "server/work/ingest.h"
 
 #include <string.h>
@@ -127,14 +128,11 @@ static struct span part(const struct chunk *chunk, size_t at, size_t len)
 /* An answer without a word of text is no summary: it failed, and the stop reason says how. */
 static void say_why_empty(struct summary_new *out)
 {
+    const struct cause *cause = cause_of_empty_answer(out->stop_reason);
+
     out->state = "failed";
-    if (span_eq_text(out->stop_reason, "content_filtered")) {
-        out->error_reason = span_of("content_filtered");
-        out->error_message = span_of("the model's content filter withheld the answer");
-    } else {
-        out->error_reason = span_of("empty_answer");
-        out->error_message = span_of("the model answered without any text");
-    }
+    out->error_reason = span_of(cause->code);
+    out->error_message = span_of(cause->rule);
 }
 
 static void row_to_summary(const struct chunk *chunk, const struct chunk_row *row, struct summary_new *out)

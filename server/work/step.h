@@ -63,7 +63,7 @@ MUST_CHECK bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, i
 /* {"code","message","upstream"?} for the error columns. */
 void error_to_json(const struct err *cause, struct buf *out);
 void error_words_to_json(const char *code, const char *message, struct buf *out);
-/* What a Bedrock job's end means for people: status, AWS's message, and the cure where one is known. Appended as text.
+/* What a Bedrock job's end means for people: status, AWS's message, and the remedy of the catalogue. Appended as text.
  */
 void bedrock_end_words(const char *status, const char *message, struct buf *out);
 

@@ -5,6 +5,7 @@
 #include "server/base/json_writer.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/work/causes.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
 
@@ -104,42 +105,21 @@ void error_to_json(const struct err *cause, struct buf *out)
     json_end_object(&w);
 }
 
-/* Words of AWS that people met, and what cured them. Only for explaining: nothing is decided by these texts. */
-static const struct {
-    const char *pattern;
-    const char *cure;
-} cures[] = {
-    { "required minimum", "Launch a job with at least as many videos as the minimum." },
-    { "permissions to invokeModel", "Give the service role bedrock:InvokeModel on the model and, with a profile, on "
-                                    "the model in every destination Region." },
-    { "validate GetObject", "Let the service role read the staging location (s3:GetObject)." },
-    { "validate ListBucket",
-      "Give the service role s3:ListBucket on the staging bucket, and keep the bucket in the Region of the job." },
-    { "not supported for model", "Use an inference profile id such as us.amazon.nova-lite-v1:0 in this Region." },
-    { "model identifier is invalid", "Use a model or inference profile that exists in this Region." },
-    { "marked by provider as Legacy", "Use a model that is still offered." },
-    { "iam:PassRole", "Let the service's own credentials pass the role (iam:PassRole)." },
-};
-
 enum { MESSAGE_SHOWN = 1500 };
 
 void bedrock_end_words(const char *status, const char *message, struct buf *out)
 {
     const bool has_message = message && message[0];
+    const struct cause *cause = NULL;
+    const size_t start = out->len;
 
     buf_fmt(out, "Bedrock ended the job as %s", status);
     if (has_message)
         buf_fmt(out, ": %.*s", SPAN_ARG(text_utf8_head(span_of(message), MESSAGE_SHOWN)));
-    else if (strcmp(status, "Expired") == 0)
-        buf_text(out, ": it was not started within its time limit; raise VIDBATCH_JOB_TIMEOUT_HOURS (at most 168) and "
-                      "run it again");
-    else if (strcmp(status, "PartiallyCompleted") == 0)
-        buf_text(out, ": its time limit ended before all records were processed; run the missing records again");
-    else if (strcmp(status, "Stopped") == 0)
-        buf_text(out, ": somebody stopped it; what was done until then is stored");
-    for (size_t i = 0; has_message && i < sizeof cures / sizeof cures[0]; i++)
-        if (strstr(message, cures[i].pattern)) {
-            buf_fmt(out, " %s", cures[i].cure);
-            break;
-        }
+    if (buf_ok(out))
+        cause = cause_of_job_message(span_tail(buf_view(out), start));
+    if (cause && !has_message)
+        buf_fmt(out, ": %s", cause->rule);
+    if (cause)
+        buf_fmt(out, " %s", cause->remedy);
 }

@@ -15,7 +15,8 @@ static const struct {
     { "Failed", NULL, "as Failed" },
     { "Expired", "", "VIDBATCH_JOB_TIMEOUT_HOURS" },
     { "PartiallyCompleted", "", "run the missing records again" },
-    { "Stopped", "", "somebody stopped it" },
+    { "Stopped", "", "Somebody stopped the job" },
+    { "NotFound", "Bedrock does not know this job any more", "run the missing records again" },
 };
 
 static void says_what_to_do(void)
