@@ -1,0 +1,29 @@
+/* Cuts a job's videos into shards, each of which is one Bedrock batch job within every quota. Pure: no I/O, any thread.
+ */
+#ifndef VIDBATCH_WORK_CUT_H
+#define VIDBATCH_WORK_CUT_H
+
+#include "server/base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cut_limits {         /* 0: no such limit */
+    int64_t min_records;    /* fewest of a shard */
+    int64_t max_records;    /* most of a shard */
+    int64_t line_bytes;     /* upper bound of one line of the JSONL */
+    int64_t max_file_bytes; /* of the JSONL */
+    int64_t max_job_bytes;  /* JSONL and videos together */
+};
+
+/* weights   video bytes of the i-th video in key order, in KiB rounded up
+ * shard_of  caller's, count items: gets 0 .. *shards - 1, or -1 for a video that is left out because it is too heavy
+ * for any batch of the minimum size; used for work, so undefined after a failure shards    as few as the quotas ask for
+ * where runs in key order or an even deal by weight reach that; no shard is empty, all have the same number of records
+ * give or take one err       ERR_INPUT with code "below_minimum" when fewer than min_records can run at all; ERR_MEMORY
+ * O(count log count), in practice a few passes; takes 4 bytes an item and 8 a shard for the time of the call. The same
+ * input gives the same cut. */
+MUST_CHECK bool cut(const uint32_t *weights, size_t count, const struct cut_limits *limits, int32_t *shard_of,
+                    size_t *shards, struct err *err);
+
+#endif
