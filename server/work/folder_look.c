@@ -1,0 +1,56 @@
+#include "server/work/folder_look.h"
+
+#include "server/base/text.h"
+
+#include <stdio.h>
+
+static bool is_jsonl(struct span key)
+{
+    static const struct span suffix = { ".jsonl", 6 };
+
+    return key.len >= suffix.len && span_eq_nocase(span_tail(key, key.len - suffix.len), suffix);
+}
+
+/* True: the look is over. */
+static bool has_foreign(const struct folder_look *look, const struct s3_page *page, struct staging_folder *out)
+{
+    for (size_t i = 0; i < page->object_count; i++) {
+        const struct s3_object *object = &page->objects[i];
+
+        if (is_jsonl(object->key) && !span_eq(object->key, look->own_key)) {
+            out->has_foreign = true;
+            snprintf(out->foreign_key, sizeof out->foreign_key, "%.*s", SPAN_ARG(object->key));
+            return true;
+        }
+        if (look->each)
+            look->each(look->arg, object);
+    }
+    return false;
+}
+
+bool folder_look(const struct folder_look *look, struct staging_folder *out, struct err *err)
+{
+    AUTO(s3_page_done) struct s3_page page = { 0 };
+    AUTO(buf_done) struct buf token = { .max = 8192 };
+    struct s3_list_request rq = { .bucket = look->folder.bucket,
+                                  .prefix = look->folder.key,
+                                  .owner = look->folder.owner };
+
+    for (int pages = 0; pages < FOLDER_PAGES; pages++) {
+        if (!look->alive(look->arg)) {
+            err_set(err, ERR_CANCELLED, true, HERE, "the look into a folder was interrupted");
+            return err_code(err, "stopping");
+        }
+        if (!s3_list_page(look->client, &rq, &page, err))
+            return false;
+        if (has_foreign(look, &page, out) || !page.is_truncated)
+            return true;
+        buf_reset(&token);
+        buf_span(&token, buf_view(&page.next_token));
+        if (!buf_check(&token, "a listing's token", err))
+            return false;
+        rq.token = buf_view(&token);
+    }
+    out->is_too_large = true;
+    return true;
+}

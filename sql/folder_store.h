@@ -1,0 +1,17 @@
+/* Table folder_lock: which shard may point Bedrock at which folder. No two that hold one share an object: neither the
+ * same folder, nor one inside the other. */
+#ifndef VIDBATCH_SQL_FOLDER_STORE_H
+#define VIDBATCH_SQL_FOLDER_STORE_H
+
+#include "sql/db.h"
+
+/* Does a shard other than this one (0: any) hold the folder, one inside it or one around it? folder: with its trailing
+ * slash, or "" for the bucket. */
+MUST_CHECK bool folder_store_is_held(struct db *db, struct span bucket, struct span folder, int64_t shard_id,
+                                     bool *held, struct err *err);
+/* In a transaction: takes the folder for the shard, or sets *taken false where another holds it. A second time changes
+ * nothing. */
+MUST_CHECK bool folder_store_take(struct db *db, int64_t shard_id, struct span bucket, struct span folder, bool *taken,
+                                  struct err *err);
+
+#endif
