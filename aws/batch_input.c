@@ -6,14 +6,16 @@
 
 enum { TEMPLATE_MAX_BYTES = 4 * 1024 * 1024 };
 
-/* A line is head, record id, before_format, format, before_uri, uri, tail: only the id and the uri are escaped per
- * line. */
+/* A line is head, record id, before_model, modelInput, end; a modelInput is before_format, format, before_uri, uri,
+ * tail. Only the id and the uri are escaped per line. */
 struct batch_input {
-    struct buf before_format; /* between the record id and the format */
-    struct buf tail;          /* from the closing quote of the uri to the line feed */
+    struct buf before_format; /* from the modelInput's brace to the format */
+    struct buf tail;          /* from the closing quote of the uri to the modelInput's brace */
 };
 
 static const char head[] = "{\"recordId\":\"";
+static const char before_model[] = "\",\"modelInput\":";
+static const char end[] = "}\n";
 static const char before_uri[] = "\",\"source\":{\"s3Location\":{\"uri\":\"";
 
 static bool check_text(struct span text, const char *field, struct err *err)
@@ -84,7 +86,7 @@ static void build_inference(struct buf *out, const struct batch_inference *in)
 
 static void build_before_format(struct buf *out, struct span system)
 {
-    buf_text(out, "\",\"modelInput\":{\"schemaVersion\":\"messages-v1\",");
+    buf_text(out, "{\"schemaVersion\":\"messages-v1\",");
     if (system.len > 0) {
         buf_text(out, "\"system\":[{\"text\":\"");
         json_escape(out, system);
@@ -106,7 +108,7 @@ static void build_tail(struct buf *out, struct span prompt, const struct batch_i
     buf_text(out, "\"}]}]");
     if (inference)
         build_inference(out, inference);
-    buf_text(out, "}}\n");
+    buf_char(out, '}');
 }
 
 struct batch_input *batch_input_new(struct span prompt, struct span system, const struct batch_inference *inference,
@@ -148,14 +150,21 @@ void batch_input_free(struct batch_input *in)
     mem_free(in);
 }
 
-void batch_input_line(const struct batch_input *in, struct buf *out, const char *record_id, const char *format,
-                      struct span uri)
+void batch_input_model(const struct batch_input *in, struct buf *out, const char *format, struct span uri)
 {
-    buf_add(out, head, sizeof(head) - 1);
-    json_escape(out, span_of(record_id));
     buf_add(out, in->before_format.data, in->before_format.len);
     buf_text(out, format);
     buf_add(out, before_uri, sizeof(before_uri) - 1);
     json_escape(out, uri);
     buf_add(out, in->tail.data, in->tail.len);
+}
+
+void batch_input_line(const struct batch_input *in, struct buf *out, const char *record_id, const char *format,
+                      struct span uri)
+{
+    buf_add(out, head, sizeof(head) - 1);
+    json_escape(out, span_of(record_id));
+    buf_add(out, before_model, sizeof(before_model) - 1);
+    batch_input_model(in, out, format, uri);
+    buf_add(out, end, sizeof(end) - 1);
 }

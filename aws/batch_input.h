@@ -27,6 +27,9 @@ void batch_input_free(struct batch_input *in);
 void batch_input_line(const struct batch_input *in, struct buf *out, const char *record_id, const char *format,
                       struct span uri);
 
+/* Appends the line's modelInput alone: the body of an InvokeModel call about the same video. */
+void batch_input_model(const struct batch_input *in, struct buf *out, const char *format, struct span uri);
+
 /* Nova's format word and MIME type for a key's suffix (letter case ignored); NULL where Nova takes no such video.
  * Nova user guide, "video understanding", table of formats. Static text. */
 struct video_format {

@@ -365,6 +365,33 @@ static bool drop_line(struct batch_output *o, struct err *err)
     return json_drop_line(&o->reader, &cause) || give_up(&cause, err);
 }
 
+/* The body's one value and nothing behind it. */
+static bool read_answer(struct batch_output *o, struct batch_line *line, struct err *err)
+{
+    if (!take_result(o, answer_member, &o->answer, line, err) || !json_end_of_line(&o->reader, err))
+        return false;
+    return o->answer == PRESENT || err_set(err, ERR_INPUT, false, HERE, "it is no JSON object");
+}
+
+bool batch_output_answer(struct batch_output *o, struct span body, struct batch_line *line, struct err *err)
+{
+    struct err problem = { 0 };
+
+    *line = (struct batch_line){ 0 };
+    json_reader_init(&o->reader, body, 0, NULL, NULL);
+    clear_answer(o, line);
+    clear_error(o, line);
+    buf_reset(&o->record_id);
+    if (read_answer(o, line, &problem)) {
+        fill_line(o, line);
+        return true;
+    }
+    if (problem.kind == ERR_MEMORY)
+        return give_up(&problem, err);
+    err_set(err, ERR_UPSTREAM, false, HERE, "the model's answer cannot be read: %s", problem.what);
+    return err_code(err, "bad_answer");
+}
+
 /* Some tools put a byte order mark before the first line. */
 static bool skip_mark(struct batch_output *o, struct err *err)
 {

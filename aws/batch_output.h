@@ -44,6 +44,13 @@ void batch_output_free(struct batch_output *out);
  * out. */
 MUST_CHECK bool batch_output_next(struct batch_output *out, struct batch_line *line, bool *eof, struct err *err);
 
+/* A modelOutput that came alone, as the body of an InvokeModel answer: read by the same rules into an answer line
+ * without record id and offsets. False: it is no such object (ERR_UPSTREAM, code "bad_answer", not retryable: it was
+ * paid for) or memory ran out. A reader does one or the other: batch_output_next reads a file, this reads bodies, any
+ * number of them; line's text is borrowed until the next. */
+MUST_CHECK bool batch_output_answer(struct batch_output *out, struct span body, struct batch_line *line,
+                                    struct err *err);
+
 /* Splits the model's words. thinking = inside of the first <thinking>...</thinking>. summary = inside of the first
  * <answer>...</answer> that is not within thinking; without one, the text after the last thinking block, or, where
  * nothing follows it, the text before the first. Both trimmed; thinking inside an answer is left out by the same rule.

@@ -51,8 +51,6 @@ static bool is_name_in_use(const struct err *cause)
 static bool give_up(struct err *cause, bool create, struct err *err)
 {
     if (strcmp(cause->upstream_code, "ServiceQuotaExceededException") == 0) {
-        cause->kind = ERR_BUSY; /* slots become free: the same call may succeed later */
-        cause->retryable = true;
         (void)err_code(cause, "bedrock_quota");
     } else if (cause->kind == ERR_BUSY) {
         (void)err_code(cause, "bedrock_throttled");

@@ -20,6 +20,7 @@ struct aws_options { /* all text borrowed during aws_new */
     const char *endpoint_url;         /* AWS_ENDPOINT_URL; "" or NULL = AWS's own */
     const char *endpoint_url_s3;      /* AWS_ENDPOINT_URL_S3, wins over endpoint_url */
     const char *endpoint_url_bedrock; /* AWS_ENDPOINT_URL_BEDROCK */
+    const char *endpoint_url_runtime; /* AWS_ENDPOINT_URL_BEDROCK_RUNTIME */
     enum aws_addressing addressing;   /* auto: path style with a custom endpoint and for names that are no DNS label */
     const char *ca_bundle;            /* AWS_CA_BUNDLE, extra trusted certificates */
     int max_attempts;                 /* first try included; 0 = 5 */
@@ -56,7 +57,7 @@ size_t aws_stats(struct aws *aws, struct aws_stat *out, size_t max);
 
 /* ---- for the service files of aws/ only: the request pipeline ---- */
 
-enum aws_service { AWS_S3, AWS_BEDROCK };
+enum aws_service { AWS_S3, AWS_BEDROCK, AWS_BEDROCK_RUNTIME };
 
 struct aws_header {
     const char *name; /* static, lower case */
@@ -78,6 +79,8 @@ struct aws_request {
     const char *content_type;  /* NULL: none is sent (never libcurl's form type) */
     bool has_body;             /* POST and PUT with an empty body still have one */
     bool send_once;            /* new connection, no silent resend, one attempt: the caller judges */
+    bool is_paid;              /* every time it is carried out costs money: new connection, no silent resend, and no
+                                  second attempt after one that was sent and whose time ran out */
     bool error_in_200;         /* a 200 of S3 whose root is Error, or that is cut or blank, is a retryable 500 */
     size_t max_response_bytes; /* 0 = 4 MiB */
     int64_t timeout_ms;        /* 0: options.call_timeout_ms */

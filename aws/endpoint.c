@@ -147,7 +147,9 @@ static bool read_custom(const char *url, struct endpoint *out, struct err *err)
 bool endpoint_resolve(enum aws_service service, const char *region, const char *custom_url, struct endpoint *out,
                       struct err *err)
 {
-    const char *name = service == AWS_S3 ? "s3" : "bedrock";
+    static const char *const names[] = {
+        [AWS_S3] = "s3", [AWS_BEDROCK] = "bedrock", [AWS_BEDROCK_RUNTIME] = "bedrock-runtime"
+    };
     struct endpoint ep = { .is_https = true };
 
     if (!endpoint_region_ok(span_of(region))) {
@@ -158,7 +160,7 @@ bool endpoint_resolve(enum aws_service service, const char *region, const char *
         if (!read_custom(custom_url, &ep, err))
             return false;
     } else {
-        snprintf(ep.host, sizeof(ep.host), "%s.%s.%s", name, region, partition_of(span_of(region))->suffix);
+        snprintf(ep.host, sizeof(ep.host), "%s.%s.%s", names[service], region, partition_of(span_of(region))->suffix);
     }
     *out = ep;
     return true;

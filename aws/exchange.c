@@ -217,7 +217,7 @@ static bool may_retry(struct exchange *x, enum retry_class what)
         correct_clock(x);
     if (what == RETRY_CREDENTIALS)
         creds_chain_expired(aws->credentials, &x->creds);
-    if (what == RETRY_NEVER || x->rq.send_once)
+    if (what == RETRY_NEVER || x->rq.send_once || (x->rq.is_paid && x->result == CURLE_OPERATION_TIMEDOUT))
         return false;
     if (what == RETRY_SKEW || what == RETRY_CREDENTIALS) {
         bool is_first = !*used;

@@ -26,6 +26,7 @@ static const struct known_code known_codes[] = {
     { "LimitExceededException", RETRY_THROTTLED },
     { "SlowDown", RETRY_THROTTLED },
     { "PriorRequestNotComplete", RETRY_THROTTLED },
+    { "ServiceQuotaExceededException", RETRY_THROTTLED }, /* Bedrock: "You can resubmit your request later" */
     { "EC2ThrottledException", RETRY_THROTTLED },
     { "RequestTimeout", RETRY_TRANSIENT },
     { "RequestTimeoutException", RETRY_TRANSIENT },
@@ -35,6 +36,8 @@ static const struct known_code known_codes[] = {
     { "BadDigest", RETRY_TRANSIENT },
     { "IncompleteBody", RETRY_TRANSIENT },
     { "OperationAborted", RETRY_TRANSIENT },
+    { "ModelNotReadyException", RETRY_TRANSIENT }, /* a 429, but botocore's model says that it is no throttling */
+    { "ModelErrorException", RETRY_TRANSIENT },    /* a 424: the model failed, not the request */
     { "ExpiredToken", RETRY_CREDENTIALS },
     { "ExpiredTokenException", RETRY_CREDENTIALS },
     { "TokenRefreshRequired", RETRY_CREDENTIALS },

@@ -98,7 +98,7 @@ static bool sign(struct exchange *x, struct draft *d, int64_t now_s, struct err 
         .header_count = d->header_count,
         .payload_hash = buf_view(&d->payload_hash),
         .region = span_of(aws->region),
-        .service = is_s3 ? SPAN_LIT("s3") : SPAN_LIT("bedrock"),
+        .service = is_s3 ? SPAN_LIT("s3") : SPAN_LIT("bedrock"), /* bedrock-runtime signs as bedrock too */
         .encode_path_twice = !is_s3,
         .normalize_path = !is_s3,
         .keys = &x->client->keys,

@@ -224,7 +224,7 @@ static CURLcode set_request(struct exchange *x)
         SET(CURLOPT_CUSTOMREQUEST, rq->method);
     }
     /* On a connection of its own libcurl never sends a request a second time by itself. */
-    if (rq->send_once)
+    if (rq->send_once || rq->is_paid)
         SET(CURLOPT_FRESH_CONNECT, 1L);
     return set;
 }
@@ -286,6 +286,18 @@ void transport_end(struct exchange *x)
 
 /* ---- the loop ---- */
 
+/* libcurl has one word for an answer that did not come in time and for a connection that was never made: but only the
+ * first may have been carried out. */
+static CURLcode result_of(const CURLMsg *message)
+{
+    curl_off_t sent_us = 0;
+
+    if (message->data.result != CURLE_OPERATION_TIMEDOUT)
+        return message->data.result;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
+    return sent_us > 0 ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT;
+}
+
 static void collect_finished(CURLM *multi)
 {
     CURLMsg *message;
@@ -300,7 +312,7 @@ static void collect_finished(CURLM *multi)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         x = (struct exchange *)(void *)private;
         x->is_finished = true;
-        x->result = message->data.result;
+        x->result = result_of(message);
     }
 }
 

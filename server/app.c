@@ -125,6 +125,7 @@ static bool start_aws(struct app *app, struct err *err)
         .endpoint_url = c->aws_endpoint_url,
         .endpoint_url_s3 = c->aws_endpoint_url_s3,
         .endpoint_url_bedrock = c->aws_endpoint_url_bedrock,
+        .endpoint_url_runtime = c->aws_endpoint_url_runtime,
         .addressing = strcmp(c->s3_addressing, "path") == 0      ? AWS_ADDRESSING_PATH
                       : strcmp(c->s3_addressing, "virtual") == 0 ? AWS_ADDRESSING_VIRTUAL
                                                                  : AWS_ADDRESSING_AUTO,

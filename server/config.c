@@ -102,6 +102,8 @@ static const struct setting settings[] = {
     { "AWS_ENDPOINT_URL_S3", TEXT, AT(aws_endpoint_url_s3), NULL, 0, 0, NULL, "another endpoint for S3" },
     { "AWS_ENDPOINT_URL_BEDROCK", TEXT, AT(aws_endpoint_url_bedrock), NULL, 0, 0, NULL,
       "another endpoint for Bedrock" },
+    { "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", TEXT, AT(aws_endpoint_url_runtime), NULL, 0, 0, NULL,
+      "another endpoint for Bedrock's runtime (jobs on demand)" },
     { "AWS_CA_BUNDLE", TEXT, AT(aws_ca_bundle), NULL, 0, 0, NULL, "file of further trusted certificates" },
     { "AWS_MAX_ATTEMPTS", INTEGER, AT(aws_max_attempts), "5", 1, 100, NULL,
       "attempts of one AWS call, the first included" },

@@ -19,7 +19,8 @@ struct config { /* texts are owned; "" where unset */
     int64_t presign_expires_ms, query_timeout_ms;
     bool keep_staging, migrate_on_start, allow_open;
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;
-    char *aws_config_file, *aws_credentials_file, *aws_endpoint_url, *aws_endpoint_url_s3, *aws_endpoint_url_bedrock;
+    char *aws_config_file, *aws_credentials_file, *aws_endpoint_url, *aws_endpoint_url_s3, *aws_endpoint_url_bedrock,
+        *aws_endpoint_url_runtime;
     char *aws_ca_bundle, *s3_addressing;
     int64_t aws_max_attempts;
     char *home;

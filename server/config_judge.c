@@ -110,6 +110,7 @@ static void judge_places(struct config *config, struct buf *problems)
     judge_endpoint("AWS_ENDPOINT_URL", config->aws_endpoint_url, problems);
     judge_endpoint("AWS_ENDPOINT_URL_S3", config->aws_endpoint_url_s3, problems);
     judge_endpoint("AWS_ENDPOINT_URL_BEDROCK", config->aws_endpoint_url_bedrock, problems);
+    judge_endpoint("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", config->aws_endpoint_url_runtime, problems);
 }
 
 static void judge_job_fields(const struct config *config, struct buf *problems)

@@ -51,7 +51,8 @@ stack_start() {
     AWS_URL=http://127.0.0.1:$(cat "$dir/emulator.port")
 
     # Nothing of the caller's own AWS settings may leak in, or out.
-    env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL_S3 -u AWS_ENDPOINT_URL_BEDROCK -u AWS_CA_BUNDLE \
+    env -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL_S3 -u AWS_ENDPOINT_URL_BEDROCK \
+        -u AWS_ENDPOINT_URL_BEDROCK_RUNTIME -u AWS_CA_BUNDLE \
         AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_ENDPOINT_URL="$AWS_URL" \
         VIDBATCH_DATABASE_URL="$DATABASE_URL" VIDBATCH_LISTEN=127.0.0.1:0 VIDBATCH_PORT_FILE="$dir/vidbatchd.port" \
         VIDBATCH_ROLE_ARN=arn:aws:iam::111122223333:role/vidbatch-demo \

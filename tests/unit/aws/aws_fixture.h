@@ -24,10 +24,11 @@ static inline void fixture_done(struct fixture *f)
         http_script_stop(f->script);
 }
 
-static inline bool fixture_start(struct fixture *f, const struct http_answer *answers, size_t count)
+static inline bool fixture_start_with(struct fixture *f, const struct http_answer *answers, size_t count,
+                                      struct aws_options options)
 {
-    struct aws_options options = { .region = "us-east-1", .backoff_cap_ms = 4 };
-
+    options.region = "us-east-1";
+    options.backoff_cap_ms = 4;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     f->script = http_script_start(answers, count);
     options.endpoint_url = http_script_url(f->script);
@@ -37,6 +38,11 @@ static inline bool fixture_start(struct fixture *f, const struct http_answer *an
     if (f->aws)
         f->client = aws_client_new(f->aws, &f->err);
     return CHECK(f->client != NULL);
+}
+
+static inline bool fixture_start(struct fixture *f, const struct http_answer *answers, size_t count)
+{
+    return fixture_start_with(f, answers, count, (struct aws_options){ 0 });
 }
 
 /* The i-th request was "METHOD target". */

@@ -54,14 +54,22 @@ static void lines(void)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         AUTO(buf_done) struct buf out = { 0 };
+        AUTO(buf_done) struct buf whole = { 0 };
         struct err err = { 0 };
         struct batch_input *in = batch_input_new(span_of(cases[i].prompt), span_of(cases[i].system),
                                                  &cases[i].inference, span_of(cases[i].owner), &err);
 
         test_case("%s", cases[i].name);
         buf_init(&out, 1 << 16);
-        if (CHECK(in != NULL))
+        buf_init(&whole, 1 << 16);
+        if (CHECK(in != NULL)) {
             CHECK_TEXT(line_of(in, &out, "mp4", cases[i].uri), cases[i].want);
+            /* the model is asked the same on its own */
+            buf_text(&whole, "{\"recordId\":\"0000000000A\",\"modelInput\":");
+            batch_input_model(in, &whole, "mp4", span_of(cases[i].uri));
+            buf_text(&whole, "}\n");
+            CHECK_TEXT(buf_cstr(&whole), cases[i].want);
+        }
         batch_input_free(in);
     }
     test_case(NULL);

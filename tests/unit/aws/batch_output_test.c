@@ -324,6 +324,51 @@ static void broken_source(void)
     test_case(NULL);
 }
 
+/* A modelOutput alone, as InvokeModel answers it. */
+static const struct {
+    const char *body, *text, *stop, *message, *code; /* code: of the failure */
+    long long in, out;
+} answers[] = {
+    { "{\"output\":{\"message\":{\"content\":[{\"reasoningContent\":{}},{\"text\":\"a\"},{\"text\":\"b\"}]}},"
+      "\"stopReason\":\"end_turn\",\"usage\":{\"inputTokens\":3,\"outputTokens\":4}}",
+      "ab", "end_turn", "", "", 3, 4 },
+    { " {\n \"output\" : {\n \"message\":{\"content\":[{\"text\":\"lines\"}]}}}\n", "lines", "", "", "", -1, -1 },
+    { "{\"stopReason\":\"content_filtered\",\"error\":\"blocked\"}", "", "content_filtered", "blocked", "", -1, -1 },
+    { "{}", "", "", "", "", -1, -1 },
+    { "{\"recordId\":\"x\",\"modelOutput\":{\"stopReason\":\"no\"}}", "", "", "", "", -1, -1 },
+    { "", "", "", "", "bad_answer", -1, -1 },
+    { "null", "", "", "", "bad_answer", -1, -1 },
+    { "\"text\"", "", "", "", "bad_answer", -1, -1 },
+    { "{\"output\":{\"message\":{\"content\":[{\"text\":\"cut", "", "", "", "bad_answer", -1, -1 },
+    { "{} {}", "", "", "", "bad_answer", -1, -1 },
+};
+
+static void answers_alone(void)
+{
+    struct err none = { 0 };
+    struct batch_output *out = batch_output_new(0, NULL, NULL, &none);
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct batch_line line = { 0 };
+        struct err err = { 0 };
+        const bool ok = batch_output_answer(out, span_of(answers[i].body), &line, &err);
+
+        test_case("%s", answers[i].body);
+        CHECK_TEXT(err.code, answers[i].code);
+        CHECK_I64(ok, answers[i].code[0] == '\0');
+        if (!ok)
+            continue;
+        CHECK_I64(line.kind, BATCH_LINE_ANSWER);
+        CHECK_SPAN(line.text, answers[i].text);
+        CHECK_SPAN(line.stop_reason, answers[i].stop);
+        CHECK_SPAN(line.error_message, answers[i].message);
+        CHECK_I64(line.input_tokens, answers[i].in);
+        CHECK_I64(line.output_tokens, answers[i].out);
+    }
+    test_case(NULL);
+    batch_output_free(out);
+}
+
 /* Every allocation fails once: the reader says "memory", never "malformed". */
 static void out_of_memory(void)
 {
@@ -358,6 +403,7 @@ static const struct test tests[] = {
     { "byte_order_mark", byte_order_mark },
     { "limits", limits },
     { "broken_source", broken_source },
+    { "answers_alone", answers_alone },
     { "out_of_memory", out_of_memory },
 };
 

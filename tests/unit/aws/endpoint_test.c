@@ -82,6 +82,8 @@ static void test_bedrock(void)
     CHECK(ep.is_https && !ep.is_custom && !ep.is_loopback);
     CHECK(endpoint_resolve(AWS_BEDROCK, "cn-north-1", NULL, &ep, &err));
     CHECK_TEXT(ep.host, "bedrock.cn-north-1.amazonaws.com.cn");
+    CHECK(endpoint_resolve(AWS_BEDROCK_RUNTIME, "eu-west-1", NULL, &ep, &err));
+    CHECK_TEXT(ep.host, "bedrock-runtime.eu-west-1.amazonaws.com");
     CHECK(endpoint_resolve(AWS_BEDROCK, "us-east-1", "http://localhost:8000/x", &ep, &err));
     CHECK_TEXT(ep.host, "localhost:8000");
     CHECK_TEXT(ep.base_path, "/x");
