@@ -64,7 +64,8 @@ static const struct retry_case retry_cases[] = {
     { "name in header", { { .status = 400, .headers = "x-amzn-ErrorType: a.b#ConflictException:http://x\r\n", .body = "{\"message\":\"said so\"}" } },
       ERR_CONFLICT, false, 1, "ConflictException", BEDROCK },
     { "validation", { ANSWER(400, TYPED("ValidationException")) }, ERR_INPUT, false, 1, "ValidationException", BEDROCK },
-    { "quota", { ANSWER(400, TYPED("ServiceQuotaExceededException")) }, ERR_INPUT, false, 1, "ServiceQuotaExceededException", BEDROCK },
+    { "quota", { ANSWER(400, TYPED("ServiceQuotaExceededException")) }, ERR_BUSY, true, 5, "ServiceQuotaExceededException", BEDROCK },
+    { "model failed", { ANSWER(424, TYPED("ModelErrorException")), GOOD }, ERR_NONE, false, 2, "", BEDROCK },
 };
 /* clang-format on */
 
