@@ -43,6 +43,12 @@ void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out)
     out->created_ms = db_i64(rows, row, c++);
     out->completed_ms = db_i64(rows, row, c++);
     out->job_state = db_text(rows, row, c++);
+    out->staging = db_text(rows, row, c++);
+    out->route = db_text(rows, row, c++);
+    out->model_key = db_text(rows, row, c++);
+    out->input_key = db_text(rows, row, c++);
+    out->video_bytes = db_i64(rows, row, c++);
+    out->planned_input_bytes = db_i64(rows, row, c++);
 }
 
 static bool not_found(int64_t id, struct err *err)

@@ -19,6 +19,10 @@ struct shard_row { /* texts borrowed from the rows; NULL where SQL NULL */
     const char *error; /* JSON */
     int64_t created_ms, completed_ms;
     const char *job_state; /* the job's, read with it */
+    const char *staging, *route,
+        *model_key;        /* "copy", "in_place", "none"; "batch", "on_demand"; of the models' table */
+    const char *input_key; /* of the JSONL; NULL: input.jsonl in the folder, or none yet */
+    int64_t video_bytes, planned_input_bytes;
 };
 void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out);
 
