@@ -114,8 +114,9 @@ deps-%: force
 force:
 
 # ---- what is built from what -------------------------------------------------------------------------------------
-MODULES := base aws sql http work handlers
+MODULES := base media aws sql http work handlers
 SRC_base := $(wildcard server/base/*.c)
+SRC_media := $(wildcard server/media/*.c)
 SRC_aws := $(wildcard aws/*.c)
 SRC_sql := $(wildcard sql/*.c)
 SRC_http := $(wildcard server/http/*.c)
@@ -159,7 +160,7 @@ $$(BUILD)/lib$(1).a: $$(SRC_$(1):%.c=$$(BUILD)/obj/%.o) $$(GEN_$(1))
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
 
-LIBS_TOP := $(foreach m,handlers http work sql aws base,$(BUILD)/lib$(m).a)
+LIBS_TOP := $(foreach m,handlers http work sql aws media base,$(BUILD)/lib$(m).a)
 $(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
 	@mkdir -p $(@D)
 	$(call say,LD $@)
@@ -170,11 +171,12 @@ $(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
 
 # ---- unit tests: tests/unit/<module>/<name>_test.c links that module and what lies below it ------------------------
 NEEDS_base := base
+NEEDS_media := media base
 NEEDS_aws := aws base
 NEEDS_sql := sql base
 NEEDS_http := http base
-NEEDS_work := work sql aws base
-NEEDS_handlers := handlers http work sql aws base
+NEEDS_work := work sql aws media base
+NEEDS_handlers := handlers http work sql aws media base
 TEST_SUPPORT := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 define unit_rule
 $$(BUILD)/unit/$(1)/%: $$(BUILD)/obj/tests/unit/$(1)/%.o $$(TEST_SUPPORT) $$(foreach n,$$(NEEDS_$(1)),$$(BUILD)/lib$$(n).a)

@@ -82,6 +82,7 @@ struct aws_request {
     bool is_paid;              /* every time it is carried out costs money: new connection, no silent resend, and no
                                   second attempt after one that was sent and whose time ran out */
     bool error_in_200;         /* a 200 of S3 whose root is Error, or that is cut or blank, is a retryable 500 */
+    bool may_be_cut;           /* read up to max_response_bytes; the rest of a longer answer is not waited for */
     size_t max_response_bytes; /* 0 = 4 MiB */
     int64_t timeout_ms;        /* 0: options.call_timeout_ms */
 };

@@ -65,6 +65,7 @@ struct exchange {
     CURLcode result;
     bool is_head_done; /* the final answer's headers are complete */
     bool is_too_large;
+    bool is_cut;        /* all of the body that is wanted is there: we ended the transfer */
     bool has_no_memory; /* for the body */
     size_t header_bytes;
     char error_type[128]; /* x-amzn-errortype */

@@ -79,7 +79,7 @@ static void read_verdict(struct exchange *x, struct verdict *v)
 
     *v = (struct verdict){ .facts.status = rs->status };
     v->facts.code = v->said.code;
-    v->facts.transport = has_good_head(x) ? 0 : (int)x->result;
+    v->facts.transport = has_good_head(x) || (x->is_cut && !x->has_no_memory) ? 0 : (int)x->result;
     if (x->is_too_large)
         v->facts.transport = CURLE_FILESIZE_EXCEEDED;
     /* An error body that was cut is an error none the less. */

@@ -124,6 +124,32 @@ struct s3_copy_many {
 };
 MUST_CHECK bool s3_copy_objects(struct aws_client *client, const struct s3_copy_many *many, struct err *err);
 
+/* ---- pieces of objects, many at a time ---- */
+enum { S3_RANGE_MAX_BYTES = 1024 * 1024 };
+struct s3_range {
+    struct s3_ref ref;
+    struct span etag; /* with quotes: If-Match; empty: any */
+    int64_t offset;
+    size_t len; /* 1..S3_RANGE_MAX_BYTES */
+};
+struct s3_range_got {         /* borrowed during `done` */
+    struct span bytes;        /* from the offset on; fewer than were asked for only where the object ends */
+    const char *content_type; /* "" where there is none */
+};
+struct s3_range_many {
+    /* Fills *range and *item (text must live until done); false: no more for now. Asked again after every `done`. */
+    bool (*next)(void *arg, struct s3_range *range, void **item);
+    /* Once for each, in any order. range_err NULL on success (behind the end of the object: no bytes), else
+     * ERR_NOT_FOUND, ERR_CONFLICT (another ETag), ERR_DENIED (upstream_code InvalidObjectState: archived) ...; a server
+     * that sends whole objects: ERR_UPSTREAM, code "range_ignored", unless the piece is their beginning, which is read
+     * and no more. False with err filled stops everything. */
+    bool (*done)(void *arg, void *item, const struct s3_range_got *got, const struct err *range_err, struct err *err);
+    void *arg;
+    int concurrency;
+};
+/* GetObject with Range. Memory: at most concurrency times the longest piece. */
+MUST_CHECK bool s3_read_ranges(struct aws_client *client, const struct s3_range_many *many, struct err *err);
+
 /* ---- presigned URLs ---- */
 struct s3_presign {
     const char *method; /* "GET" or "PUT" */

@@ -108,6 +108,16 @@ bool s3_name_error(const struct s3_ref *ref, struct err *err)
     return false;
 }
 
+bool s3_parse_content_range(struct span s, int64_t *first, int64_t *size)
+{
+    const struct span unit = SPAN_LIT("bytes ");
+    struct span range = span_tail(s, unit.len);
+    size_t slash = span_find(range, '/');
+
+    return span_starts(s, unit) && text_parse_i64(span_head(range, span_find(range, '-')), first) &&
+           text_parse_i64(span_tail(range, slash + 1), size);
+}
+
 bool s3_content_md5(struct span body, struct buf *out, struct err *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

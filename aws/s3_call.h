@@ -39,6 +39,8 @@ MUST_CHECK bool s3_call_send(struct s3_call *call, struct aws_client *client, st
 
 /* Puts "s3://bucket/key: " in front of err->what. Always false. */
 bool s3_name_error(const struct s3_ref *ref, struct err *err);
+/* "bytes 5-9/10": where the answer begins, and the size of the whole object. */
+MUST_CHECK bool s3_parse_content_range(struct span s, int64_t *first, int64_t *size);
 /* base64 of the MD5: the value of Content-MD5. */
 MUST_CHECK bool s3_content_md5(struct span body, struct buf *out, struct err *err);
 /* Appends text as XML character data. False, nothing appended, when XML 1.0 cannot hold it. */

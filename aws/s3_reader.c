@@ -44,23 +44,12 @@ static bool changed(const struct s3_reader *r, struct err *err)
     return s3_name_error(&ref, err);
 }
 
-/* "bytes 5-9/10": where the answer begins, and the size of the whole object. */
-static bool parse_content_range(struct span s, int64_t *first, int64_t *size)
-{
-    const struct span unit = SPAN_LIT("bytes ");
-    struct span range = span_tail(s, unit.len);
-    size_t slash = span_find(range, '/');
-
-    return span_starts(s, unit) && text_parse_i64(span_head(range, span_find(range, '-')), first) &&
-           text_parse_i64(span_tail(range, slash + 1), size);
-}
-
 static bool take_head(struct s3_reader *r, const struct aws_response *head, struct err *err)
 {
     const struct s3_ref ref = ref_of(r);
     int64_t first = 0, size = head->content_length;
 
-    if ((head->status == 206 && !parse_content_range(span_of(head->content_range), &first, &size)) ||
+    if ((head->status == 206 && !s3_parse_content_range(span_of(head->content_range), &first, &size)) ||
         first != r->position || size < first) {
         err_set(err, ERR_UPSTREAM, false, HERE, "a read from byte %lld was answered with status %d, Content-Range '%s'",
                 (long long)r->position, head->status, head->content_range);

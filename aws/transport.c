@@ -136,12 +136,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
         return stream_take(x->stream, piece) ? piece.len : CURL_WRITEFUNC_PAUSE;
     if (is_error)
         kept = span_head(piece, room); /* the beginning of an error says enough */
+    else if (x->rq.may_be_cut && piece.len > room) {
+        kept = span_head(piece, room);
+        x->is_cut = true;
+    }
     x->is_too_large = kept.len > room;
     if (x->is_too_large)
         return 0;
     buf_span(body, kept);
     x->has_no_memory = !buf_ok(body);
-    return x->has_no_memory ? 0 : piece.len;
+    return x->has_no_memory || x->is_cut ? 0 : piece.len;
 }
 
 /* ---- what goes out ---- */
@@ -251,7 +255,7 @@ bool transport_start(struct exchange *x, struct err *err)
     struct aws_client *client = x->client;
     CURLcode set;
 
-    x->is_finished = x->is_too_large = x->has_no_memory = false;
+    x->is_finished = x->is_too_large = x->is_cut = x->has_no_memory = false;
     x->result = CURLE_OK;
     x->header_bytes = 0;
     x->transport_error[0] = '\0';

@@ -163,6 +163,7 @@ static bool start_work(struct app *app, struct err *err)
                                         .concurrent_jobs = c->concurrent_jobs,
                                         .max_video_bytes = c->max_video_bytes,
                                         .copy_concurrency = (int)c->copy_concurrency,
+                                        .preflight_concurrency = (int)c->preflight_concurrency,
                                         .job_timeout_hours = (int)c->job_timeout_hours,
                                         .keep_staging = c->keep_staging,
                                         .role_arn = c->role_arn,

@@ -57,6 +57,8 @@ static const struct setting settings[] = {
       "time limit of a Bedrock job" },
     { "VIDBATCH_COPY_CONCURRENCY", INTEGER, AT(copy_concurrency), "32", 1, 256, NULL,
       "server-side copies at a time while staging" },
+    { "VIDBATCH_PREFLIGHT_CONCURRENCY", INTEGER, AT(preflight_concurrency), "32", 1, 256, NULL,
+      "videos that a plan looks into at a time" },
     { "VIDBATCH_WATCH_INTERVAL", DURATION, AT(watch_min_ms), "10s", 50, DAY_MS, NULL,
       "pause between looks at Bedrock's jobs while they move" },
     { "VIDBATCH_WATCH_INTERVAL_MAX", DURATION, AT(watch_max_ms), "60s", 50, DAY_MS, NULL, "and while nothing moves" },

@@ -15,7 +15,8 @@ struct config { /* texts are owned; "" where unset */
     int64_t workers, handler_threads, io_threads, max_connections;
     int64_t lease_ms, heartbeat_ms, watch_min_ms, watch_max_ms, poll_ms, retry_base_ms, retry_cap_ms, max_failures,
         lookup_grace_ms;
-    int64_t min_records, shard_records, concurrent_jobs, max_video_bytes, copy_concurrency, job_timeout_hours;
+    int64_t min_records, shard_records, concurrent_jobs, max_video_bytes, copy_concurrency, preflight_concurrency,
+        job_timeout_hours;
     int64_t presign_expires_ms, query_timeout_ms;
     bool keep_staging, migrate_on_start, allow_open;
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;

@@ -25,6 +25,7 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int64_t concurrent_jobs; /* Bedrock jobs of ours at a time */
     int64_t max_video_bytes;
     int copy_concurrency;
+    int preflight_concurrency; /* videos looked into at a time */
     int job_timeout_hours;
     bool keep_staging;
     const char *role_arn, *staging_uri, *output_uri; /* URIs without trailing slash */

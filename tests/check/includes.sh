@@ -10,12 +10,13 @@ scan() {
     (cd "$1" && find server aws sql handlers tests -name '*.[ch]' | LC_ALL=C sort | xargs -r awk '
         BEGIN {
             may["server/base"] = "server/base"
+            may["server/media"] = "server/base server/media"
             may["aws"] = "server/base aws"
             may["sql"] = "server/base sql sql_files.h"
             may["server/http"] = "server/base server/http"
-            may["server/work"] = "server/base aws sql server/work models_file.h"
+            may["server/work"] = "server/base server/media aws sql server/work models_file.h"
             may["handlers"] = "server/base sql server/http server/work handlers openapi_files.h"
-            may["server"] = "server/base aws sql server/http server/work handlers server" \
+            may["server"] = "server/base server/media aws sql server/http server/work handlers server" \
                             " sql_files.h models_file.h openapi_files.h"
             may["tests/emulator"] = "server/base tests/emulator"
             may["tests"] = may["server"] " tests tests/emulator"
@@ -27,7 +28,7 @@ scan() {
             may_use["jansson.h"] = "aws server/http handlers server tests tests/emulator"
         }
         function module(path) {
-            if (path ~ /^server\/(base|http|work)\//)
+            if (path ~ /^server\/(base|media|http|work)\//)
                 return substr(path, 1, index(substr(path, 8), "/") + 6)
             if (path ~ /^tests\/emulator\//)
                 return "tests/emulator"
@@ -57,7 +58,7 @@ scan() {
 plant() {
     local tree
     tree=$(mktemp -d)
-    mkdir -p "$tree"/{server/{base,http,work},aws,sql,handlers,tests/{unit,emulator}}
+    mkdir -p "$tree"/{server/{base,media,http,work},aws,sql,handlers,tests/{unit,emulator}}
     printf '#include <stdio.h>\n  # include %s\n' "$2" >"$tree/$1"
     if scan "$tree" >"$tree/said"; then said=right; else said=wrong; fi
     if [ "$said" != "$3" ] || { [ "$3" = wrong ] && ! grep -q "^$1:2: " "$tree/said"; }; then
@@ -69,6 +70,10 @@ plant() {
 
 plant server/base/a.c '"server/http/reply.h"' wrong
 plant server/base/a.c '"server/base/err.h"' right
+plant server/media/a.c '"aws/s3.h"' wrong
+plant server/media/a.c '"server/media/media.h"' right
+plant aws/a.c '"server/media/media.h"' wrong
+plant server/work/a.c '"server/media/media.h"' right
 plant aws/a.h '"sql/db.h"' wrong
 plant aws/a.h '"sigv4.h"' wrong
 plant sql/a.c '"aws/s3.h"' wrong
