@@ -4,6 +4,7 @@
 #include "server/base/json_writer.h"
 #include "server/base/text.h"
 #include "tests/emulator/jobs.h"
+#include "tests/emulator/runtime.h"
 #include "tests/emulator/store.h"
 
 #include <inttypes.h>
@@ -21,7 +22,7 @@ bool bedrock_is_for(const struct request *rq)
 {
     if (rq->claim.present && rq->claim.service[0])
         return strcmp(rq->claim.service, "bedrock") == 0;
-    return span_starts(rq->raw_path, SPAN_LIT("/model-invocation-job"));
+    return span_starts(rq->raw_path, SPAN_LIT("/model-invocation-job")) || runtime_is_for(rq);
 }
 
 /* /model-invocation-job/{one segment}[/stop] */
@@ -51,11 +52,13 @@ void bedrock_route(struct request *rq)
         rq->op = "Bedrock.GetModelInvocationJob";
     else if (is_post && take_identifier(rq, true))
         rq->op = "Bedrock.StopModelInvocationJob";
+    else if (is_post && runtime_route(rq))
+        rq->op = "BedrockRuntime.InvokeModel";
     else
         rq->op = "Bedrock.Unknown";
 }
 
-static void add_id(struct request *rq)
+void bedrock_add_id(struct request *rq)
 {
     reply_header_fmt(&rq->reply, "x-amzn-requestid", "%.8s-%.4s-%.4s-%.4s-%.12s", rq->id, rq->id + 8, rq->id + 12,
                      rq->id + 16, rq->id + 20);
@@ -69,7 +72,7 @@ static void error_text(struct request *rq, int status, const char *code, const c
     reply_reset(&rq->reply);
     rq->reply.status = status;
     snprintf(rq->reply.code, sizeof rq->reply.code, "%s", code);
-    add_id(rq);
+    bedrock_add_id(rq);
     /* the URL after the colon is what AWS really sends */
     reply_header_fmt(&rq->reply, "x-amzn-errortype", "%s:http://internal.amazon.com/coral/com.amazon.bedrock/", code);
     w = json_writer_on(&rq->reply.body);
@@ -183,43 +186,6 @@ static void put_job(struct json_writer *w, struct job *job)
     json_end_object(w);
 }
 
-/* Bare model ids that run in batch without a profile, by Region; everything else must be a profile. */
-static bool check_model(struct emulator *emu, struct request *rq, const char *model)
-{
-    static const char *const lite[] = { "us-east-1", "me-central-1", "us-gov-west-1", NULL };
-    static const char *const pro[] = { "us-east-1", "ap-southeast-3", "me-central-1", "us-gov-west-1", NULL };
-    static const char *const micro[] = { "us-east-1", "us-gov-west-1", NULL };
-    static const char *const nowhere[] = { NULL };
-    const struct {
-        const char *id;
-        const char *const *regions;
-    } known[] = { { "amazon.nova-lite-v1:0", lite },
-                  { "amazon.nova-pro-v1:0", pro },
-                  { "amazon.nova-micro-v1:0", micro },
-                  { "amazon.nova-premier-v1:0", nowhere },
-                  { "amazon.nova-2-lite-v1:0", nowhere } };
-    const char *arn_id = strstr(model, "::foundation-model/");
-    const char *bare = arn_id ? arn_id + strlen("::foundation-model/") : model;
-
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        const char *const *region = known[i].regions;
-        if (strcmp(bare, known[i].id) != 0)
-            continue;
-        while (*region && strcmp(*region, emu->config.region) != 0)
-            region++;
-        return *region ||
-               bedrock_error(rq, 400, "ValidationException",
-                             "Batch inference is not supported for model %s in region %s", bare, emu->config.region);
-    }
-    if (strstr(model, "application-inference-profile/"))
-        return true;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (bare != known[i].id && span_ends(span_of(model), span_of(known[i].id)) &&
-            model[strlen(model) - strlen(known[i].id) - 1] == '.')
-            return true;
-    return bedrock_error(rq, 400, "ValidationException", "The provided model identifier is invalid.");
-}
-
 static bool check_place(struct emulator *emu, struct request *rq, const char *uri, const char *permission)
 {
     struct job_place place;
@@ -238,7 +204,7 @@ static void create(struct emulator *emu, struct request *rq, json_t *json)
     struct job *job = NULL;
     struct json_writer w;
 
-    if (!bedrock_check_create(rq, json, &wanted) || !check_model(emu, rq, wanted.model_id) ||
+    if (!bedrock_check_create(rq, json, &wanted) || !bedrock_check_batch_model(emu, rq, wanted.model_id) ||
         !check_place(emu, rq, wanted.input_uri, "ListBucket") || !check_place(emu, rq, wanted.output_uri, "PutObject"))
         return;
     if (emu->config.role_arn_prefix &&
@@ -266,7 +232,7 @@ static void create(struct emulator *emu, struct request *rq, json_t *json)
         return;
     }
     rq->reply.status = 200;
-    add_id(rq);
+    bedrock_add_id(rq);
     w = json_writer_on(&rq->reply.body);
     json_begin_object(&w);
     json_put_text(&w, "jobArn", job->arn);
@@ -311,7 +277,7 @@ static void get_or_stop(struct emulator *emu, struct request *rq, bool stop)
         return;
     }
     rq->reply.status = 200;
-    add_id(rq);
+    bedrock_add_id(rq);
     if (!stop) {
         put_job(&w, job);
         return;
@@ -391,7 +357,7 @@ static void list(struct emulator *emu, struct request *rq)
     if (!read_filter(rq, &f))
         return;
     rq->reply.status = 200;
-    add_id(rq);
+    bedrock_add_id(rq);
     while (jobs_at(emu->jobs, (size_t)count))
         count++;
     json_begin_object(&w);
@@ -427,6 +393,8 @@ void bedrock_handle(struct emulator *emu, struct request *rq)
         get_or_stop(emu, rq, true);
     else if (strcmp(rq->op, "Bedrock.ListModelInvocationJobs") == 0)
         list(emu, rq);
+    else if (rq->model.len > 0)
+        runtime_handle(emu, rq);
     else
         (void)bedrock_error(rq, 404, "UnknownOperationException", "There is no such operation");
 }

@@ -1,4 +1,5 @@
-/* The Bedrock side: the four operations on model invocation jobs. Files bedrock*.c and job*.c. */
+/* The Bedrock side: the four operations on model invocation jobs. Files bedrock*.c and job*.c; the runtime's one
+ * operation is in runtime.c. */
 #ifndef VIDBATCH_EMULATOR_BEDROCK_H
 #define VIDBATCH_EMULATOR_BEDROCK_H
 
@@ -18,6 +19,13 @@ void bedrock_fault(struct emulator *emu, struct request *rq, const struct fault_
 
 /* Inside the Bedrock side. Fills rq->reply; always false. */
 bool bedrock_error(struct request *rq, int status, const char *code, const char *fmt, ...) PRINTF(4, 5);
+
+/* The headers that every answer has. */
+void bedrock_add_id(struct request *rq);
+/* Does batch take the model in this Region? False: the reply says why not. */
+MUST_CHECK bool bedrock_check_batch_model(struct emulator *emu, struct request *rq, const char *model);
+/* Is it a model that is known here, an inference profile of one, or an ARN of either? */
+bool bedrock_is_model(const char *model);
 
 /* A CreateModelInvocationJob request that passed all checks of form. Borrowed from `json`. */
 struct job_request {

@@ -8,6 +8,7 @@
 #include "tests/emulator/faults.h"
 #include "tests/emulator/journal.h"
 #include "tests/emulator/request.h"
+#include "tests/emulator/runtime.h"
 #include "tests/emulator/s3.h"
 #include "tests/emulator/sender.h"
 #include "tests/emulator/store.h"
@@ -95,6 +96,8 @@ static void handle_aws(struct emulator *emu, struct request *rq)
 {
     struct fault_action fault = { .cut_body = -1 };
 
+    if (rq->model.len > 0)
+        runtime_name_video(rq);
     if (faults_match(emu->faults, rq->op, rq->bucket, rq->key, &fault))
         rq->fault = fault.name;
     rq->delay_ms = emu->config.latency_ms + fault.delay_ms;

@@ -72,7 +72,7 @@ static void shuffle(size_t *order, size_t n, uint64_t seed)
 }
 
 /* Which records a script makes fail: spread over all, and exactly as many as the fractions say. */
-static enum record_role role_of(const struct job_script *s, size_t index, size_t n)
+static enum model_role role_of(const struct job_script *s, size_t index, size_t n)
 {
     static const size_t stride = 7919; /* a prime: a permutation unless n is its multiple */
     double place = (double)((index * (n % stride ? stride : 1)) % n);

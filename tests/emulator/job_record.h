@@ -4,9 +4,7 @@
 
 #include "server/base/buf.h"
 #include "tests/emulator/jobs.h"
-
-/* What a script wants of this record beside its real fate. */
-enum record_role { ROLE_PLAIN, ROLE_ERROR, ROLE_MAX_TOKENS, ROLE_FILTERED };
+#include "tests/emulator/model_run.h"
 
 struct record_result {
     bool success;
@@ -14,7 +12,7 @@ struct record_result {
 };
 
 /* Appends the line with its line feed to out. is_folder: the job names a folder, so records may name objects. */
-struct record_result job_record_run(struct job *job, bool is_folder, struct span line, enum record_role role,
+struct record_result job_record_run(struct job *job, bool is_folder, struct span line, enum model_role role,
                                     struct buf *out);
 
 #endif

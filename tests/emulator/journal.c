@@ -88,6 +88,8 @@ void journal_request(struct emulator *emu, const struct request *rq)
             json_put_span(&w, "bucket", rq->bucket);
         if (rq->key.len > 0)
             json_put_span(&w, "key", rq->key);
+        if (rq->model.len > 0)
+            json_put_span(&w, "model", rq->model);
         json_put_i64(&w, "status", rq->drop_answer ? 0 : rq->reply.status);
         if (rq->reply.code[0])
             json_put_text(&w, "code", rq->reply.code);

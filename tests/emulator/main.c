@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "vidbatch-emulator: stands in for Amazon S3 and Amazon Bedrock batch inference\n"
+    "vidbatch-emulator: stands in for Amazon S3 and Amazon Bedrock inference\n"
     "  --listen HOST:PORT         IPv4 address and port, port 0 picks one       127.0.0.1:0\n"
     "  --port-file PATH           the port is written here once it listens\n"
     "  --data DIR                 object bytes (emptied at start)               required\n"

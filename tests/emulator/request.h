@@ -39,7 +39,8 @@ struct request {
     enum request_kind kind;
     const char *op; /* "S3.GetObject"; static text */
     struct span bucket;
-    struct span key; /* decoded */
+    struct span key;   /* decoded */
+    struct span model; /* of InvokeModel, decoded; bucket and key are then those of the video */
     struct sig_claim claim;
     struct body body;
     struct reply reply;
