@@ -30,6 +30,7 @@ struct s3_object {
     struct span key;           /* decoded; borrowed from the page */
     struct span etag;          /* with quotes */
     struct span storage_class; /* "STANDARD" where S3 leaves it out */
+    bool is_restored;          /* from an archive, for a time: it can be read although its storage class says no */
     int64_t size_bytes;
     int64_t last_modified_ms;
 };

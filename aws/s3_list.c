@@ -11,7 +11,13 @@
 /* Listing is the hot path of a scan, and Expat nearly all of its cost: this handler of its own keeps Expat's work small
  * (no namespaces, character data only where it is wanted) and copies each text once, into a page whose memory is
  * reused. */
-enum { LISTING_MAX_BYTES = 8 * 1024 * 1024, PARSE_STEP = 1 << 20, CONTENTS_DEPTH = 2, FIELD_DEPTH = 3 };
+enum {
+    LISTING_MAX_BYTES = 8 * 1024 * 1024,
+    PARSE_STEP = 1 << 20,
+    CONTENTS_DEPTH = 2,
+    FIELD_DEPTH = 3,
+    RESTORE_DEPTH = 4
+};
 
 enum field {
     FIELD_NONE,
@@ -22,7 +28,9 @@ enum field {
     FIELD_ETAG,
     FIELD_SIZE,
     FIELD_MODIFIED,
-    FIELD_CLASS
+    FIELD_CLASS,
+    FIELD_RESTORING,
+    FIELD_RESTORED_UNTIL
 };
 
 struct listing {
@@ -32,11 +40,12 @@ struct listing {
     enum field field;        /* whose text is being collected */
     size_t field_start;      /* where it begins in page->text */
     int depth;
-    bool in_contents;
+    bool in_contents, in_restore;
     bool has_root;
     bool is_url_encoded;
     bool has_size, has_modified;
-    const char *refused; /* why we stopped; static text */
+    bool is_restoring, is_restored_until; /* a copy is being made; one is there, until a date */
+    const char *refused;                  /* why we stopped; static text */
     bool out_of_memory;
 };
 
@@ -82,6 +91,13 @@ static enum field object_field(const char *name)
     }
 }
 
+static enum field restore_field(const char *name)
+{
+    if (strcmp(name, "IsRestoreInProgress") == 0)
+        return FIELD_RESTORING;
+    return strcmp(name, "RestoreExpiryDate") == 0 ? FIELD_RESTORED_UNTIL : FIELD_NONE;
+}
+
 static enum field page_field(const char *name)
 {
     if (strcmp(name, "IsTruncated") == 0)
@@ -110,11 +126,14 @@ static void XMLCALL on_start(void *data, const XML_Char *qualified, const XML_Ch
         stop(l, "a field of the listing has child elements");
     } else if (l->depth == FIELD_DEPTH && l->in_contents) {
         l->field = object_field(name);
+        l->in_restore = strcmp(name, "RestoreStatus") == 0;
+    } else if (l->depth == RESTORE_DEPTH && l->in_contents && l->in_restore) {
+        l->field = restore_field(name);
     } else if (l->depth == CONTENTS_DEPTH) {
         if (strcmp(name, "Contents") == 0) {
             l->in_contents = true;
             l->object = (struct s3_object){ .storage_class = SPAN_LIT("STANDARD") };
-            l->has_size = l->has_modified = false;
+            l->has_size = l->has_modified = l->is_restoring = l->is_restored_until = false;
             return;
         }
         l->field = page_field(name);
@@ -149,6 +168,7 @@ static void keep_object(struct listing *l)
         page->objects = more;
         page->capacity = capacity;
     }
+    l->object.is_restored = l->is_restored_until && !l->is_restoring;
     page->objects[page->object_count++] = l->object;
 }
 
@@ -170,6 +190,12 @@ static void take_field(struct listing *l, struct span text)
         break;
     case FIELD_MODIFIED:
         l->has_modified = clock_parse_rfc3339(text, &l->object.last_modified_ms);
+        break;
+    case FIELD_RESTORING:
+        l->is_restoring = span_eq_text(span_trim(text), "true");
+        break;
+    case FIELD_RESTORED_UNTIL:
+        l->is_restored_until = span_trim(text).len > 0;
         break;
     case FIELD_TRUNCATED:
         l->page->is_truncated = span_eq_text(span_trim(text), "true");
@@ -401,6 +427,7 @@ bool s3_list_page(struct aws_client *client, const struct s3_list_request *rq, s
     buf_span(&token, rq->token);
     if (!s3_call_init(&call, "S3.ListObjectsV2", "GET", &ref, err) || !buf_check(&token, "a continuation token", err))
         return false;
+    s3_call_header(&call, "x-amz-optional-object-attributes", SPAN_LIT("RestoreStatus"));
     call.rq.error_in_200 = true;
     call.rq.max_response_bytes = LISTING_MAX_BYTES;
     list_params(&call, rq);

@@ -158,6 +158,8 @@ static void keep_track(struct iso *iso, const struct track *track)
 {
     struct media_facts *facts = &iso->look->facts;
 
+    if (!track->has_kind) /* a track of no kind: only pictures have a size */
+        facts_size(facts, track->width, track->height);
     if (!track->is_video)
         return;
     iso->has_video = true;

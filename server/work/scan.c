@@ -69,7 +69,8 @@ static const char *reason_of(const struct scan *scan, const struct s3_object *ob
         return "empty";
     if (object->size_bytes > scan->step->settings->max_video_bytes)
         return "too_large";
-    if (span_eq_text(object->storage_class, "GLACIER") || span_eq_text(object->storage_class, "DEEP_ARCHIVE"))
+    if (!object->is_restored &&
+        (span_eq_text(object->storage_class, "GLACIER") || span_eq_text(object->storage_class, "DEEP_ARCHIVE")))
         return "archived";
     return NULL;
 }

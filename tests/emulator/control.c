@@ -163,6 +163,36 @@ static bool post_objects(struct emulator *emu, struct request *rq, json_t *json,
     return true;
 }
 
+/* What a lifecycle rule, or a restore, makes of an object. */
+static bool post_storage(struct emulator *emu, struct request *rq, json_t *json, struct buf *why)
+{
+    char bucket[64] = "", key[1025] = "", class[STORAGE_CLASS_SIZE] = "STANDARD", restore[16] = "none";
+    bool archived = false; /* INTELLIGENT_TIERING may be; GLACIER and DEEP_ARCHIVE always are */
+    const struct field fields[] = { FIELD_TEXT("bucket", bucket), FIELD_TEXT("key", key),
+                                    FIELD_TEXT("storage_class", class), FIELD_BOOL("archived", &archived),
+                                    FIELD_TEXT("restore", restore) };
+    AUTO(object_unref_auto) struct object *old = NULL;
+    AUTO(object_unref_auto) struct object *object = NULL;
+    struct storage storage;
+
+    if (!fields_read(json, fields, sizeof fields / sizeof fields[0], why))
+        return false;
+    old = store_get(emu->store, span_of(bucket), span_of(key));
+    if (!old || !storage_of_class(span_of(class), &storage) ||
+        !(strcmp(restore, "none") == 0 || strcmp(restore, "ongoing") == 0 || strcmp(restore, "done") == 0)) {
+        buf_text(why, "wants bucket and key of an object, a storage_class of S3, and restore: none, ongoing or done");
+        return false;
+    }
+    storage.is_archived |= archived;
+    storage.restore = restore[0] == 'o'   ? STORAGE_RESTORING
+                      : restore[0] == 'd' ? STORAGE_RESTORED
+                                          : STORAGE_NOT_RESTORED;
+    object = object_copy(old, span_of(key), old->modified_ms);
+    object->storage = storage;
+    done_with(rq, "changed", store_put(emu->store, span_of(bucket), object, NULL) == STORE_PUT);
+    return true;
+}
+
 static bool post_buckets(struct emulator *emu, struct request *rq, json_t *json, struct buf *why)
 {
     char name[64] = "";
@@ -211,6 +241,7 @@ static const struct {
     { "POST", "/_emulator/release", true, post_release },    { "GET", "/_emulator/stats", false, get_stats },
     { "DELETE", "/_emulator/stats", false, delete_stats },   { "POST", "/_emulator/objects", true, post_objects },
     { "POST", "/_emulator/buckets", true, post_buckets },    { "POST", "/_emulator/clock", true, post_clock },
+    { "POST", "/_emulator/storage", true, post_storage },
 };
 
 void control_handle(struct emulator *emu, struct request *rq)

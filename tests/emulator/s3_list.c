@@ -19,7 +19,7 @@ struct listing {
     struct buf *prefixes; /* CommonPrefixes elements */
     struct buf last;      /* key or prefix that the page ends with */
     bool last_is_prefix;
-    bool url_encoded, fetch_owner;
+    bool url_encoded, fetch_owner, restore_status;
     int64_t count;
     struct buf synthetic_prefix; /* encoded, from the page's first computed key */
 };
@@ -125,7 +125,8 @@ static void add_stored(struct listing *l, const struct object *object)
     buf_text(b, "</Size>");
     if (l->fetch_owner)
         buf_fmt(b, "<Owner><ID>%s</ID></Owner>", l->emu->config.account);
-    buf_text(b, "<StorageClass>STANDARD</StorageClass></Contents>");
+    storage_elements(b, &object->storage, l->restore_status);
+    buf_text(b, "</Contents>");
 }
 
 static void visit(void *arg, const struct store_entry *entry)
@@ -189,12 +190,14 @@ static bool read_query(struct request *rq, struct store_walk *walk, struct listi
     struct span max = request_param(rq, "max-keys");
     struct span encoding = request_param(rq, "encoding-type");
     struct span token = request_param(rq, "continuation-token");
+    const char *optional = request_header(rq, "x-amz-optional-object-attributes");
 
     walk->prefix = param_or_empty(rq, "prefix");
     walk->delimiter = param_or_empty(rq, "delimiter");
     walk->after = param_or_empty(rq, "start-after");
     walk->max = PAGE;
     l->fetch_owner = span_eq_text(param_or_empty(rq, "fetch-owner"), "true");
+    l->restore_status = optional && emu_contains(span_of(optional), SPAN_LIT("RestoreStatus"));
     l->url_encoded = encoding.ptr && span_eq_text(encoding, "url");
     if (!span_eq_text(param_or_empty(rq, "list-type"), "2")) {
         s3_error(rq, "InvalidArgument", "Invalid List Type specified in Request");

@@ -104,6 +104,7 @@ static void add_headers(struct request *rq, const struct object *object, bool wh
     (void)overridden(rq, "response-content-disposition", "Content-Disposition");
     (void)overridden(rq, "response-cache-control", "Cache-Control");
     add_stored_headers(rq, object);
+    storage_headers(rq, &object->storage);
     if (whole && mode && strcmp(mode, "ENABLED") == 0 && object->checksum_name[0]) {
         reply_header(&rq->reply, object->checksum_name, object->checksum);
         reply_header(&rq->reply, "x-amz-checksum-type", object->is_composite ? "COMPOSITE" : "FULL_OBJECT");
@@ -132,6 +133,8 @@ void s3_get_object(struct emulator *emu, struct request *rq)
         reply_header_fmt(&rq->reply, "ETag", "\"%s\"", object->etag);
         return;
     }
+    if (strcmp(rq->method, "HEAD") != 0 && !storage_check(rq, &object->storage))
+        return;
     range = read_range(request_header(rq, "range"), object->size, &from, &to);
     if (range == RANGE_BAD) {
         s3_error(rq, "InvalidRange", NULL);

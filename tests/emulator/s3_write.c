@@ -1,5 +1,6 @@
 /* PutObject, CopyObject, DeleteObject. */
 #include "server/base/clock.h"
+#include "server/base/mem.h"
 #include "server/base/text.h"
 #include "tests/emulator/s3.h"
 
@@ -106,18 +107,21 @@ void s3_put_object(struct emulator *emu, struct request *rq)
     AUTO(buf_done) struct buf etag = { 0 };
     AUTO(blob_unref_auto) struct blob *blob = NULL;
     AUTO(object_unref_auto) struct object *object = NULL;
+    struct storage storage;
 
     if (rq->body.payload_bytes > max_put_bytes) {
         s3_error(rq, "EntityTooLarge", NULL);
         return;
     }
-    if (!s3_read_attributes(rq, &attributes) || !s3_read_condition(rq, &condition))
+    if (!s3_read_attributes(rq, &attributes) || !s3_read_condition(rq, &condition) ||
+        !storage_read_header(rq, &storage))
         return;
     buf_init(&etag, 0);
     text_hex(&etag, rq->body.md5_sum, sizeof rq->body.md5_sum);
     blob = body_take_blob(&rq->body);
     object = object_new(rq->key, blob, buf_cstr(&etag), emu_now_ms(emu));
     s3_set_attributes(object, &attributes);
+    object->storage = storage;
     s3_keep_checksum(rq, object); /* before others can see the object */
     if (!s3_store(emu, rq, object, &condition))
         return;
@@ -173,7 +177,7 @@ static struct object *find_source(struct emulator *emu, struct request *rq, stru
     else if (source->size > max_put_bytes)
         s3_error(rq, "InvalidRequest",
                  "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
-    else
+    else if (storage_check(rq, &source->storage))
         return object_ref(source);
     return NULL;
 }
@@ -200,12 +204,14 @@ void s3_copy_object(struct emulator *emu, struct request *rq)
     struct store_condition condition;
     AUTO(object_unref_auto) struct object *source = NULL;
     AUTO(object_unref_auto) struct object *object = NULL;
+    struct storage storage;
 
     if (directive && !replaces && strcmp(directive, "COPY") != 0) {
         s3_error(rq, "InvalidArgument", "Unknown metadata directive.");
         return;
     }
-    if (!read_source(rq, &bucket, &key) || !s3_read_attributes(rq, &attributes) || !s3_read_condition(rq, &condition))
+    if (!read_source(rq, &bucket, &key) || !s3_read_attributes(rq, &attributes) || !s3_read_condition(rq, &condition) ||
+        !storage_read_header(rq, &storage))
         return;
     if (!replaces && span_eq(bucket, rq->bucket) && span_eq(key, rq->key)) {
         s3_error(rq, "InvalidRequest",
@@ -216,16 +222,13 @@ void s3_copy_object(struct emulator *emu, struct request *rq)
     source = find_source(emu, rq, bucket, key);
     if (!source)
         return;
-    object = object_new(rq->key, source->blob, source->etag, emu_now_ms(emu));
+    object = object_copy(source, rq->key, emu_now_ms(emu));
+    object->storage = storage;
     if (replaces) {
+        mem_free(object->content_type);
+        mem_free(object->stored_headers);
         s3_set_attributes(object, &attributes);
-    } else {
-        object->content_type = emu_copy(span_of(source->content_type));
-        object->stored_headers = source->stored_headers ? emu_copy(span_of(source->stored_headers)) : NULL;
     }
-    memcpy(object->checksum_name, source->checksum_name, sizeof object->checksum_name);
-    memcpy(object->checksum, source->checksum, sizeof object->checksum);
-    object->is_composite = source->is_composite;
     if (s3_store(emu, rq, object, &condition))
         copy_result(rq, object);
 }

@@ -152,6 +152,18 @@ struct object *object_new(struct span key, struct blob *blob, const char *etag, 
     return object;
 }
 
+struct object *object_copy(const struct object *from, struct span key, int64_t now_ms)
+{
+    struct object *object = object_new(key, from->blob, from->etag, now_ms);
+
+    object->content_type = emu_copy(span_of(from->content_type));
+    object->stored_headers = from->stored_headers ? emu_copy(span_of(from->stored_headers)) : NULL;
+    memcpy(object->checksum_name, from->checksum_name, sizeof object->checksum_name);
+    memcpy(object->checksum, from->checksum, sizeof object->checksum);
+    object->is_composite = from->is_composite;
+    return object;
+}
+
 struct object *object_ref(struct object *object)
 {
     if (object)

@@ -6,6 +6,7 @@
 #include "server/base/attr.h"
 #include "server/base/span.h"
 #include "tests/emulator/blob.h"
+#include "tests/emulator/storage.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct object {
     char checksum_name[40]; /* "x-amz-checksum-crc32", empty: none */
     char checksum[96];
     bool is_composite; /* the checksum is one of parts */
+    struct storage storage;
 };
 
 struct bucket {
@@ -69,6 +71,8 @@ enum store_drop store_drop_bucket(struct store *store, struct span name);
 
 /* A new object without a place; keeps nothing of what it is given, shares the blob. Gives: drop with object_unref. */
 struct object *object_new(struct span key, struct blob *blob, const char *etag, int64_t now_ms);
+/* The same content under another key, without its storage class. Gives: drop with object_unref. */
+struct object *object_copy(const struct object *from, struct span key, int64_t now_ms);
 struct object *object_ref(struct object *object);
 void object_unref(struct object *object);
 void object_unref_auto(struct object **object);

@@ -121,6 +121,48 @@ static void fields(void)
     s3_page_done(&page);
 }
 
+/* Of archived objects S3 says whether a copy of them can be read now. */
+static void restores(void)
+{
+#define COLD(restore)                                                                                                  \
+    "<Contents><Key>k</Key><LastModified>2026-11-01T12:00:00Z</LastModified><Size>1</Size>"                            \
+    "<StorageClass>GLACIER</StorageClass>" restore "</Contents>"
+    static const struct {
+        const char *xml;
+        bool is_restored;
+    } colds[] = {
+        { COLD(""), false },
+        { COLD("<RestoreStatus/>"), false },
+        { COLD("<RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress></RestoreStatus>"), false },
+        { COLD("<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress></RestoreStatus>"), false },
+        { COLD("<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
+               "<RestoreExpiryDate>2026-12-01T00:00:00Z</RestoreExpiryDate></RestoreStatus>"),
+          true },
+        { COLD("<RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress>"
+               "<RestoreExpiryDate>2026-12-01T00:00:00Z</RestoreExpiryDate></RestoreStatus>"),
+          false },
+        { COLD("<Other><RestoreExpiryDate>2026-12-01T00:00:00Z</RestoreExpiryDate></Other>"), false },
+        { COLD("<RestoreExpiryDate>2026-12-01T00:00:00Z</RestoreExpiryDate>"), false },
+    };
+    struct s3_page page = { 0 };
+
+    for (size_t i = 0; i < sizeof(colds) / sizeof(colds[0]); i++) {
+        AUTO(buf_done) struct buf xml = { 0 };
+        struct err err = { 0 };
+
+        test_case("%zu", i);
+        buf_fmt(&xml, HEAD "%s" COLD("") TAIL, colds[i].xml); /* and the next object knows nothing of it */
+        if (!CHECK(s3_parse_listing(buf_view(&xml), &page, &err)) || !CHECK_I64(page.object_count, 2))
+            continue;
+        CHECK_I64(page.objects[0].is_restored, colds[i].is_restored);
+        CHECK(!page.objects[1].is_restored);
+        CHECK_SPAN(page.objects[0].key, "k");
+        CHECK_SPAN(page.objects[0].storage_class, "GLACIER");
+    }
+    test_case(NULL);
+    s3_page_done(&page);
+}
+
 static void put_keys(struct buf *xml, size_t count, size_t key_len)
 {
     buf_reset(xml);
@@ -178,8 +220,10 @@ static void out_of_memory(void)
     test_case(NULL);
 }
 
-static const struct test tests[] = {
-    { "documents", documents }, { "fields", fields }, { "long_keys", long_keys }, { "out_of_memory", out_of_memory }
-};
+static const struct test tests[] = { { "documents", documents },
+                                     { "fields", fields },
+                                     { "restores", restores },
+                                     { "long_keys", long_keys },
+                                     { "out_of_memory", out_of_memory } };
 
 TEST_MAIN("s3_list", tests)
