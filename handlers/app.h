@@ -18,8 +18,7 @@ struct handlers_app { /* rq_app(); everything kept alive by the application */
     const char *missing_settings; /* "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI": what a job needs and is not set; "" when
                                      all is there */
     const char *staging_uri, *output_uri; /* s3://bucket/path without trailing slash; "" where not set */
-    int64_t min_records;                  /* smallest batch job */
-    int64_t max_video_bytes;
+    int64_t max_video_bytes;              /* that any model takes */
     struct links *links;
     const struct models *models;
     bool (*is_ready)(void *arg, const char **why); /* for /readyz: false with a reason while starting or stopping */

@@ -83,7 +83,9 @@ static bool check_videos(struct db *db, const struct launch *launch, const struc
 {
     const struct job_new *row = &launch->in.row;
     AUTO(buf_done) struct buf words = { .max = 1024 };
-    const int64_t minimum = app_of(launch->rq)->min_records;
+    const struct models *models = app_of(launch->rq)->models;
+    struct model_terms terms;
+    int64_t minimum = 0;
     const char *refusal = NULL;
     int64_t found = 0;
     bool known = false;
@@ -92,6 +94,9 @@ static bool check_videos(struct db *db, const struct launch *launch, const struc
         return refuse_scan(launch, prefix, out, err);
     if (strcmp(prefix->scan_state, "done") != 0)
         return true;
+    if (!models_terms(models, row->model_id, models_home(models), &terms, err))
+        return false;
+    minimum = terms.min_records;
     if (!video_store_count_selected_up_to(db, prefix->id, row->select_mode, row->recipe, minimum, COUNT_PATIENCE_MS,
                                           &found, &known, err))
         return false;

@@ -2,6 +2,7 @@
 
 #include "handlers/app.h"
 #include "handlers/common.h"
+#include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/work/recipe.h"
 
@@ -21,23 +22,14 @@ static void read_prefix(struct fields *f, struct job_new *row)
         fields_refuse(f, "prefix_id", "It must be the id of a prefix: \"%s\" and %d characters.", ID_PREFIX, ID_DIGITS);
 }
 
-/* Its application inference profiles are the account's own: no table can know which model is behind one. */
-static bool is_own_profile(struct span model_id)
-{
-    return memmem(model_id.ptr, model_id.len, ":application-inference-profile/", 31) != NULL;
-}
-
 bool job_input_model_ok(const struct models *models, struct span model_id, struct buf *why)
 {
-    const struct model *model = models_find(models, model_id);
+    struct model_terms terms;
+    struct err err = { 0 };
 
-    if (!models_id_ok(model_id) || (!model && !is_own_profile(model_id)))
-        buf_text(why, "It is no model that is known here. GET /v1/models lists them; their inference profiles and ARNs "
-                      "do as well.");
-    else if (model && !model->accepts_video)
-        buf_fmt(why, "%s takes no video. Choose a model with \"accepts_video\": true.", model->name);
-    else
-        return true;
+    if (models_terms(models, model_id, models_home(models), &terms, &err))
+        return !model_refusal(&terms, clock_wall_ms(), why);
+    buf_text(why, err.what);
     return false;
 }
 
@@ -60,18 +52,40 @@ static void read_texts(struct fields *f, struct job_new *row)
     (void)fields_text(f, "system", false, 1, JOB_SYSTEM_MAX_BYTES, &row->system);
 }
 
-static void read_inference(struct fields *f, struct job_new *row)
+/* A model that is refused is no measure for the rest: then that of the most careful one. */
+static void inference_terms(const struct models *models, struct span model_id, struct model_terms *out)
+{
+    struct err err = { 0 };
+
+    if (!models_terms(models, model_id, models_home(models), out, &err) &&
+        !models_terms(models, SPAN_LIT(MODEL_UNKNOWN_ARN), models_home(models), out, &err))
+        *out = (struct model_terms){ 0 };
+}
+
+static double of_millionths(int64_t n)
+{
+    return (double)n / 1e6;
+}
+
+static void read_inference(struct fields *f, const struct handlers_app *app, struct job_new *row)
 {
     json_t *object = fields_member(f, "inference", false, JSON_OBJECT);
+    const struct model_inference *range;
+    struct model_terms terms;
     struct fields in;
 
     if (!object)
         return;
+    inference_terms(app->models, row->model_id, &terms);
+    range = &terms.inference;
     fields_nested(&in, f, "inference", object);
-    row->has_max_tokens = fields_i64(&in, "max_tokens", false, 1, 5000, &row->max_tokens);
-    row->has_temperature = fields_f64(&in, "temperature", false, 0.00001, 1, &row->temperature);
-    row->has_top_p = fields_f64(&in, "top_p", false, 0, 1, &row->top_p);
-    row->has_top_k = fields_i64(&in, "top_k", false, 0, 128, &row->top_k);
+    row->has_max_tokens =
+        fields_i64(&in, "max_tokens", false, range->max_tokens_least, range->max_tokens_most, &row->max_tokens);
+    row->has_temperature = fields_f64(&in, "temperature", false, of_millionths(range->temperature_least),
+                                      of_millionths(range->temperature_most), &row->temperature);
+    row->has_top_p = fields_f64(&in, "top_p", false, of_millionths(range->top_p_least),
+                                of_millionths(range->top_p_most), &row->top_p);
+    row->has_top_k = fields_i64(&in, "top_k", false, range->top_k_least, range->top_k_most, &row->top_k);
     fields_end_nested(&in, f);
 }
 
@@ -136,7 +150,7 @@ bool job_input_read(struct request *rq, struct reply *rp, struct job_input *in)
     read_prefix(&f, &in->row);
     read_model(&f, app_of(rq), &in->row);
     read_texts(&f, &in->row);
-    read_inference(&f, &in->row);
+    read_inference(&f, app_of(rq), &in->row);
     read_modes(&f, &in->row);
     if (!read_metadata(&f, in)) {
         err_memory(&err, HERE);

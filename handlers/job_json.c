@@ -73,8 +73,10 @@ static void put_counts(struct json_writer *w, const struct job_row *job)
 
 static void put_cost(struct json_writer *w, const struct job_row *job, const struct models *models)
 {
-    const struct model *model = models_find(models, span_of(job->model_id));
-    int64_t micros = models_batch_cost_micros(model, job->input_tokens, job->output_tokens);
+    struct model_terms terms = { 0 };
+    struct err err = { 0 };
+    const bool found = models_terms(models, span_of(job->model_id), models_home(models), &terms, &err);
+    int64_t micros = found ? model_cost_micros(&terms, false, job->input_tokens, job->output_tokens) : -1;
     bool known = micros >= 0 && (job->input_tokens > 0 || job->output_tokens > 0);
     char actual[MONEY_BYTES];
 
@@ -84,7 +86,7 @@ static void put_cost(struct json_writer *w, const struct job_row *job, const str
     if (known)
         money_text(micros, actual);
     json_put_text(w, "actual", known ? actual : NULL);
-    json_put_text(w, "currency", model ? model->currency : NULL);
+    json_put_text(w, "currency", terms.prices.currency);
     json_end_object(w);
 }
 

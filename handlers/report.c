@@ -51,15 +51,19 @@ static bool add_policy(struct reply *rp, struct err *err)
 
 static const char *cost_of(const struct handlers_app *app, const struct job_row *job, char out[MONEY_BYTES + 8])
 {
-    const struct model *model = models_find(app->models, span_of(job->model_id));
-    int64_t micros = models_batch_cost_micros(model, job->input_tokens, job->output_tokens);
+    struct model_terms terms;
+    struct err err = { 0 };
+    int64_t micros = 0;
     char money[MONEY_BYTES];
 
+    if (!models_terms(app->models, span_of(job->model_id), app->region, &terms, &err))
+        return NULL;
+    micros = model_cost_micros(&terms, false, job->input_tokens, job->output_tokens);
     if (micros <= 0)
         return NULL;
     money_text(micros, money);
     money[strlen(money) - 2] = '\0'; /* hundredths of a cent are enough for people */
-    snprintf(out, MONEY_BYTES + 8, "%s %.6s", money, model->currency);
+    snprintf(out, MONEY_BYTES + 8, "%s %.6s", money, terms.prices.currency);
     return out;
 }
 

@@ -139,15 +139,35 @@ static bool start_aws(struct app *app, struct err *err)
 
     app->aws = aws_new(&options, err);
     app->links = app->aws ? links_new(app->aws, c->presign_expires_ms / 1000, err) : NULL;
-    app->models = app->links ? models_builtin(err) : NULL;
+    return app->links != NULL;
+}
+
+static bool start_models(struct app *app, struct err *err)
+{
+    const struct model_settings settings = config_model_settings(app->config);
+    const char *at_fault = "";
+
+    app->models = models_start(app->config->models_file, &settings, &at_fault, err);
     return app->models != NULL;
+}
+
+/* What holds for jobs that name no model; where the default is none that is known, what holds for models unknown. */
+static bool default_terms(const struct app *app, struct model_terms *out, struct err *err)
+{
+    struct err cause = { 0 };
+
+    return models_terms(app->models, span_of(app->config->model_id), app->config->aws_region, out, &cause) ||
+           models_terms(app->models, SPAN_LIT(MODEL_UNKNOWN_ARN), app->config->aws_region, out, err);
 }
 
 static bool start_work(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
+    struct model_terms terms;
     const struct db_options database = { .url = c->database_url, .application_name = "vidbatchd work" };
 
+    if (!default_terms(app, &terms, err))
+        return false;
     app->work = (struct work_settings){ .workers = (int)c->workers,
                                         .lease_ms = c->lease_ms,
                                         .heartbeat_ms = c->heartbeat_ms,
@@ -158,10 +178,12 @@ static bool start_work(struct app *app, struct err *err)
                                         .retry_cap_ms = c->retry_cap_ms,
                                         .lookup_grace_ms = c->lookup_grace_ms,
                                         .max_failures = (int)c->max_failures,
-                                        .min_records = c->min_records,
-                                        .shard_records = c->shard_records,
-                                        .concurrent_jobs = c->concurrent_jobs,
-                                        .max_video_bytes = c->max_video_bytes,
+                                        .min_records = terms.min_records,
+                                        .shard_records = terms.max_records_per_file,
+                                        .concurrent_jobs = terms.max_concurrent_jobs,
+                                        .max_video_bytes = models_largest_video(app->models, c->aws_region),
+                                        .models = app->models,
+                                        .region = c->aws_region,
                                         .copy_concurrency = (int)c->copy_concurrency,
                                         .preflight_concurrency = (int)c->preflight_concurrency,
                                         .job_timeout_hours = (int)c->job_timeout_hours,
@@ -197,8 +219,7 @@ static bool start_http(struct app *app, struct err *err)
                                            .missing_settings = buf_cstr(&app->missing),
                                            .staging_uri = c->staging_uri,
                                            .output_uri = c->output_uri,
-                                           .min_records = c->min_records,
-                                           .max_video_bytes = c->max_video_bytes,
+                                           .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                            .links = app->links,
                                            .models = app->models,
                                            .is_ready = is_ready,
@@ -243,8 +264,8 @@ bool app_start(const struct config *config, struct app **out, struct err *err)
         return err_memory(err, HERE);
     app->config = config;
     buf_init(&app->missing, 1024);
-    if ((config->migrate_on_start && !migrate(config, err)) || !start_aws(app, err) || !start_work(app, err) ||
-        !start_http(app, err) || !write_port_file(app, err)) {
+    if ((config->migrate_on_start && !migrate(config, err)) || !start_aws(app, err) || !start_models(app, err) ||
+        !start_work(app, err) || !start_http(app, err) || !write_port_file(app, err)) {
         if (app_stop(app))
             return false;
         log_error("start.failed", "at=%s cause=%s", err->where ? err->where : "", LOGQ(err->what));

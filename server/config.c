@@ -45,14 +45,18 @@ static const struct setting settings[] = {
     { "VIDBATCH_OUTPUT_KMS_KEY", TEXT, AT(output_kms_key), NULL, 0, 0, NULL, "KMS key for Bedrock's output" },
     { "VIDBATCH_KEEP_STAGING", BOOL, AT(keep_staging), "false", 0, 0, NULL,
       "leave a job's staging folder after it has ended" },
-    { "VIDBATCH_MIN_RECORDS", INTEGER, AT(min_records), "100", 1, 100000, NULL,
-      "fewest records of a Bedrock batch job (quota)" },
-    { "VIDBATCH_SHARD_RECORDS", INTEGER, AT(shard_records), "100000", 1, 1000000, NULL,
-      "most records of one Bedrock job; larger jobs are cut (quota); at least twice the minimum less one" },
-    { "VIDBATCH_CONCURRENT_JOBS", INTEGER, AT(concurrent_jobs), "100", 1, 10000, NULL,
-      "Bedrock jobs at a time; more wait (quota)" },
-    { "VIDBATCH_MAX_VIDEO_BYTES", SIZE, AT(max_video_bytes), "1GB", 1, INT64_MAX, NULL,
-      "largest video that Nova takes from S3 (quota)" },
+    { "VIDBATCH_MODELS_FILE", TEXT, AT(models_file), NULL, 0, 0, NULL,
+      "JSON file of models, quotas and prices that goes over the built-in table (docs/models.md)" },
+    { "VIDBATCH_MIN_RECORDS", INTEGER, AT(min_records), NULL, 1, 1000000, NULL,
+      "fewest records of a Bedrock batch job, for all models; unset: as the table of models says" },
+    { "VIDBATCH_SHARD_RECORDS", INTEGER, AT(shard_records), NULL, 1, 1000000, NULL,
+      "most records of one Bedrock job, for all models; at least twice the fewest less one; unset: as the table says" },
+    { "VIDBATCH_SHARD_BYTES", SIZE, AT(shard_bytes), NULL, 1, INT64_MAX, NULL,
+      "most bytes of JSONL and videos of one Bedrock job, for all models; unset: nine tenths of the table's job size" },
+    { "VIDBATCH_CONCURRENT_JOBS", INTEGER, AT(concurrent_jobs), NULL, 1, 10000, NULL,
+      "Bedrock jobs of a model at a time, more wait; unset: as the table says" },
+    { "VIDBATCH_MAX_VIDEO_BYTES", SIZE, AT(max_video_bytes), NULL, 1, INT64_MAX, NULL,
+      "largest video that a model takes from S3; unset: as the table says" },
     { "VIDBATCH_JOB_TIMEOUT_HOURS", INTEGER, AT(job_timeout_hours), "72", 24, 168, NULL,
       "time limit of a Bedrock job" },
     { "VIDBATCH_COPY_CONCURRENCY", INTEGER, AT(copy_concurrency), "32", 1, 256, NULL,
@@ -176,6 +180,8 @@ static void read_setting(struct config *config, const struct setting *s, config_
         return;
     }
     if (s->kind == INTEGER || s->kind == DURATION || s->kind == SIZE) {
+        if (!value[0])
+            return; /* 0: unset */
         read_number(config, s, value, problems);
         return;
     }
@@ -270,6 +276,8 @@ void config_show(const struct config *config, struct buf *out)
             buf_fmt(out, "%s=%s\n", s->name, s->kind == SECRET && text[0] ? "(set)" : text);
         } else if (s->kind == BOOL) {
             buf_fmt(out, "%s=%s\n", s->name, *(const bool *)at ? "true" : "false");
+        } else if (!s->fallback && *(const int64_t *)at == 0) {
+            buf_fmt(out, "%s=\n", s->name);
         } else {
             buf_fmt(out, "%s=%lld%s\n", s->name, (long long)*(const int64_t *)at, s->kind == DURATION ? "ms" : "");
         }

@@ -4,6 +4,7 @@
 
 #include "server/base/buf.h"
 #include "server/base/err.h"
+#include "server/work/models.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,12 +12,14 @@
 struct config { /* texts are owned; "" where unset */
     char *database_url, *listen, *port_file;
     char *role_arn, *model_id, *staging_uri, *output_uri, *bucket_owner, *output_kms_key;
+    char *models_file;
     char *log_format, *log_level;
     int64_t workers, handler_threads, io_threads, max_connections;
     int64_t lease_ms, heartbeat_ms, watch_min_ms, watch_max_ms, poll_ms, retry_base_ms, retry_cap_ms, max_failures,
         lookup_grace_ms;
-    int64_t min_records, shard_records, concurrent_jobs, max_video_bytes, copy_concurrency, preflight_concurrency,
-        job_timeout_hours;
+    int64_t min_records, shard_records, shard_bytes, concurrent_jobs,
+        max_video_bytes; /* 0: as the table of models says */
+    int64_t copy_concurrency, preflight_concurrency, job_timeout_hours;
     int64_t presign_expires_ms, query_timeout_ms;
     bool keep_staging, migrate_on_start, allow_open;
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;
@@ -38,6 +41,8 @@ MUST_CHECK bool config_read(struct config *config, config_lookup_fn *lookup, str
 /* The rules over several settings, for config_read: adds what is wrong to problems (config_judge.c). */
 void config_judge(struct config *config, struct buf *problems);
 void config_done(struct config *config);
+/* The settings over the table of models; borrows the Region. */
+struct model_settings config_model_settings(const struct config *config);
 /* What a job needs and is not set: "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI", "" when all is there. */
 void config_missing_for_jobs(const struct config *config, struct buf *out);
 /* The table for people: --help (text) and the README (Markdown). */

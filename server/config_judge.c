@@ -6,6 +6,7 @@
 #include "server/base/span.h"
 #include "server/base/text.h"
 #include "server/config.h"
+#include "server/work/models.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -138,10 +139,39 @@ static void judge_times(const struct config *config, struct buf *problems)
     }
 }
 
+/* Reads the file of models to see what is wrong with it; app.c reads it again. */
+static void judge_models(const struct config *config, struct buf *problems)
+{
+    const struct model_settings settings = config_model_settings(config);
+    const char *name = "";
+    struct err err = { 0 };
+    char value[32];
+    struct models *models = models_start(config->models_file, &settings, &name, &err);
+
+    models_free(models);
+    if (models)
+        return;
+    if (strcmp(name, MODEL_FROM_FILE) == 0) {
+        complain(problems, name, config->models_file, err.what);
+        return;
+    }
+    snprintf(value, sizeof value, "%lld",
+             (long long)(strcmp(name, "VIDBATCH_MIN_RECORDS") == 0 ? config->min_records : config->shard_records));
+    complain(problems, name, value, err.what);
+}
+
+struct model_settings config_model_settings(const struct config *config)
+{
+    return (struct model_settings){ .region = config->aws_region,
+                                    .min_records = config->min_records,
+                                    .shard_records = config->shard_records,
+                                    .shard_bytes = config->shard_bytes,
+                                    .concurrent_jobs = config->concurrent_jobs,
+                                    .max_video_bytes = config->max_video_bytes };
+}
+
 void config_judge(struct config *config, struct buf *problems)
 {
-    char value[32];
-
     if (!config->database_url[0])
         complain(problems, "VIDBATCH_DATABASE_URL", "", "must be set, such as postgresql://localhost/vidbatch");
     judge_listen(config, problems);
@@ -149,11 +179,7 @@ void config_judge(struct config *config, struct buf *problems)
     judge_places(config, problems);
     judge_job_fields(config, problems);
     judge_times(config, problems);
-    if (config->shard_records < 2 * config->min_records - 1) {
-        snprintf(value, sizeof value, "%lld", (long long)config->shard_records);
-        complain(problems, "VIDBATCH_SHARD_RECORDS", value,
-                 "must be at least twice VIDBATCH_MIN_RECORDS less one, or a cut could leave a part under the minimum");
-    }
+    judge_models(config, problems);
     if (config->aws_access_key_id[0] && !config->aws_secret_access_key[0])
         complain(problems, "AWS_SECRET_ACCESS_KEY", "", "must be set where AWS_ACCESS_KEY_ID is");
 }

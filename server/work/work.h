@@ -6,6 +6,7 @@
 #include "aws/client.h"
 #include "server/base/buf.h"
 #include "server/base/err.h"
+#include "server/work/models.h"
 #include "sql/db.h"
 
 #include <stdbool.h>
@@ -23,7 +24,9 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int64_t shard_records; /* most records of one Bedrock job; at least 2 * min_records - 1, so that a cut never leaves
                               too small a tail */
     int64_t concurrent_jobs; /* Bedrock jobs of ours at a time */
-    int64_t max_video_bytes;
+    int64_t max_video_bytes; /* that any model takes */
+    const struct models *models;
+    const char *region; /* in which Bedrock and the buckets are */
     int copy_concurrency;
     int preflight_concurrency; /* videos looked into at a time */
     int job_timeout_hours;
