@@ -21,8 +21,7 @@ struct chunk_row {
     size_t key;  /* index into ingest.keys */
     size_t text; /* where its texts begin in the arena */
     size_t text_len, stop_len, message_len;
-    size_t summary_at, summary_len, thinking_at, thinking_len; /* inside its text */
-    bool is_answer, has_summary, has_thinking, altered, error_retryable, had_row;
+    bool is_answer, altered, error_retryable, had_row;
     int64_t input_tokens, output_tokens, error_code;
 };
 

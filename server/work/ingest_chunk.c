@@ -3,7 +3,7 @@
 #include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
-#include "server/work/causes.h"
+#include "server/work/answer.h"
 #include "server/work/ingest.h"
 
 #include <string.h>
@@ -51,7 +51,6 @@ static void add_row(struct chunk *chunk, const struct batch_line *line, size_t k
 {
     struct record_key *record = &chunk->ingest->keys[key];
     struct chunk_row *row = &chunk->rows[chunk->count++];
-    struct span summary, thinking;
 
     *row = (struct chunk_row){ .key = key,
                                .text = chunk->arena.len,
@@ -62,15 +61,6 @@ static void add_row(struct chunk *chunk, const struct batch_line *line, size_t k
     row->output_tokens = line->output_tokens;
     row->error_code = line->error_code;
     row->error_retryable = line->error_retryable;
-    if (row->is_answer && line->text.len) {
-        batch_split_answer(line->text, &summary, &thinking);
-        row->has_summary = summary.len != line->text.len;
-        row->summary_at = (size_t)(summary.ptr - line->text.ptr);
-        row->summary_len = summary.len;
-        row->has_thinking = thinking.len > 0;
-        row->thinking_at = row->has_thinking ? (size_t)(thinking.ptr - line->text.ptr) : 0;
-        row->thinking_len = thinking.len;
-    }
     row->text_len = line->text.len;
     row->stop_len = line->stop_reason.len;
     row->message_len = line->error_message.len;
@@ -125,52 +115,27 @@ static struct span part(const struct chunk *chunk, size_t at, size_t len)
     return len ? (struct span){ chunk->arena.data + at, len } : (struct span){ NULL, 0 };
 }
 
-/* An answer without a word of text is no summary: it failed, and the stop reason says how. */
-static void say_why_empty(struct summary_new *out)
-{
-    const struct cause *cause = cause_of_empty_answer(out->stop_reason);
-
-    out->state = "failed";
-    out->error_reason = span_of(cause->code);
-    out->error_message = span_of(cause->rule);
-}
-
 static void row_to_summary(const struct chunk *chunk, const struct chunk_row *row, struct summary_new *out)
 {
     const struct ingest *ingest = chunk->ingest;
+    const size_t stop = row->text + row->text_len;
+    const struct batch_line line = { .kind = row->is_answer ? BATCH_LINE_ANSWER : BATCH_LINE_ERROR,
+                                     .text = part(chunk, row->text, row->text_len),
+                                     .text_altered = row->altered,
+                                     .stop_reason = part(chunk, stop, row->stop_len),
+                                     .input_tokens = row->input_tokens,
+                                     .output_tokens = row->output_tokens,
+                                     .error_code = row->error_code,
+                                     .error_message = part(chunk, stop + row->stop_len, row->message_len),
+                                     .error_retryable = row->error_retryable };
 
     *out = (struct summary_new){ .record_id = ingest->keys[row->key].id,
                                  .job_id = ingest->shard.job_id,
                                  .shard_id = ingest->shard.id,
                                  .video_id = ingest->keys[row->key].video_id,
                                  .created_ms = chunk->now_ms,
-                                 .state = "succeeded",
-                                 .ingest_round = ingest->shard.ingest_round,
-                                 .text_altered = row->altered };
-    out->stop_reason = part(chunk, row->text + row->text_len, row->stop_len);
-    out->has_input_tokens = row->input_tokens >= 0;
-    out->has_output_tokens = row->output_tokens >= 0;
-    out->input_tokens = (int32_t)row->input_tokens;
-    out->output_tokens = (int32_t)row->output_tokens;
-    if (!row->is_answer) {
-        out->state = "failed";
-        out->error_reason = span_of("bedrock");
-        out->has_error_code = row->error_code != 0;
-        out->error_code = (int32_t)row->error_code;
-        out->error_message = part(chunk, row->text + row->text_len + row->stop_len, row->message_len);
-        out->has_error_retryable = true;
-        out->error_retryable = row->error_retryable;
-        return;
-    }
-    if (row->text_len == 0) {
-        say_why_empty(out);
-        return;
-    }
-    out->text = part(chunk, row->text, row->text_len);
-    if (row->has_summary) /* possibly empty: then the model said nothing beside its thinking */
-        out->summary = (struct span){ chunk->arena.data + row->text + row->summary_at, row->summary_len };
-    if (row->has_thinking)
-        out->thinking = part(chunk, row->text + row->thinking_at, row->thinking_len);
+                                 .ingest_round = ingest->shard.ingest_round };
+    answer_to_summary(&line, out);
 }
 
 static bool copy_rows(struct db *db, struct chunk *chunk, bool merged, struct err *err)
