@@ -23,6 +23,7 @@ static const struct route routes[] = {
     { "POST", "/v1/jobs/{id}/reingest", ACCESS_RUN, 0, jobs_reingest, false },
     { "GET", "/v1/jobs/{id}/shards", ACCESS_READ, 0, shards_list, false },
     { "GET", "/v1/jobs/{id}/records", ACCESS_READ, 0, records_list, false },
+    { "GET", "/v1/jobs/{id}/failures", ACCESS_READ, 0, failures_list, false },
     { "GET", "/v1/jobs/{id}/summaries", ACCESS_READ, 0, summaries_of_job, false },
     { "GET", "/v1/jobs/{id}/report", ACCESS_READ, 0, report_get, false },
     { "GET", "/v1/summaries", ACCESS_READ, 0, summaries_search, false },

@@ -101,9 +101,10 @@ static const struct cause causes[] = {
           "The video does not lie under the folder that the Bedrock job was pointed at, in the same bucket and letter "
           "case.",
           "Retry with \"staging\": \"copy\", which gathers the videos in the job's own folder."),
-    ERROR("input_blocked", CAUSE_RETRY_NO, 0, 0, "please adjust your input",
-          "The model's content filter refused the video or the prompt.",
-          "Change the prompt or leave the video out: the same request is refused again."),
+    ERROR("input_refused", CAUSE_RETRY_NO, 0, 0, "please adjust your input",
+          "The model refuses this video or this prompt: its content filter does, or it cannot read the video.",
+          "Play the video to see that it is whole; change the prompt, or leave the video out. The same request is "
+          "refused again."),
     ERROR("throttled", CAUSE_RETRY_YES, 429, 429, NULL, "Bedrock had too much to do for this record.", "Retry later."),
     ERROR("throttled", CAUSE_RETRY_YES, 0, 0, "throttl", "Bedrock had too much to do for this record.", "Retry later."),
     ERROR("model_unavailable", CAUSE_RETRY_YES, 500, 599, NULL, "Bedrock or the model failed inside.", "Retry."),

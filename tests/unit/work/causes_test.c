@@ -34,9 +34,9 @@ static const struct {
       "The S3 resource locations in your prompt do not match the folder prefix specified in CreateModelInvocationJob. "
       "x",
       "outside_folder", CAUSE_RETRY_AFTER_CURE },
-    { "bedrock", 400, false, "Blocked. Please adjust your input video to submit a new request.", "input_blocked",
+    { "bedrock", 400, false, "Blocked. Please adjust your input video to submit a new request.", "input_refused",
       CAUSE_RETRY_NO },
-    { "bedrock", 400, true, "Please adjust your input text", "input_blocked", CAUSE_RETRY_NO },
+    { "bedrock", 400, true, "Please adjust your input text", "input_refused", CAUSE_RETRY_NO },
     { "bedrock", 429, true, "Too many requests", "throttled", CAUSE_RETRY_YES },
     { "bedrock", 400, false, "ThrottlingException: slow down", "throttled", CAUSE_RETRY_YES },
     { "bedrock", 500, true, "Internal", "model_unavailable", CAUSE_RETRY_YES },
