@@ -142,13 +142,41 @@ static void put_shard_counts(struct json_writer *w, const struct shard_row *shar
     json_end_object(w);
 }
 
-void shard_json(struct json_writer *w, const struct shard_row *shard)
+/* What a shard waits for, where it does: a slot at Bedrock, or a folder that another shard holds. */
+static void put_waiting(struct json_writer *w, const struct shard_row *shard, int64_t position)
+{
+    json_name(w, "waiting");
+    if (position == 0 && !shard->folder_busy) {
+        json_none(w);
+        return;
+    }
+    json_begin_object(w);
+    json_put_text(w, "for", position > 0 ? "slot" : "folder");
+    if (position > 0)
+        json_put_i64(w, "position", position);
+    json_end_object(w);
+}
+
+static void put_staging(struct json_writer *w, const struct shard_row *shard)
+{
+    json_name(w, "staging");
+    json_begin_object(w);
+    json_put_text(w, "mode", shard->staging);
+    json_put_text(w, "input_key", shard->input_key);
+    json_put_text(w, "cleanup", shard->cleanup);
+    json_put_json(w, "problem", shard->cleanup_problem);
+    json_end_object(w);
+}
+
+void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t position)
 {
     json_begin_object(w);
     json_put_id(w, "id", ID_SHARD, shard->id);
     json_put_id(w, "job_id", ID_JOB, shard->job_id);
     json_put_i64(w, "ordinal", shard->ordinal);
     json_put_text(w, "state", shard->state);
+    put_waiting(w, shard, position);
+    put_staging(w, shard);
     json_name(w, "bedrock");
     json_begin_object(w);
     json_put_text(w, "arn", shard->bedrock_arn);

@@ -12,7 +12,8 @@
 
 /* models: for what the tokens cost. */
 void job_json(struct json_writer *w, const struct job_row *job, const struct models *models);
-void shard_json(struct json_writer *w, const struct shard_row *shard);
+/* position: in the queue for a slot; 0: it is not in it. */
+void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t position);
 
 struct inference {
     bool has_max_tokens, has_temperature, has_top_p, has_top_k;

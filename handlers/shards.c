@@ -6,10 +6,21 @@
 #include "server/base/id.h"
 #include "sql/job_store.h"
 #include "sql/shard_store.h"
+#include "sql/slot_store.h"
 
 #include <limits.h>
 
-static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit)
+static int64_t position_of(const struct db_rows *queue, int64_t shard_id)
+{
+    for (int i = 0; i < queue->count; i++)
+        if (db_i64(queue, i, 0) == shard_id)
+            return db_i64(queue, i, 1);
+    return 0;
+}
+
+/* queue: those shards of the job that wait for a slot. */
+static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, const struct db_rows *queue,
+                     int limit)
 {
     struct json_writer w = json_writer_on(reply_body(rp));
     struct shard_row row = { 0 };
@@ -19,7 +30,7 @@ static void put_page(struct request *rq, struct reply *rp, const struct db_rows 
     json_begin_array(&w);
     for (int i = 0; i < rows->count && i < limit; i++) {
         shard_row_read(rows, i, &row);
-        shard_json(&w, &row);
+        shard_json(&w, &row, position_of(queue, row.id));
     }
     json_end_array(&w);
     reply_next_i64(rq, rp, &w, rows->count > limit, "shards", row.ordinal);
@@ -31,6 +42,7 @@ void shards_list(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows job_rows = { 0 };
     AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(db_rows_done) struct db_rows queue = { 0 };
     struct job_row job = { 0 };
     struct err err = { 0 };
     int64_t after = -1;
@@ -44,9 +56,9 @@ void shards_list(struct request *rq, struct reply *rp)
         return;
     if (after > INT_MAX)
         after = INT_MAX;
-    if (job_store_get(db_of(rq), id, &job_rows, &job, &err) &&
+    if (job_store_get(db_of(rq), id, &job_rows, &job, &err) && slot_store_positions(db_of(rq), id, &queue, &err) &&
         shard_store_list(db_of(rq), id, (int)after, limit + 1, &rows, &err))
-        put_page(rq, rp, &rows, limit);
+        put_page(rq, rp, &rows, &queue, limit);
     else
         reply_failure(rq, rp, &err);
 }

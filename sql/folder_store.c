@@ -26,3 +26,13 @@ bool folder_store_take(struct db *db, int64_t shard_id, struct span bucket, stru
     return held || db_execute(db, Q_FOLDER_HOLD, DB_ARGS(param_i64(shard_id), param_span(bucket), param_span(folder)),
                               NULL, err);
 }
+
+bool folder_store_release(struct db *db, int64_t shard_id, struct err *err)
+{
+    return db_execute(db, Q_FOLDER_RELEASE, DB_ARGS(param_i64(shard_id)), NULL, err);
+}
+
+bool folder_store_waiting(struct db *db, struct db_rows *rows, struct err *err)
+{
+    return db_query(db, Q_FOLDER_WAITING, NULL, 0, rows, err);
+}

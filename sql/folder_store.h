@@ -13,5 +13,9 @@ MUST_CHECK bool folder_store_is_held(struct db *db, struct span bucket, struct s
  * nothing. */
 MUST_CHECK bool folder_store_take(struct db *db, int64_t shard_id, struct span bucket, struct span folder, bool *taken,
                                   struct err *err);
+/* The shard gives its folder back, unless its staging task still exists: a worker may be writing there. */
+MUST_CHECK bool folder_store_release(struct db *db, int64_t shard_id, struct err *err);
+/* Shards that wait for a folder: rows of ids (column 0). */
+MUST_CHECK bool folder_store_waiting(struct db *db, struct db_rows *rows, struct err *err);
 
 #endif

@@ -60,6 +60,11 @@ static bool add_keys(const struct db_rows *rows, struct record_key **keys, size_
     return true;
 }
 
+bool record_store_count_left(struct db *db, int64_t shard_id, int64_t *count, struct err *err)
+{
+    return db_number(db, Q_RECORD_COUNT_LEFT, DB_ARGS(param_i64(shard_id)), count, err);
+}
+
 bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out, size_t *count, struct err *err)
 {
     /* In pages: libpq keeps ten times what these rows become. */

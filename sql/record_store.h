@@ -21,6 +21,8 @@ struct record_source { /* what staging needs; texts borrowed */
 void record_source_read(const struct db_rows *rows, int row, struct record_source *out);
 MUST_CHECK bool record_store_sources(struct db *db, int64_t shard_id, int64_t after_id, int limit, struct db_rows *rows,
                                      struct err *err);
+/* Records of a shard that nothing is stored of yet. */
+MUST_CHECK bool record_store_count_left(struct db *db, int64_t shard_id, int64_t *count, struct err *err);
 
 /* Every record of a shard, in id order: for the ingest. */
 struct record_key {

@@ -49,6 +49,9 @@ void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out)
     out->input_key = db_text(rows, row, c++);
     out->video_bytes = db_i64(rows, row, c++);
     out->planned_input_bytes = db_i64(rows, row, c++);
+    out->folder_busy = db_bool(rows, row, c++);
+    out->cleanup = db_text(rows, row, c++);
+    out->cleanup_problem = db_text(rows, row, c++);
 }
 
 static bool not_found(int64_t id, struct err *err)
@@ -106,6 +109,16 @@ bool shard_store_move(struct db *db, int64_t id, const char *from, const char *t
                           DB_ARGS(param_i64(id), param_text(from), param_text(to), param_text(error_json)), moved, err);
 }
 
+bool shard_store_stage_begin(struct db *db, int64_t id, const char *input_key, bool *moved, struct err *err)
+{
+    return db_execute_one(db, Q_SHARD_STAGE_BEGIN, DB_ARGS(param_i64(id), param_text(input_key)), moved, err);
+}
+
+bool shard_store_folder_busy(struct db *db, int64_t id, struct err *err)
+{
+    return db_execute(db, Q_SHARD_FOLDER_BUSY, DB_ARGS(param_i64(id)), NULL, err);
+}
+
 bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, struct err *err)
 {
     return change(db, Q_SHARD_STAGED_THROUGH, DB_ARGS(param_i64(id), param_i64(record_id)), id, err);
@@ -114,18 +127,6 @@ bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, st
 bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved, struct err *err)
 {
     return db_execute_one(db, Q_SHARD_STAGED, DB_ARGS(param_i64(id), param_i64(input_bytes)), moved, err);
-}
-
-bool shard_store_next_waiting(struct db *db, int64_t *id, bool *found, struct err *err)
-{
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-
-    if (!db_query(db, Q_SHARD_NEXT_WAITING, NULL, 0, &rows, err))
-        return false;
-    *found = rows.count > 0;
-    if (*found)
-        *id = db_i64(&rows, 0, 0);
-    return true;
 }
 
 bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err)
@@ -156,20 +157,38 @@ bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct 
     return db_query(db, Q_SHARD_RUNNING, DB_ARGS(param_i64(limit)), rows, err);
 }
 
-bool shard_store_count_in_flight(struct db *db, int64_t *count, struct err *err)
-{
-    return db_number(db, Q_SHARD_COUNT_IN_FLIGHT, NULL, 0, count, err);
-}
-
-bool shard_store_lock_submission(struct db *db, struct err *err)
-{
-    return db_need_transaction(db, "shard_store_lock_submission", err) &&
-           db_query(db, Q_SHARD_LOCK_SUBMISSION, NULL, 0, NULL, err);
-}
-
 bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err)
 {
     return db_number(db, Q_SHARD_COUNT_OPEN, DB_ARGS(param_i64(job_id)), count, err);
+}
+
+void shard_leftover_read(const struct db_rows *rows, int row, struct shard_leftover *out)
+{
+    int c = 0;
+
+    *out = (struct shard_leftover){ 0 };
+    out->id = db_i64(rows, row, c++);
+    out->ordinal = (int)db_i64(rows, row, c++);
+    out->staging = db_text(rows, row, c++);
+    out->folder_uri = db_text(rows, row, c++);
+    out->input_key = db_text(rows, row, c++);
+    out->is_written = db_bool(rows, row, c++);
+    out->has_keep = !db_is_null(rows, row, c);
+    out->keep = db_bool(rows, row, c++);
+    out->bucket = db_text(rows, row, c++);
+    out->owner = db_text(rows, row, c++);
+}
+
+bool shard_store_leftovers(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows,
+                           struct err *err)
+{
+    return db_query(db, Q_SHARD_LIST_CLEANUP, DB_ARGS(param_i64(job_id), param_i64(after_ordinal), param_i64(limit)),
+                    rows, err);
+}
+
+bool shard_store_cleaned(struct db *db, int64_t id, const char *what, const char *problem_json, struct err *err)
+{
+    return change(db, Q_SHARD_CLEANED, DB_ARGS(param_i64(id), param_text(what), param_text(problem_json)), id, err);
 }
 
 bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err *err)

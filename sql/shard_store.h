@@ -23,6 +23,9 @@ struct shard_row { /* texts borrowed from the rows; NULL where SQL NULL */
         *model_key;        /* "copy", "in_place", "none"; "batch", "on_demand"; of the models' table */
     const char *input_key; /* of the JSONL; NULL: input.jsonl in the folder, or none yet */
     int64_t video_bytes, planned_input_bytes;
+    bool folder_busy;            /* planned, and waits for a folder that another shard holds */
+    const char *cleanup;         /* of what staging wrote: "removed", "kept", "failed"; NULL: not yet */
+    const char *cleanup_problem; /* JSON */
 };
 void shard_row_read(const struct db_rows *rows, int row, struct shard_row *out);
 
@@ -44,6 +47,10 @@ MUST_CHECK bool shard_store_create(struct db *db, const struct shard_new *in, st
 /* All return *moved false where the shard was not in the state that the move starts from. */
 MUST_CHECK bool shard_store_move(struct db *db, int64_t id, const char *from /* "{planned,staging}" */, const char *to,
                                  const char *error_json, bool *moved, struct err *err);
+/* planned -> staging. input_key: of the JSONL that will be written, where it is not input.jsonl; else NULL. */
+MUST_CHECK bool shard_store_stage_begin(struct db *db, int64_t id, const char *input_key, bool *moved, struct err *err);
+/* A planned shard waits for a folder that another holds. */
+MUST_CHECK bool shard_store_folder_busy(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool shard_store_staged_through(struct db *db, int64_t id, int64_t record_id, struct err *err);
 MUST_CHECK bool shard_store_staged(struct db *db, int64_t id, int64_t input_bytes, bool *moved,
                                    struct err *err); /* staging -> submitting */
@@ -58,15 +65,25 @@ MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status
                                    int64_t processed, struct err *err);
 /* Shards in state running, oldest submission first: what the watch follows. */
 MUST_CHECK bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err);
-/* The shard that has waited longest for a slot; *found false when none waits. */
-MUST_CHECK bool shard_store_next_waiting(struct db *db, int64_t *id, bool *found, struct err *err);
-/* How many Bedrock jobs are ours now (submitting with submit_started_at, or running): against the quota of concurrent
- * jobs. */
-MUST_CHECK bool shard_store_count_in_flight(struct db *db, int64_t *count, struct err *err);
-/* Serializes submitters across replicas until the transaction ends (advisory lock). */
-MUST_CHECK bool shard_store_lock_submission(struct db *db, struct err *err);
 /* Shards of the job that are not completed, failed or cancelled. */
 MUST_CHECK bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err);
+
+/* ---- what is left of staging ---- */
+struct shard_leftover { /* texts borrowed from the rows; NULL where SQL NULL */
+    int64_t id;
+    int ordinal;
+    const char *staging, *folder_uri, *input_key;
+    bool is_written;            /* the JSONL was completed */
+    bool has_keep, keep;        /* the job's own word on it */
+    const char *bucket, *owner; /* of the prefix */
+};
+void shard_leftover_read(const struct db_rows *rows, int row, struct shard_leftover *out);
+/* In ordinal order after after_ordinal (-1: from the first). */
+MUST_CHECK bool shard_store_leftovers(struct db *db, int64_t job_id, int after_ordinal, int limit, struct db_rows *rows,
+                                      struct err *err);
+/* what: "removed", "kept", "failed", or NULL; problem_json NULL: none. */
+MUST_CHECK bool shard_store_cleaned(struct db *db, int64_t id, const char *what, const char *problem_json,
+                                    struct err *err);
 
 /* ---- ingest ---- */
 /* running, ingesting or ended -> ingesting with the next round, zero counters, no error, files forgotten: for a first

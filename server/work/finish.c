@@ -1,8 +1,7 @@
-/* Step finish: once every shard has ended, says what became of the job; then, in a second turn, removes the staging
- * folder. */
-#include "aws/s3.h"
+/* Step finish: once every shard has ended, says what became of the job; then, in a second turn, removes what
+ * staging wrote. */
 #include "server/base/buf.h"
-#include "server/base/log.h"
+#include "server/work/cleanup.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
@@ -83,51 +82,6 @@ static bool finish_work(struct db *db, void *arg, struct err *err)
     return conclude(db, step, &job, err);
 }
 
-/* The folder that holds the shards' folders, from what the plan stored: the setting may be another today. *found false:
- * the job has no shards. */
-static bool staging_folder(struct step *step, char *uri, size_t size, bool *found, struct err *err)
-{
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct shard_row shard;
-    size_t len;
-
-    if (!shard_store_list(step->db, step->task.subject_id, -1, 1, &rows, err))
-        return false;
-    *found = rows.count > 0;
-    if (!*found)
-        return true;
-    shard_row_read(&rows, 0, &shard);
-    len = strlen(shard.folder_uri) - 1; /* behind "s3://bucket/.../job_.../shd_..." */
-    while (len > 0 && shard.folder_uri[len - 1] != '/')
-        len--;
-    snprintf(uri, size, "%.*s", (int)len, shard.folder_uri);
-    return true;
-}
-
-/* Copies are worth nothing once the answers are stored. That they could not be removed is worth a warning, not a failed
- * job. */
-static bool clean_up(struct step *step, struct err *err)
-{
-    char uri[1200];
-    struct s3_ref folder = { .owner = span_of(step->settings->bucket_owner) };
-    int64_t deleted = 0;
-    struct err problem = { 0 };
-    bool found;
-
-    if (!staging_folder(step, uri, sizeof uri, &found, err))
-        return false;
-    if (!found)
-        return step_end(step, err);
-    if (!s3_parse_uri(span_of(uri), &folder.bucket, &folder.key, err))
-        return false;
-    if (!s3_delete_prefix(step->client, &folder, step_is_alive, step, &deleted, &problem)) {
-        if (problem.kind == ERR_CANCELLED || problem.retryable)
-            return err_pass(err, &problem);
-        log_warn("finish.staging_left", "folder=%s cause=%s", uri, LOGQ(problem.what));
-    }
-    return step_end(step, err);
-}
-
 bool step_finish(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
@@ -137,7 +91,5 @@ bool step_finish(struct step *step, struct err *err)
         return false;
     if (!job_state_is_final(job.state))
         return db_transaction(step->db, finish_work, step, err);
-    if (step->settings->keep_staging)
-        return step_end(step, err);
-    return clean_up(step, err);
+    return cleanup_job(step, err) && step_end(step, err);
 }

@@ -17,13 +17,15 @@ static bool has_foreign(const struct folder_look *look, const struct s3_page *pa
     for (size_t i = 0; i < page->object_count; i++) {
         const struct s3_object *object = &page->objects[i];
 
-        if (is_jsonl(object->key) && !span_eq(object->key, look->own_key)) {
+        if (is_jsonl(object->key)) {
+            if (span_eq(object->key, look->own_key))
+                continue;
             out->has_foreign = true;
             snprintf(out->foreign_key, sizeof out->foreign_key, "%.*s", SPAN_ARG(object->key));
             return true;
         }
         if (look->each)
-            look->each(look->arg, object);
+            look->each(look->each_arg, object);
     }
     return false;
 }
@@ -37,7 +39,7 @@ bool folder_look(const struct folder_look *look, struct staging_folder *out, str
                                   .owner = look->folder.owner };
 
     for (int pages = 0; pages < FOLDER_PAGES; pages++) {
-        if (!look->alive(look->arg)) {
+        if (!look->alive(look->alive_arg)) {
             err_set(err, ERR_CANCELLED, true, HERE, "the look into a folder was interrupted");
             return err_code(err, "stopping");
         }
@@ -53,4 +55,21 @@ bool folder_look(const struct folder_look *look, struct staging_folder *out, str
     }
     out->is_too_large = true;
     return true;
+}
+
+bool folder_is_ours(const struct staging_folder *found, struct err *err)
+{
+    if (found->has_foreign)
+        err_set(err, ERR_CONFLICT, false, HERE,
+                "'%.*s' lies in the videos' folder, and Bedrock would run, and bill, it too: move it away, or launch "
+                "the job with \"staging\": \"copy\"",
+                SPAN_ARG(text_utf8_head(span_of(found->foreign_key), 150)));
+    else if (found->is_too_large)
+        err_set(err, ERR_CONFLICT, false, HERE,
+                "the videos' folder holds more than %d objects now: too many to make sure that no .jsonl is among "
+                "them; launch the job with \"staging\": \"copy\"",
+                FOLDER_PAGES * 1000);
+    else
+        return true;
+    return err_code(err, "foreign_jsonl");
 }

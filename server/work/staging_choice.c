@@ -200,7 +200,7 @@ bool staging_choose(struct step *step, const struct staging_ask *ask, const stru
     const struct folder_look look = { .client = step->client,
                                       .folder = { ask->bucket, span_of(survey->folder), ask->bucket_owner },
                                       .alive = step_is_alive,
-                                      .arg = step };
+                                      .alive_arg = step };
 
     staging_judge(step->settings, region, ask, survey, NULL, out);
     if (!out->mode || strcmp(out->mode, "in_place") != 0)

@@ -6,9 +6,13 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/work/folder_look.h"
+#include "server/work/slots.h"
+#include "server/work/stage_place.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
+#include "sql/prefix_store.h"
 #include "sql/shard_store.h"
 
 #include <stdio.h>
@@ -20,27 +24,35 @@ struct submit {
     struct step *step;
     struct shard_row shard;
     struct job_row job;
-    bool has_slot; /* of the quota: an earlier attempt took it */
-    bool wait;     /* no slot is free */
+    struct prefix_row prefix;
+    struct stage_place place;
+    struct db_rows shard_rows, job_rows, prefix_rows; /* what the three borrow from */
+    bool has_slot;                                    /* of the quota: an earlier attempt took it */
+    bool is_throttled;                                /* AWS's refusal was for the rate, not for the quota */
+    struct slot_verdict slot;
     char arn[BEDROCK_ARN_SIZE];
     char status[32];
 };
+
+static void submit_done(struct submit *submit)
+{
+    db_rows_done(&submit->shard_rows);
+    db_rows_done(&submit->job_rows);
+    db_rows_done(&submit->prefix_rows);
+}
 
 /* Commits that AWS is about to be asked, having taken a slot of the quota of concurrent jobs where the shard has none
  * yet. */
 static bool begin(struct db *db, void *arg, struct err *err)
 {
     struct submit *submit = arg;
-    int64_t in_flight = 0;
 
-    submit->wait = false;
+    submit->slot.is_given = submit->has_slot;
     if (!task_store_fence(db, &submit->step->task, err))
         return false;
-    if (!submit->has_slot &&
-        (!shard_store_lock_submission(db, err) || !shard_store_count_in_flight(db, &in_flight, err)))
+    if (!submit->has_slot && !slots_take(submit->step, submit->shard.id, submit->shard.model_key, &submit->slot, err))
         return false;
-    submit->wait = !submit->has_slot && in_flight >= submit->step->settings->concurrent_jobs;
-    return submit->wait || shard_store_submit_started(db, submit->shard.id, err);
+    return !submit->slot.is_given || shard_store_submit_started(db, submit->shard.id, err);
 }
 
 static bool find(struct submit *submit, bool *found, struct err *err)
@@ -62,19 +74,22 @@ static bool create(struct submit *submit, struct err *err)
 {
     const struct work_settings *settings = submit->step->settings;
     const struct bedrock_tag tags[] = { { "app", "vidbatch" } };
+    char owner[16], output_owner[16];
     const struct bedrock_create rq = { .job_name = submit->shard.bedrock_name,
                                        .client_token = submit->shard.client_token,
                                        .role_arn = settings->role_arn,
                                        .model_id = submit->job.model_id,
                                        .input_uri = submit->shard.folder_uri,
-                                       .input_owner = settings->bucket_owner,
+                                       .input_owner = owner,
                                        .output_uri = submit->shard.output_uri,
-                                       .output_owner = settings->bucket_owner,
+                                       .output_owner = output_owner,
                                        .output_kms_key = settings->output_kms_key,
                                        .timeout_hours = settings->job_timeout_hours,
                                        .tags = tags,
                                        .tag_count = 1 };
 
+    snprintf(owner, sizeof owner, "%.*s", SPAN_ARG(submit->place.owner));
+    snprintf(output_owner, sizeof output_owner, "%.*s", SPAN_ARG(submit->place.output_owner));
     snprintf(submit->status, sizeof submit->status, "Submitted");
     return bedrock_create_job(submit->step->client, &rq, submit->arn, err);
 }
@@ -91,6 +106,7 @@ static bool store(struct db *db, void *arg, struct err *err)
     snprintf(detail, sizeof detail, "{\"shard\":%d,\"arn\":\"%s\"}", submit->shard.ordinal, submit->arn);
     if (!job_store_move(db, submit->job.id, "{staging}", "running", NULL, NULL, &moved, err) ||
         !event_store_add(db, submit->job.id, "shard.submitted", detail, err) ||
+        !slots_granted(submit->step, submit->shard.model_key, err) ||
         !task_store_add(db, "watch", 0, submit->step->settings->watch_min_ms, err))
         return false;
     if (strcmp(state, "cancelling") == 0 && !task_store_add(db, "cancel", submit->job.id, 0, err))
@@ -129,16 +145,50 @@ static bool forget(struct db *db, void *arg, struct err *err)
     return task_store_fence(db, &submit->step->task, err) && shard_store_submit_forgotten(db, submit->shard.id, err);
 }
 
+/* The same where AWS refused for its quota or the rate: the other shards of the model learn of it. */
+static bool put_back(struct db *db, void *arg, struct err *err)
+{
+    struct submit *submit = arg;
+
+    return task_store_fence(db, &submit->step->task, err) &&
+           slots_refused(submit->step, submit->shard.id, submit->shard.model_key, submit->is_throttled, err) &&
+           (submit->has_slot || shard_store_submit_forgotten(db, submit->shard.id, err));
+}
+
+/* In place others write into the folder too: a last look, after which AWS is asked at once. */
+static bool look_again(struct submit *submit, struct err *err)
+{
+    struct staging_folder found = { 0 };
+    const struct folder_look look = { .client = submit->step->client,
+                                      .folder = { submit->place.bucket, submit->place.folder, submit->place.owner },
+                                      .own_key = span_of(submit->place.input_key),
+                                      .alive = step_is_alive,
+                                      .alive_arg = submit->step };
+
+    return !submit->place.in_place || (folder_look(&look, &found, err) && folder_is_ours(&found, err));
+}
+
 /* Longer after each time that it was too early, and never all at once. */
 static void wait_longer(struct submit *submit)
 {
     const int64_t most = submit->step->settings->watch_max_ms;
+    const int64_t refused_ms = submit->slot.again_ms;
     int64_t pause = (int64_t)SLOT_POLL_MS << (submit->step->task.attempt < 8 ? submit->step->task.attempt : 8);
     uint16_t dice;
 
     text_random(&dice, sizeof dice);
     pause = pause < most ? pause : most;
-    submit->step->again_ms = pause / 2 + pause * dice / 65536 / 2;
+    pause = pause / 2 + pause * dice / 65536 / 2;
+    submit->step->again_ms = refused_ms > 0 ? refused_ms + pause * dice / 65536 / 4 : pause;
+}
+
+/* AWS refused for the moment: the shard goes back into the queue. */
+static bool later(struct submit *submit, const struct err *refusal, struct err *err)
+{
+    log_info("submit.later", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal->what));
+    submit->is_throttled = strcmp(refusal->code, "bedrock_throttled") == 0;
+    wait_longer(submit);
+    return strcmp(refusal->code, "bedrock_name_in_use") == 0 || db_transaction(submit->step->db, put_back, submit, err);
 }
 
 static bool ask(struct submit *submit, bool is_first, struct err *err)
@@ -149,21 +199,21 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
     submit->has_slot = !is_first;
     if (!db_transaction(step->db, begin, submit, err))
         return false;
-    if (submit->wait) {
-        wait_longer(submit); /* the watch wakes the first in the queue when a slot is free */
+    if (!submit->slot.is_given) {
+        wait_longer(submit); /* whoever sees a slot become free wakes the first in the queue */
         return true;
     }
+    if (is_first && !look_again(submit, &refusal))
+        return db_transaction(step->db, forget, submit, err) && err_pass(err, &refusal);
     if (!step_alive(step, err)) /* a lease that is ours now outlives the call's timeout */
         return false;
     if (create(submit, &refusal))
         return db_transaction(step->db, store, submit, err);
+    if (is_later(&refusal))
+        return later(submit, &refusal, err);
     if (is_first && is_certain(&refusal) && !db_transaction(step->db, forget, submit, err))
         return false;
-    if (!is_later(&refusal))
-        return err_pass(err, &refusal);
-    log_info("submit.later", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal.what));
-    wait_longer(submit);
-    return true;
+    return err_pass(err, &refusal);
 }
 
 /* An earlier attempt whose answer is missing: the job is looked for. One that was asked for a moment ago may exist
@@ -189,21 +239,25 @@ static bool resolve(struct submit *submit, struct err *err)
     return true;
 }
 
-static bool load(struct submit *submit, struct db_rows *shard_rows, struct db_rows *job_rows, struct err *err)
+static bool load(struct submit *submit, struct err *err)
 {
     struct db *db = submit->step->db;
+    struct stage_place_ask ask = { 0 };
 
-    return shard_store_get(db, submit->step->task.subject_id, shard_rows, &submit->shard, err) &&
-           job_store_get(db, submit->shard.job_id, job_rows, &submit->job, err);
+    if (!shard_store_get(db, submit->step->task.subject_id, &submit->shard_rows, &submit->shard, err) ||
+        !job_store_get(db, submit->shard.job_id, &submit->job_rows, &submit->job, err) ||
+        !prefix_store_get_any(db, submit->job.prefix_id, &submit->prefix_rows, &submit->prefix, err))
+        return false;
+    ask = (struct stage_place_ask){ submit->shard.id, submit->shard.staging, submit->shard.folder_uri,
+                                    span_of(submit->prefix.bucket), span_of(submit->prefix.bucket_owner) };
+    return stage_place(submit->step->settings, &ask, &submit->place, err);
 }
 
 bool step_submit(struct step *step, struct err *err)
 {
-    AUTO(db_rows_done) struct db_rows shard_rows = { 0 };
-    AUTO(db_rows_done) struct db_rows job_rows = { 0 };
-    struct submit submit = { .step = step };
+    AUTO(submit_done) struct submit submit = { .step = step };
 
-    if (!load(&submit, &shard_rows, &job_rows, err))
+    if (!load(&submit, err))
         return false;
     step_about_job(step, submit.shard.job_id);
     if (strcmp(submit.shard.state, "submitting") != 0)
@@ -219,13 +273,11 @@ bool step_submit(struct step *step, struct err *err)
  * is wrong is shown, and it is tried again for as long as it takes, or until the job is cancelled. */
 bool step_submit_give_up(struct step *step, const struct err *cause, struct err *err)
 {
-    AUTO(db_rows_done) struct db_rows shard_rows = { 0 };
-    AUTO(db_rows_done) struct db_rows job_rows = { 0 };
     AUTO(buf_done) struct buf json = { .max = 8192 };
-    struct submit submit = { .step = step };
+    AUTO(submit_done) struct submit submit = { .step = step };
     bool moved;
 
-    if (!load(&submit, &shard_rows, &job_rows, err))
+    if (!load(&submit, err))
         return false;
     if (!submit.shard.submit_started_ms)
         return step_shard_give_up(step, cause, err);

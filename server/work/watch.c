@@ -7,6 +7,7 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/text.h"
+#include "server/work/slots.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
 #include "sql/idempotency_store.h"
@@ -65,16 +66,6 @@ static bool settle_job(struct db *db, int64_t job_id, struct err *err)
     return job_store_move(db, job_id, "{staging,running}", "ingesting", NULL, NULL, &moved, err);
 }
 
-/* A slot is free: for whoever has waited longest. */
-static bool wake_next(struct db *db, struct err *err)
-{
-    int64_t shard_id;
-    bool found;
-
-    return shard_store_next_waiting(db, &shard_id, &found, err) &&
-           (!found || task_store_add(db, "submit", shard_id, 0, err));
-}
-
 static bool store_end(struct db *db, void *arg, struct err *err)
 {
     struct turn *turn = arg;
@@ -86,7 +77,7 @@ static bool store_end(struct db *db, void *arg, struct err *err)
         !shard_store_ingest_reset(db, turn->shard->id, &moved, err))
         return false;
     snprintf(detail, sizeof detail, "{\"shard\":%d,\"status\":\"%s\"}", turn->shard->ordinal, turn->job->status);
-    return settle_job(db, turn->shard->job_id, err) && wake_next(db, err) &&
+    return settle_job(db, turn->shard->job_id, err) && slots_wake(turn->watch->step, turn->shard->model_key, err) &&
            task_store_add(db, "ingest", turn->shard->id, 0, err) &&
            event_store_add(db, turn->shard->job_id, "shard.ended", detail, err);
 }

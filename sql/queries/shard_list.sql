@@ -4,7 +4,8 @@ SELECT s.id, s.job_id, s.ordinal, s.state, s.record_count, s.staged_through, s.i
        epoch_ms(s.submit_started_at), epoch_ms(s.create_sent_at), epoch_ms(s.submitted_at), s.ingest_round,
        s.succeeded, s.failed, s.missing, s.unknown_lines, s.malformed_lines, s.duplicate_lines, s.input_tokens, s.output_tokens,
        s.manifest_input_tokens, s.manifest_output_tokens, s.error::text, epoch_ms(s.created_at), epoch_ms(s.completed_at),
-       j.state, s.staging, s.route, s.model_key, s.input_key, s.video_bytes, s.planned_input_bytes
+       j.state, s.staging, s.route, s.model_key, s.input_key, s.video_bytes, s.planned_input_bytes,
+       s.folder_busy, s.cleanup, s.cleanup_problem::text
   FROM shard s JOIN job j ON j.id = s.job_id
  WHERE s.job_id = $1 AND s.ordinal > $2
  ORDER BY s.ordinal LIMIT $3

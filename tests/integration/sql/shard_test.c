@@ -1,5 +1,6 @@
 /* Shards: their way from planned to stored, and how far their output files were read. */
 #include "sql/shard_store.h"
+#include "sql/slot_store.h"
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
 
@@ -62,6 +63,15 @@ static void a_shard_goes_its_way(void)
     CHECK_I64(row.completed_ms, 0);
 }
 
+static int64_t in_flight(struct db *db)
+{
+    struct slot_view view = { 0 };
+    struct err err = { 0 };
+
+    OK(slot_store_look(db, "", 0, &view, &err));
+    return view.in_flight;
+}
+
 static void bedrocks_view_counts_while_it_runs(void)
 {
     AUTO(testdb_end) struct testdb t;
@@ -80,16 +90,13 @@ static void bedrocks_view_counts_while_it_runs(void)
     job = testdb_job(&t, testdb_prefix(&t, 0), 2, 1);
     shard = testdb_shard(&t, job, 0);
     testdb_sql(&t, "UPDATE shard SET state = 'submitting'");
-    OK(shard_store_count_in_flight(db, &count, &err));
-    CHECK_I64(count, 0);
+    CHECK_I64(in_flight(db), 0);
     OK(shard_store_submit_started(db, shard, &err));
     testdb_sql(&t, "UPDATE shard SET submit_started_at = '2024-01-01Z' WHERE submit_started_at IS NOT NULL");
     OK(shard_store_submit_started(db, shard, &err));
-    OK(shard_store_count_in_flight(db, &count, &err));
-    CHECK_I64(count, 1);
+    CHECK_I64(in_flight(db), 1);
     OK(shard_store_submitted(db, shard, "arn", "Submitted", &moved, &err));
-    OK(shard_store_count_in_flight(db, &count, &err));
-    CHECK_I64(count, 1);
+    CHECK_I64(in_flight(db), 1);
     OK(shard_store_status(db, shard, "InProgress", "soon", 3, &err));
     row = get_shard(db, shard, &rows);
     CHECK_TEXT(row.bedrock_status, "InProgress");
@@ -158,39 +165,6 @@ static void lists_of_shards(void)
     CHECK_I64(running.count, 2);
     shard_row_read(&running, 0, &row);
     CHECK_I64(row.ordinal, 2); /* the oldest submission */
-}
-
-static bool lock_submission(struct db *db, void *arg, struct err *err)
-{
-    AUTO(testdb_close)
-    struct db *other = testdb_open_with(arg, (struct db_options){ .statement_timeout_ms = 100 });
-    static bool inside;
-
-    if (inside)
-        return shard_store_lock_submission(db, err);
-    if (!shard_store_lock_submission(db, err))
-        return false;
-    inside = true;
-    {
-        struct err refused = { 0 };
-        bool ok = db_transaction(other, lock_submission, arg, &refused);
-        testdb_fails(ok, &refused, ERR_DATABASE, "query_timeout", TEST_HERE);
-    }
-    inside = false;
-    return true;
-}
-
-static void one_submitter_at_a_time(void)
-{
-    AUTO(testdb_end) struct testdb t;
-    AUTO(testdb_close) struct db *db = NULL;
-    struct err err = { 0 };
-
-    if (!testdb_begin(&t, true))
-        return;
-    db = testdb_open(&t);
-    OK(db_transaction(db, lock_submission, &t, &err));
-    FAILS(shard_store_lock_submission(db, &err), ERR_INTERNAL, NULL);
 }
 
 struct ingest_place {
@@ -289,7 +263,6 @@ static const struct test tests[] = {
     { "Bedrock's view counts while it runs", bedrocks_view_counts_while_it_runs },
     { "no shard, no change", no_shard_no_change },
     { "lists of shards", lists_of_shards },
-    { "one submitter at a time", one_submitter_at_a_time },
     { "files remember how far", files_remember_how_far },
     { "a round counts from zero", a_round_counts_from_zero },
 };

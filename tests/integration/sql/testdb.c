@@ -182,12 +182,12 @@ int64_t testdb_prefix(struct testdb *t, int videos)
 
 int64_t testdb_job(struct testdb *t, int64_t prefix_id, int shards, unsigned char recipe)
 {
-    int64_t id =
-        testdb_number(t,
-                      "INSERT INTO job (prefix_id, name, model_id, prompt, recipe, select_mode, staging, state)"
-                      " VALUES (%lld, 'job', 'model', 'Say what you see.', decode(repeat('%02x', 32), 'hex'),"
-                      " 'all', 'copy', 'staging') RETURNING id",
-                      (long long)prefix_id, recipe);
+    int64_t id = testdb_number(
+        t,
+        "INSERT INTO job (prefix_id, name, model_id, prompt, recipe, select_mode, staging, state, launched_at)"
+        " VALUES (%lld, 'job', 'model', 'Say what you see.', decode(repeat('%02x', 32), 'hex'),"
+        " 'all', 'copy', 'staging', now()) RETURNING id",
+        (long long)prefix_id, recipe);
 
     testdb_sql(t,
                "INSERT INTO shard (job_id, ordinal, record_count, folder_uri, output_uri, bedrock_name, client_token)"

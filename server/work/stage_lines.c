@@ -1,0 +1,89 @@
+/* The JSONL: one line a video, streamed. Bedrock reads a copy, or in place the video itself. */
+#include "aws/batch_input.h"
+#include "aws/s3.h"
+#include "server/base/buf.h"
+#include "server/base/id.h"
+#include "server/work/stage.h"
+
+enum { LINE_PAGE = 5000, LINE_BUFFER = 1024 * 1024 };
+
+static bool write_page(struct stage *stage, const struct batch_input *input, struct s3_writer *writer,
+                       struct buf *lines, const struct db_rows *rows, struct err *err)
+{
+    AUTO(buf_done) struct buf uri = { .max = STAGING_URI_SIZE };
+    char copy[STAGING_KEY_SIZE];
+
+    for (int i = 0; i < rows->count; i++) {
+        struct record_source source;
+        const struct video_format *format;
+        char digits[ID_SIZE];
+
+        record_source_read(rows, i, &source);
+        format = video_format_of(span_of(source.key));
+        if (source.has_summary || !format)
+            continue;
+        stage_name_copy(stage, &source, copy);
+        buf_reset(&uri);
+        buf_fmt(&uri, "s3://%.*s/%s", SPAN_ARG(stage->place.bucket), stage->place.in_place ? source.key : copy);
+        id_format(ID_RECORD, source.id, digits);
+        batch_input_line(input, lines, digits, format->format, buf_view(&uri));
+        stage->lines++;
+        if (lines->len > LINE_BUFFER / 2) {
+            if (!buf_check(lines, "JSONL lines", err) || !s3_writer_add(writer, buf_view(lines), err))
+                return false;
+            buf_reset(lines);
+        }
+    }
+    return buf_check(lines, "JSONL lines", err);
+}
+
+static void writer_free(struct s3_writer **writer)
+{
+    s3_writer_free(*writer);
+}
+
+static bool write_lines(struct stage *stage, const struct batch_input *input, const struct s3_ref *ref, struct err *err)
+{
+    AUTO(writer_free) struct s3_writer *writer = NULL;
+    AUTO(buf_done) struct buf lines = { .max = LINE_BUFFER * 2 };
+    int64_t after = 0;
+    bool more = true;
+
+    if (!s3_writer_new(stage->step->client, ref, "application/x-ndjson", 0, &writer, err))
+        return false;
+    while (more) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+        struct record_source last;
+
+        if (!step_alive(stage->step, err) ||
+            !record_store_sources(stage->step->db, stage->shard.id, after, LINE_PAGE, &rows, err) ||
+            !write_page(stage, input, writer, &lines, &rows, err))
+            return false;
+        more = rows.count > 0;
+        if (more) {
+            record_source_read(&rows, rows.count - 1, &last);
+            after = last.id;
+        }
+    }
+    return s3_writer_add(writer, buf_view(&lines), err) && s3_writer_finish(writer, &stage->input_bytes, err);
+}
+
+static void input_free(struct batch_input **input)
+{
+    batch_input_free(*input);
+}
+
+bool stage_write_lines(struct stage *stage, struct err *err)
+{
+    AUTO(input_free) struct batch_input *input = NULL;
+    const struct job_row *job = &stage->job;
+    const struct batch_inference inference = { job->has_max_tokens, job->has_temperature,
+                                               job->has_top_p,      job->has_top_k,
+                                               job->max_tokens,     job->top_k,
+                                               job->temperature,    job->top_p };
+    const struct s3_ref ref = { stage->place.bucket, span_of(stage->place.input_key), stage->place.owner };
+    int aborted = 0;
+
+    input = batch_input_new(span_of(job->prompt), span_of(job->system), &inference, stage->place.owner, err);
+    return input && s3_abort_uploads(stage->step->client, &ref, &aborted, err) && write_lines(stage, input, &ref, err);
+}
