@@ -29,6 +29,16 @@ static bool fetch_of_job(struct db *db, void *arg, int64_t after, int limit, str
     return summary_store_list_job(db, of->job_id, of->state, after, limit, rows, err);
 }
 
+/* A page with rows needs no look at the job: they say that it is there. */
+static bool has_job(struct db *db, void *arg, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    const struct of_job *of = arg;
+    struct job_row job = { 0 };
+
+    return job_store_get(db, of->job_id, &rows, &job, err);
+}
+
 static void write_ndjson(struct summary_stream *stream, struct buf *out, const struct summary_row *row)
 {
     (void)stream;
@@ -71,10 +81,8 @@ void summaries_of_job(struct request *rq, struct reply *rp)
     static const char *const states[] = { "succeeded", "failed", "missing", NULL };
     static const char *const of_page[] = { "format", "state", "limit", "after", NULL };
     static const char *const of_export[] = { "format", "state", NULL };
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
     struct of_job of = { 0 };
-    struct summary_page page = { .fetch = fetch_of_job, .arg = &of, .cursor = "job_summaries" };
-    struct job_row job = { 0 };
+    struct summary_page page = { .fetch = fetch_of_job, .when_empty = has_job, .arg = &of, .cursor = "job_summaries" };
     struct err err = { 0 };
     bool has = false;
     int form = 0;
@@ -84,12 +92,12 @@ void summaries_of_job(struct request *rq, struct reply *rp)
         !query_word(rq, rp, "state", states, &of.state) || !rq_limit(rq, rp, &page.limit) ||
         !rq_cursor_i64(rq, rp, page.cursor, &has, &page.after))
         return;
-    if (!job_store_get(db_of(rq), of.job_id, &rows, &job, &err))
-        reply_failure(rq, rp, &err);
-    else if (form == FORM_JSON)
+    if (form == FORM_JSON)
         summary_page_reply(rq, rp, &page);
-    else
+    else if (has_job(db_of(rq), &of, &err))
         reply_export(rq, rp, &of, (enum form)form);
+    else
+        reply_failure(rq, rp, &err);
 }
 
 /* ---- search ---- */

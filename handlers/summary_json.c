@@ -29,6 +29,23 @@ void record_error_json(struct json_writer *w, const char *reason, bool has_code,
     json_end_object(w);
 }
 
+/* Most summaries are the whole text: it is escaped once. */
+static void put_words(struct json_writer *w, const struct summary_row *row)
+{
+    size_t from = 0;
+    size_t len = 0;
+
+    json_name(w, "text");
+    from = w->out->len;
+    json_text(w, row->text);
+    len = w->out->len - from;
+    json_name(w, "summary");
+    if (row->summary)
+        json_text(w, row->summary);
+    else
+        json_again(w, from, len);
+}
+
 void summary_json_members(struct json_writer *w, const struct summary_row *row)
 {
     json_put_id(w, "id", ID_SUMMARY, row->record_id);
@@ -36,8 +53,7 @@ void summary_json_members(struct json_writer *w, const struct summary_row *row)
     json_put_id(w, "record_id", ID_RECORD, row->record_id);
     video_json_brief(w, row->video_id, row->bucket, row->key_prefix, row->name);
     json_put_text(w, "state", row->state);
-    json_put_text(w, "text", row->text);
-    json_put_text(w, "summary", row->summary ? row->summary : row->text);
+    put_words(w, row);
     json_put_text(w, "thinking", row->thinking);
     json_put_null(w, "labels");
     json_put_text(w, "stop_reason", row->stop_reason);

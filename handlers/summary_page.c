@@ -4,7 +4,7 @@
 #include "handlers/common.h"
 #include "handlers/summary_json.h"
 
-enum { BATCH = 32, PAGE_BYTES = 8 * 1024 * 1024 };
+enum { BATCH = 64, /* a default page in one go */ PAGE_BYTES = 8 * 1024 * 1024 };
 
 /* Room is kept for a row twice as long as its texts; one of nothing but control characters still fits the largest body.
  */
@@ -58,6 +58,10 @@ void summary_page_reply(struct request *rq, struct reply *rp, const struct summa
         }
         put_rows(&w, page, &rows, &progress);
         more = rows.count == batch;
+    }
+    if (progress.shown == 0 && page->when_empty && !page->when_empty(db_of(rq), page->arg, &err)) {
+        reply_failure(rq, rp, &err);
+        return;
     }
     json_end_array(&w);
     reply_next_i64(rq, rp, &w, progress.full, page->cursor, progress.last);

@@ -13,6 +13,9 @@ struct summary_page {
     /* Rows in the page's order beyond `after`. */
     bool (*fetch)(struct db *db, void *arg, int64_t after, int limit, struct db_rows *rows, struct err *err);
     void *arg;
+    /* Asked where there is not a row to show: false, with err, where what the page is of does not exist. May be NULL.
+     */
+    bool (*when_empty)(struct db *db, void *arg, struct err *err);
     const char *cursor; /* kind */
     int64_t after;
     int limit;

@@ -212,7 +212,8 @@ static bool start_http(struct app *app, struct err *err)
     config_missing_for_jobs(c, &app->missing);
     app->database = (struct db_options){ .url = c->database_url,
                                          .statement_timeout_ms = c->query_timeout_ms,
-                                         .application_name = "vidbatchd http" };
+                                         .application_name = "vidbatchd http",
+                                         .walks_indexes = true };
     app->handlers = (struct handlers_app){ .version = VIDBATCH_VERSION,
                                            .region = c->aws_region,
                                            .default_model_id = c->model_id,

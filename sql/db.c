@@ -22,7 +22,7 @@ static const char session[] = "-c timezone=UTC -c datestyle=ISO -c client_min_me
                               "-c enable_bitmapscan=off -c random_page_cost=1.1";
 
 /* The session's settings, behind those that the URL brings along. */
-static char *session_settings(const char *from_url, int64_t statement_timeout_ms)
+static char *session_settings(const char *from_url, const struct db_options *options)
 {
     AUTO(buf_done) struct buf text = { 0 };
 
@@ -32,9 +32,11 @@ static char *session_settings(const char *from_url, int64_t statement_timeout_ms
         buf_char(&text, ' ');
     }
     buf_text(&text, session);
-    if (statement_timeout_ms > 0) {
+    if (options->walks_indexes)
+        buf_text(&text, " -c enable_seqscan=off");
+    if (options->statement_timeout_ms > 0) {
         buf_text(&text, " -c statement_timeout=");
-        buf_i64(&text, statement_timeout_ms);
+        buf_i64(&text, options->statement_timeout_ms);
     }
     return buf_ok(&text) ? mem_span(buf_view(&text)) : NULL;
 }
@@ -53,7 +55,7 @@ static bool read_url(struct db *db, const struct db_options *options, struct err
     for (const PQconninfoOption *part = parts; part->keyword; part++)
         if (strcmp(part->keyword, "options") == 0 && part->val && part->val[0])
             from_url = part->val;
-    db->settings = session_settings(from_url, options->statement_timeout_ms);
+    db->settings = session_settings(from_url, options);
     PQconninfoFree(parts);
     return db->settings || err_memory(err, HERE);
 }

@@ -19,6 +19,8 @@ struct db_options {
     int64_t connect_timeout_ms;   /* 0 = 5000 */
     int64_t statement_timeout_ms; /* 0 = none */
     const char *application_name;
+    bool walks_indexes; /* reads pages and single rows: plans kept with its statements may never scan a table, however
+                           small it was when they were made */
 };
 struct db;
 /* Does not connect yet: the first call does. Gives: db_close. */

@@ -150,7 +150,10 @@ bool summary_store_get(struct db *db, int64_t record_id, struct db_rows *rows, s
 bool summary_store_list_job(struct db *db, int64_t job_id, const char *state, int64_t after_id, int limit,
                             struct db_rows *rows, struct err *err)
 {
-    return db_query_planned(db, Q_SUMMARY_LIST_JOB,
+    if (!state)
+        return db_query(db, Q_SUMMARY_LIST_JOB, DB_ARGS(param_i64(job_id), param_i64(after_id), param_i64(limit)), rows,
+                        err);
+    return db_query_planned(db, Q_SUMMARY_LIST_JOB_STATE,
                             DB_ARGS(param_i64(job_id), param_text(state), param_i64(after_id), param_i64(limit)), rows,
                             NULL, err);
 }

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Before a value: its comma, and the proof that an object's value has its name. */
 static void before_value(struct json_writer *w)
@@ -62,11 +63,22 @@ void json_end_array(struct json_writer *w)
 
 void json_name(struct json_writer *w, const char *name)
 {
+    size_t len = strlen(name);
+    char *at = buf_room(w->out, len + 4);
+    size_t n = 0;
+
     assert((w->objects & 1) != 0 && !w->named);
-    buf_text(w->out, w->comma ? ",\"" : "\"");
-    buf_text(w->out, name);
-    buf_text(w->out, "\":");
     w->named = true;
+    if (!at)
+        return;
+    if (w->comma)
+        at[n++] = ',';
+    at[n++] = '"';
+    memcpy(at + n, name, len);
+    n += len;
+    at[n++] = '"';
+    at[n++] = ':';
+    buf_grew(w->out, n);
 }
 
 static void escape_one(struct buf *out, unsigned char c)
@@ -159,6 +171,19 @@ void json_raw(struct json_writer *w, struct span json)
 {
     before_value(w);
     buf_span(w->out, json);
+}
+
+void json_again(struct json_writer *w, size_t from, size_t len)
+{
+    char *room = NULL;
+
+    before_value(w);
+    assert(from + len <= w->out->len || !buf_ok(w->out));
+    room = buf_room(w->out, len); /* the value moves with the buffer */
+    if (!room)
+        return;
+    memcpy(room, w->out->data + from, len);
+    buf_grew(w->out, len);
 }
 
 void json_put_text(struct json_writer *w, const char *name, const char *text)

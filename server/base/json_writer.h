@@ -39,6 +39,8 @@ void json_bool(struct json_writer *w, bool b);
 void json_none(struct json_writer *w); /* null; Jansson has a json_null, and one process has one of each name */
 /* A value that is JSON already; written as it is. */
 void json_raw(struct json_writer *w, struct span json);
+/* The value once more that was written as `len` bytes from `from` on (out->len before and after it). */
+void json_again(struct json_writer *w, size_t from, size_t len);
 
 /* name and value in one */
 void json_put_text(struct json_writer *w, const char *name, const char *text);

@@ -186,9 +186,11 @@ enum submitted pool_submit(struct pool *p, struct request *rq, enum work work)
         p->tail = rq;
         if (work == WORK_HANDLER)
             p->queued++;
-        pthread_cond_signal(&p->some);
     }
     pthread_mutex_unlock(&p->lock);
+    /* Not under the lock: whoever wakes up wants it. */
+    if (how == POOL_TAKEN)
+        pthread_cond_signal(&p->some);
     return how;
 }
 

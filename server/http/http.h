@@ -141,9 +141,8 @@ void reply_type(struct reply *rp, const char *content_type);
 /* A body that lives for ever (embedded files): not copied. Sets a strong ETag from its bytes; If-None-Match is answered
  * 304. */
 void reply_static(struct reply *rp, const char *content_type, const char *bytes, size_t len);
-/* Strong ETag of a resource from version text; a matching If-None-Match makes the answer 304 (returns true: the handler
- * may stop). */
-bool reply_etag(struct request *rq, struct reply *rp, const char *fmt, ...) PRINTF(3, 4);
+/* Strong ETag from the body as it is now, for a resource. A matching If-None-Match makes a 200 a 304. */
+void reply_etag(struct reply *rp);
 /* Link: <target?query with after=cursor>; rel="next", and the "next" member's cursor text appended to w: call as the
  * last member of a list body. has_more false writes "next": null and no Link. */
 void reply_next_i64(struct request *rq, struct reply *rp, struct json_writer *w, bool has_more, const char *kind,

@@ -74,24 +74,9 @@ void reply_static(struct reply *rp, const char *content_type, const char *bytes,
         reply_header(rp, "Cache-Control", "no-cache"); /* it may be kept, but asked about by its ETag */
 }
 
-bool reply_etag(struct request *rq, struct reply *rp, const char *fmt, ...)
+void reply_etag(struct reply *rp)
 {
-    struct buf version = { 0 };
-    va_list args;
-
-    buf_init(&version, 0);
-    va_start(args, fmt);
-    buf_vfmt(&version, fmt, args);
-    va_end(args);
-    if (buf_ok(&version))
-        reply_etag_of(rp, buf_cstr(&version), version.len);
-    buf_done(&version);
-    if (rp->etag[0] == '\0' || !request_reads(rq) ||
-        !etag_listed(request_header_list(rq, "If-None-Match"), span_of(rp->etag)))
-        return false;
-    rp->status = 304;
-    buf_reset(&rp->body);
-    return true;
+    reply_etag_of(rp, buf_cstr(&rp->body), rp->body.len);
 }
 
 /* The path as it was sent, but for bytes that may not stand in a header's <...>. */

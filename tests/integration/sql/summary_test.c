@@ -1,5 +1,6 @@
 /* Summaries: the rule of which row wins, accounting for every record, reading and searching. */
 #include "server/base/clock.h"
+#include "sql/db_internal.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
 #include "tests/integration/sql/testdb.h"
@@ -230,6 +231,46 @@ static void gets_one_with_its_provenance(void)
     CHECK(!none.result);
 }
 
+static bool has_line(const struct db_rows *plan, const char *words)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (strstr(db_text(plan, i, 0), words))
+            return true;
+    return false;
+}
+
+/* The plan of a page is kept with its statement, and walks the index even when it was made for an empty table. */
+static void pages_keep_their_plan(void)
+{
+    struct place p;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows plan = { 0 };
+    struct err err = { 0 };
+    PGresult *made = NULL;
+
+    if (!place_begin(&p, 3))
+        return;
+    db = testdb_open_with(&p.t, (struct db_options){ .walks_indexes = true });
+    for (int i = 0; i < 8; i++) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+        OK(summary_store_list_job(db, p.job, NULL, 0, 50, &rows, &err));
+    }
+    made = PQexec(db->conn, "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+                            " WHERE name = 'summary_list_job'");
+    if (CHECK_I64(PQntuples(made), 1)) {
+        CHECK_TEXT(PQgetvalue(made, 0, 0), "3");
+        CHECK_TEXT(PQgetvalue(made, 0, 1), "5");
+    }
+    PQclear(made);
+    plan.result = PQexec(db->conn, "EXPLAIN EXECUTE summary_list_job(1, 2, 3)");
+    plan.count = PQntuples(plan.result);
+    CHECK(has_line(&plan, "using summary_by_job"));
+    CHECK(!has_line(&plan, "Seq Scan"));
+    CHECK(!has_line(&plan, "Sort"));
+    testdb_close(&db);
+    place_end(&p);
+}
+
 static void lists_of_jobs_and_videos(void)
 {
     AUTO(place_end) struct place p = { 0 };
@@ -339,6 +380,7 @@ static const struct test tests[] = {
     { "every record is accounted for", every_record_is_accounted_for },
     { "gets one with its provenance", gets_one_with_its_provenance },
     { "lists of jobs and videos", lists_of_jobs_and_videos },
+    { "pages keep their plan", pages_keep_their_plan },
     { "searches", searches },
 };
 TEST_MAIN("sql/summary", tests)

@@ -49,6 +49,37 @@ static void document(void)
                "\"id\":\"job_00000000010\",\"no_id\":null,\"list\":[[],{},1,false,null,\"\"],\"after\":2}");
 }
 
+/* A value is copied from its own buffer, also while that moves, or is full. */
+static void value_again(void)
+{
+    static const size_t sizes[] = { 0, 1, 20, 60, 61, 62, 63, 64, 5000 };
+
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        for (size_t max = 1; max <= 2 * sizes[i] + 20; max += sizes[i] + 9) {
+            AUTO(buf_done) struct buf out = { .max = max };
+            AUTO(buf_done) struct buf text = { .max = 6000 };
+            AUTO(buf_done) struct buf want = { .max = 20000 };
+            struct json_writer w = json_writer_on(&out);
+            size_t from = 0;
+
+            for (size_t n = 0; n < sizes[i]; n++)
+                buf_char(&text, (char)('a' + n % 26));
+            json_begin_object(&w);
+            json_name(&w, "a");
+            from = out.len;
+            json_span(&w, buf_view(&text));
+            json_name(&w, "b");
+            json_again(&w, from, out.len > from ? sizes[i] + 2 : 0);
+            json_end_object(&w);
+            buf_fmt(&want, "{\"a\":\"%s\",\"b\":\"%s\"}", buf_cstr(&text), buf_cstr(&text));
+            test_case("%zu bytes, room for %zu", sizes[i], max);
+            CHECK(buf_ok(&out) == (want.len <= max));
+            if (buf_ok(&out))
+                CHECK_TEXT(buf_cstr(&out), buf_cstr(&want));
+        }
+    }
+}
+
 static void escapes(void)
 {
     static const struct {
@@ -207,7 +238,7 @@ static void misuse(void)
 }
 
 static const struct test tests[] = {
-    { "document", document }, { "escapes", escapes },         { "any_bytes", any_bytes },
+    { "document", document }, { "value_again", value_again }, { "escapes", escapes }, { "any_bytes", any_bytes },
     { "doubles", doubles },   { "full_buffer", full_buffer }, { "misuse", misuse },
 };
 

@@ -49,8 +49,8 @@ static inline void echo(struct request *rq, struct reply *rp)
 
 static inline void versioned(struct request *rq, struct reply *rp)
 {
-    if (!reply_etag(rq, rp, "%.*s-%d", SPAN_ARG(rq_path_param(rq, "id")), 3))
-        buf_text(reply_body(rp), "{\"v\":3}");
+    buf_fmt(reply_body(rp), "{\"id\":\"%.*s\",\"v\":3}", SPAN_ARG(rq_path_param(rq, "id")));
+    reply_etag(rp);
 }
 
 static inline void create(struct request *rq, struct reply *rp)

@@ -24,12 +24,11 @@ static void list(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, allowed) || !rq_limit(rq, rp, &limit) ||
         !rq_cursor_text(rq, rp, "things", &has, &after) || rq_accept(rq, rp, types, formats) < 0)
         return;
-    if (reply_etag(rq, rp, "%d", limit))
-        return;
     json_begin_object(&w);
     json_put_span(&w, "after", after);
     reply_next_text(rq, rp, &w, true, "things", SPAN_LIT("next"));
     json_end_object(&w);
+    reply_etag(rp);
 }
 
 static void create(struct request *rq, struct reply *rp)
