@@ -17,3 +17,13 @@ clip SOUND.MP4 -f lavfi -i "smptebars=size=320x180:rate=10:duration=12" -f lavfi
 clip long.mov -f lavfi -i "rgbtestsrc=size=192x108:rate=5:duration=61" "${h264[@]}" -crf 40
 clip clock.webm -f lavfi -i "testsrc=size=160x120:rate=8:duration=3" -c:v libvpx-vp9 -b:v 60k -deadline good
 clip cells.mkv -f lavfi -i "cellauto=size=160x120:rate=8:rule=110:seed=7" -t 5 "${h264[@]}" -crf 40
+
+# The other containers that Nova takes, and files that were never finished or never meant to be: as small as they come.
+still=(-f lavfi -i "color=c=teal:size=128x96:rate=25" -t 2 -bf 0 -g 50 -qscale:v 31)
+clip media/still.flv "${still[@]}" -c:v flv1
+clip media/still.3gp "${still[@]}" -c:v mpeg4
+clip media/still.mpg "${still[@]}" -c:v mpeg1video -f mpeg
+clip media/stream.mpeg "${still[@]}" -c:v mpeg2video -f mpegts
+clip media/still.wmv "${still[@]}" -c:v wmv2
+clip media/fragments.mp4 "${still[@]}" -c:v mpeg4 -movflags +frag_keyframe+empty_moov
+clip media/live.webm -f lavfi -i "color=c=teal:size=128x96:rate=25" -t 2 -c:v libvpx -b:v 20k -f webm -live 1

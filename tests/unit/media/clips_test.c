@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool read_file(const char *name, struct buf *out)
@@ -27,10 +28,14 @@ static const struct {
     const char *file, *container, *codec;
     int64_t duration_ms;
     int width, height;
+    bool in_head; /* is read from the head alone, and needs its first 4096 bytes */
 } clips[] = {
-    { "front.mp4", "mp4", "avc1", 4000, 320, 240 },    { "end.mp4", "mp4", "avc1", 6000, 256, 144 },
-    { "SOUND.MP4", "mp4", "avc1", 12000, 320, 180 },   { "long.mov", "mov", "avc1", 61000, 192, 108 },
-    { "clock.webm", "webm", "V_VP9", 3000, 160, 120 }, { "cells.mkv", "mkv", "V_MPEG4/ISO/AVC", 5000, 160, 120 },
+    { "front.mp4", "mp4", "avc1", 4000, 320, 240, false },
+    { "end.mp4", "mp4", "avc1", 6000, 256, 144, false },
+    { "SOUND.MP4", "mp4", "avc1", 12000, 320, 180, false },
+    { "long.mov", "mov", "avc1", 61000, 192, 108, false },
+    { "clock.webm", "webm", "V_VP9", 3000, 160, 120, false },
+    { "cells.mkv", "mkv", "V_MPEG4/ISO/AVC", 5000, 160, 120, false },
 };
 enum { CLIPS = sizeof clips / sizeof clips[0] };
 
@@ -62,12 +67,13 @@ static void real_clips(void)
         test_case("%s", clips[i].file);
         if (!read_file(clips[i].file, &file))
             continue;
-        for (size_t head = 512; head <= MEDIA_HEAD_BYTES; head *= 2) { /* in one piece, or in two */
+        for (size_t head = clips[i].in_head ? 4096 : 512; head <= MEDIA_HEAD_BYTES;
+             head *= 2) { /* in one piece, or in two */
             look = look_at(buf_view(&file), head, &pieces);
             CHECK(!look.is_no_video);
             CHECK_TEXT(look.facts.container, clips[i].container);
             CHECK_TEXT(look.facts.codec, clips[i].codec);
-            CHECK_I64((look.facts.duration_ms + 500) / 1000 * 1000, clips[i].duration_ms);
+            CHECK(llabs(look.facts.duration_ms - clips[i].duration_ms) <= 50); /* two pictures */
             CHECK_I64(look.facts.width, clips[i].width);
             CHECK_I64(look.facts.height, clips[i].height);
         }

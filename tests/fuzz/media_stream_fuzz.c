@@ -1,0 +1,9 @@
+/* From files of Flash, MPEG and Windows Media. */
+#include "tests/fuzz/media_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    return media_fuzz(data, len);
+}
