@@ -191,7 +191,13 @@ $(BUILD)/integration/sql/%_test: $(addprefix $(BUILD)/,obj/tests/integration/sql
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
-C_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/unit/*/*_test.c tests/integration/sql/*_test.c))
+# Steps with a real PostgreSQL and a scripted AWS.
+$(BUILD)/integration/work/%_test: $(addprefix $(BUILD)/,obj/tests/integration/work/%_test.o obj/tests/integration/sql/testdb.o) \
+                                  $(TEST_SUPPORT) $(NEEDS_work:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
+C_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/unit/*/*_test.c tests/integration/sql/*_test.c tests/integration/work/*_test.c))
 # Pure code has nothing that ThreadSanitizer could find, and is slow under it.
 THREADED := $(filter unit/http/% unit/aws/client% unit/aws/credentials% unit/aws/s3_% unit/base/log% integration/sql/%,$(C_TESTS))
 .PHONY: unit-bins fuzz-bins all-objects

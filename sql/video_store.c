@@ -21,6 +21,23 @@ void video_row_read(const struct db_rows *rows, int row, struct video_row *out)
     out->bucket = db_text(rows, row, c++);
     out->key_prefix = db_text(rows, row, c++);
     out->bucket_owner = db_text(rows, row, c++);
+    out->media.checked_ms = db_i64(rows, row, c++);
+    out->media.has_duration = !db_is_null(rows, row, c);
+    out->media.duration_ms = db_i64(rows, row, c++);
+    out->media.has_size = !db_is_null(rows, row, c);
+    out->media.width = (int)db_i64(rows, row, c++);
+    out->media.height = (int)db_i64(rows, row, c++);
+    out->media.container = db_text(rows, row, c++);
+    out->media.codec = db_text(rows, row, c++);
+    out->media.content_type = db_text(rows, row, c++);
+    out->media.refusal = db_text(rows, row, c++);
+}
+
+const char *video_row_reason(const struct video_row *video)
+{
+    if (video->vanished_ms)
+        return "vanished";
+    return video->reason ? video->reason : video->media.refusal;
 }
 
 bool video_store_get(struct db *db, int64_t id, struct db_rows *rows, struct video_row *out, struct err *err)

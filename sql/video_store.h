@@ -9,7 +9,17 @@ struct video_row { /* texts borrowed from the rows */
     const char *name, *etag, *reason; /* reason NULL: eligible */
     const char *bucket, *key_prefix;  /* the key is key_prefix + name */
     const char *bucket_owner;         /* or NULL */
+    struct {                          /* the latest look into it at its present ETag */
+        int64_t checked_ms;           /* 0: there was none */
+        bool has_duration, has_size;
+        int64_t duration_ms;
+        int width, height;
+        const char *container, *codec, *content_type; /* NULL: not known */
+        const char *refusal;                          /* why it can't be run; NULL: it can */
+    } media;
 };
+/* Why it can't be run, whoever found that: "vanished", or the scan's reason, or the look's; NULL: it can. */
+const char *video_row_reason(const struct video_row *video);
 void video_row_read(const struct db_rows *rows, int row, struct video_row *out);
 
 /* Of prefixes that are deleted too (their summaries stay readable). ERR_NOT_FOUND. */

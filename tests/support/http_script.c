@@ -77,9 +77,14 @@ static void count_sent(struct http_script *s, size_t len)
     pthread_mutex_unlock(&s->lock);
 }
 
+static size_t body_length(const struct http_answer *a)
+{
+    return a->body && !a->body_len ? strlen(a->body) : a->body_len;
+}
+
 static bool send_body(struct connection *c, const struct http_answer *a, size_t total)
 {
-    size_t len = a->body ? strlen(a->body) : 0, done = 0;
+    size_t len = body_length(a), done = 0;
     size_t limit = a->cut_after && a->cut_after < total ? a->cut_after : total;
 
     while (done < limit) {
@@ -96,7 +101,7 @@ static bool send_body(struct connection *c, const struct http_answer *a, size_t 
 
 static bool send_answer(struct connection *c, const struct http_answer *a)
 {
-    size_t total = (a->body ? strlen(a->body) : 0) * (a->repeat ? a->repeat : 1);
+    size_t total = body_length(a) * (a->repeat ? a->repeat : 1);
     char line[128], length[64] = "";
 
     if (!a->status)

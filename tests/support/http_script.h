@@ -21,6 +21,7 @@ struct http_answer {     /* all text is kept: it must live until http_script_sto
     int status;          /* 0: not a byte is sent, only `end` happens (HTTP_KEEP counts as HTTP_CLOSE then) */
     const char *headers; /* more header lines, each with its \r\n; may be NULL */
     const char *body;    /* may be NULL */
+    size_t body_len;     /* of a body that holds zeros; 0: it is text */
     size_t repeat;       /* body is sent so many times in a row; 0 = once */
     int64_t announced;   /* Content-Length to claim; 0: the truth, -1: none */
     size_t cut_after;    /* `end` happens after so many body bytes; 0: after all of it */

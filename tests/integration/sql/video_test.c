@@ -360,11 +360,59 @@ static void gives_up_counting_and_goes_on(void)
     CHECK_I64(c.count, 1);
 }
 
+/* What a look found counts at the ETag it was taken at, for lists as for a single video. */
+static void looks_refuse(void)
+{
+    static const struct listed items[] = {
+        { "a", 1, 1, "e1", NULL }, { "b", 1, 1, "e1", "size" }, { "c", 1, 1, "e1", NULL },
+        { "d", 1, 1, "e1", NULL }, { "e", 1, 1, "e1", NULL },   { "f", 1, 1, "e1", NULL },
+    };
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct video_row row;
+    struct err err = { 0 };
+    int64_t prefix = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    prefix = testdb_prefix(&t, 0);
+    run_scan(db, prefix, items, 6);
+    testdb_sql(&t,
+               "INSERT INTO video_media (video_id, etag, checked_at, duration_ms, width, height, container, refusal)"
+               " SELECT id, CASE name WHEN 'd' THEN 'e0' ELSE etag END, to_timestamp(5), 1500, 640, 360, 'mp4',"
+               "        CASE WHEN name <> 'a' THEN 'not_a_video' END FROM video WHERE name <> 'f'");
+    testdb_sql(&t, "UPDATE video SET vanished_at = now() WHERE name = 'e'");
+    CHECK_TEXT(list(db, prefix, VIDEO_ALL), "[a][b][c][d][f]");
+    CHECK_TEXT(list(db, prefix, VIDEO_ELIGIBLE), "[a][d][f]");
+    CHECK_TEXT(list(db, prefix, VIDEO_NOT_ELIGIBLE), "[b][c]");
+    if (!OK(video_store_list(db, prefix, VIDEO_ALL, false, span_of(""), 10, &rows, &err)) || !CHECK_I64(rows.count, 5))
+        return;
+    video_row_read(&rows, 0, &row);
+    CHECK_TEXT(video_row_reason(&row), NULL);
+    CHECK_I64(row.media.checked_ms, 5000);
+    CHECK(row.media.has_duration && row.media.has_size);
+    CHECK_I64(row.media.duration_ms, 1500);
+    CHECK_I64(row.media.width, 640);
+    CHECK_I64(row.media.height, 360);
+    CHECK_TEXT(row.media.container, "mp4");
+    CHECK_TEXT(row.media.codec, NULL);
+    video_row_read(&rows, 1, &row);
+    CHECK_TEXT(video_row_reason(&row), "size");
+    video_row_read(&rows, 2, &row);
+    CHECK_TEXT(video_row_reason(&row), "not_a_video");
+    video_row_read(&rows, 3, &row); /* it changed since */
+    CHECK_TEXT(video_row_reason(&row), NULL);
+    CHECK_I64(row.media.checked_ms, 0);
+}
+
 static const struct test tests[] = {
     { "a scan writes the differences", a_scan_writes_the_differences },
     { "a name listed twice counts once", a_name_listed_twice_counts_once },
     { "a merge can be rolled back and run again", a_merge_can_be_rolled_back_and_run_again },
     { "lists in key order", lists_in_key_order },
+    { "looks refuse", looks_refuse },
     { "gets one", gets_one },
     { "selects what is new", selects_what_is_new },
     { "counts no further than asked", counts_no_further_than_asked },
