@@ -70,33 +70,48 @@ void jobs_cancel(struct request *rq, struct reply *rp)
 
 /* ---- reingest ---- */
 
-/* Sets every shard of the page back that Bedrock has run; *last is the page's last ordinal. */
-static bool reset_page(struct db *db, int64_t job_id, int *last, bool *more, int64_t *reset, struct err *err)
+/* What a walk over a job's shards has found. */
+struct walk {
+    int last; /* ordinal */
+    bool more;
+    int64_t reset;
+    bool asked_singly; /* a shard had no Bedrock job, for the model was asked video by video */
+};
+
+/* Sets every shard of the page back that Bedrock has run. */
+static bool reset_page(struct db *db, int64_t job_id, struct walk *walk, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-    if (!shard_store_list(db, job_id, *last, SHARD_PAGE, &rows, err))
+    if (!shard_store_list(db, job_id, walk->last, SHARD_PAGE, &rows, err))
         return false;
     for (int i = 0; i < rows.count; i++) {
         struct shard_row shard = { 0 };
         bool moved = false;
         shard_row_read(&rows, i, &shard);
-        *last = shard.ordinal;
+        walk->last = shard.ordinal;
+        walk->asked_singly |= strcmp(shard.route, "on_demand") == 0;
         if (!shard.bedrock_arn)
             continue;
         if (!shard_store_ingest_reset(db, shard.id, &moved, err))
             return false;
         if (moved && !task_store_add(db, "ingest", shard.id, 0, err))
             return false;
-        *reset += moved;
+        walk->reset += moved;
     }
-    *more = rows.count == SHARD_PAGE;
+    walk->more = rows.count == SHARD_PAGE;
     return true;
 }
 
-static bool refuse_reingest(const struct action *action, const char *state, struct answer *out, struct err *err)
+static bool refuse_reingest(const struct action *action, const char *state, bool asked_singly, struct answer *out,
+                            struct err *err)
 {
-    if (job_state_is_final(state))
+    if (job_state_is_final(state) && asked_singly)
+        reply_problem(
+            action->rq, action->rp, 409, "no_output",
+            "This job asked the model video by video, so there is no output in S3 to read again: every answer "
+            "was stored when it came. Run the videos that have none once more.");
+    else if (job_state_is_final(state))
         reply_problem(action->rq, action->rp, 409, "no_output",
                       "No part of this job was ever run by Bedrock, so there is no output to read. Launch a new job.");
     else
@@ -109,21 +124,19 @@ static bool reingest(struct db *db, void *arg, struct answer *out, struct err *e
 {
     const struct action *action = arg;
     char state[16] = "";
-    int64_t reset = 0;
+    struct walk walk = { .last = -1, .more = true };
     bool moved = false;
-    bool more = true;
-    int last = -1;
 
     if (!job_store_lock(db, action->job_id, state, err))
         return false;
     if (!job_state_is_final(state))
-        return refuse_reingest(action, state, out, err);
-    while (more) {
-        if (!reset_page(db, action->job_id, &last, &more, &reset, err))
+        return refuse_reingest(action, state, false, out, err);
+    while (walk.more) {
+        if (!reset_page(db, action->job_id, &walk, err))
             return false;
     }
-    if (reset == 0)
-        return refuse_reingest(action, state, out, err);
+    if (walk.reset == 0)
+        return refuse_reingest(action, state, walk.asked_singly, out, err);
     return job_store_move(db, action->job_id, "{completed,failed,cancelled}", "ingesting", NULL, NULL, &moved, err) &&
            event_store_add(db, action->job_id, "job.reingesting", NULL, err) && put_job(db, action, out, err);
 }

@@ -175,6 +175,7 @@ void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t po
     json_put_id(w, "job_id", ID_JOB, shard->job_id);
     json_put_i64(w, "ordinal", shard->ordinal);
     json_put_text(w, "state", shard->state);
+    json_put_text(w, "route", shard->route);
     put_waiting(w, shard, position);
     put_staging(w, shard);
     json_name(w, "bedrock");

@@ -85,6 +85,7 @@ void summary_json_provenance(struct json_writer *w, const struct summary_row *ro
     json_put_text(w, "system", row->system);
     inference_json(w, &inference);
     json_put_text(w, "etag", row->etag);
+    json_put_text(w, "route", row->route);
     json_put_text(w, "bedrock_arn", row->bedrock_arn);
     json_end_object(w);
 }

@@ -185,6 +185,8 @@ static bool start_work(struct app *app, struct err *err)
                                         .models = app->models,
                                         .region = c->aws_region,
                                         .copy_concurrency = (int)c->copy_concurrency,
+                                        .invoke_concurrency = (int)c->invoke_concurrency,
+                                        .invoke_timeout_ms = c->invoke_timeout_ms,
                                         .preflight_concurrency = (int)c->preflight_concurrency,
                                         .job_timeout_hours = (int)c->job_timeout_hours,
                                         .keep_staging = c->keep_staging,

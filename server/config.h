@@ -19,7 +19,7 @@ struct config { /* texts are owned; "" where unset */
         lookup_grace_ms;
     int64_t min_records, shard_records, shard_bytes, concurrent_jobs,
         max_video_bytes; /* 0: as the table of models says */
-    int64_t copy_concurrency, preflight_concurrency, job_timeout_hours;
+    int64_t copy_concurrency, invoke_concurrency, invoke_timeout_ms, preflight_concurrency, job_timeout_hours;
     int64_t presign_expires_ms, query_timeout_ms;
     bool keep_staging, migrate_on_start, allow_open;
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;

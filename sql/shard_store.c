@@ -145,6 +145,19 @@ bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const cha
                           err);
 }
 
+bool shard_store_invoke_begin(struct db *db, int64_t id, bool *moved, struct err *err)
+{
+    return db_execute_one(db, Q_SHARD_INVOKE_BEGIN, DB_ARGS(param_i64(id)), moved, err);
+}
+
+bool shard_store_count_answer(struct db *db, int64_t id, bool succeeded, int64_t input_tokens, int64_t output_tokens,
+                              struct err *err)
+{
+    return db_execute(db, Q_SHARD_COUNT_ANSWER,
+                      DB_ARGS(param_i64(id), param_bool(succeeded), param_i64(input_tokens), param_i64(output_tokens)),
+                      NULL, err);
+}
+
 bool shard_store_status(struct db *db, int64_t id, const char *status, const char *message, int64_t processed,
                         struct err *err)
 {

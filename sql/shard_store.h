@@ -60,10 +60,16 @@ MUST_CHECK bool shard_store_submit_started(struct db *db, int64_t id, struct err
 MUST_CHECK bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved,
                                       struct err *err); /* submitting -> running */
+/* A shard of the route "on_demand": submitting -> running. */
+MUST_CHECK bool shard_store_invoke_begin(struct db *db, int64_t id, bool *moved, struct err *err);
+/* Counts one record's row and its tokens, and clears the error that was shown meanwhile; nothing where the shard is not
+ * running. In the transaction that stores the row. */
+MUST_CHECK bool shard_store_count_answer(struct db *db, int64_t id, bool succeeded, int64_t input_tokens,
+                                         int64_t output_tokens, struct err *err);
 /* Bedrock's view of a running shard; message may be NULL. */
 MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status, const char *message,
                                    int64_t processed, struct err *err);
-/* Shards in state running, oldest submission first: what the watch follows. */
+/* Shards of the route "batch" in state running, oldest submission first: what the watch follows. */
 MUST_CHECK bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err);
 /* Shards of the job that are not completed, failed or cancelled. */
 MUST_CHECK bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err);

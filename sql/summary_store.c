@@ -93,6 +93,7 @@ static void read_more(const struct db_rows *rows, int row, int c, struct summary
     out->etag = db_text(rows, row, c++);
     out->prompt = db_text(rows, row, c++);
     out->system = db_text(rows, row, c++);
+    out->route = db_text(rows, row, c++);
     out->bedrock_arn = db_text(rows, row, c++);
     out->has_max_tokens = !db_is_null(rows, row, c);
     out->max_tokens = db_i64(rows, row, c++);

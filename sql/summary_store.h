@@ -36,7 +36,7 @@ struct summary_row { /* texts borrowed; NULL where SQL NULL */
     const char *bucket, *key_prefix, *name; /* of the video */
     const char *model_id;                   /* of the job */
     /* summary_store_get only: provenance */
-    const char *etag, *prompt, *system, *bedrock_arn;
+    const char *etag, *prompt, *system, *route, *bedrock_arn;
     bool has_max_tokens, has_temperature, has_top_p, has_top_k;
     int64_t max_tokens, top_k;
     double temperature, top_p;

@@ -16,6 +16,17 @@ static bool is_unsubmitted(const struct shard_row *shard)
     return strcmp(shard->state, "planned") == 0 || strcmp(shard->state, "staging") == 0;
 }
 
+/* The step that knows what the other side has heard of the shard, and so how it ends; NULL: the watch will see. */
+static const char *step_that_ends(const struct shard_row *shard)
+{
+    const bool is_submitting = strcmp(shard->state, "submitting") == 0;
+    const bool is_running = strcmp(shard->state, "running") == 0;
+
+    if (strcmp(shard->route, "on_demand") == 0)
+        return is_submitting || is_running ? "invoke" : NULL;
+    return is_submitting ? "submit" : NULL;
+}
+
 struct cancel {
     struct step *step;
     bool again; /* a Stop was refused although the job goes on */
@@ -51,8 +62,7 @@ static bool cancel_work(struct db *db, void *arg, struct err *err)
                  !shard_end(step, shard.id, shard.job_id, 0, "cancelled", "cancelled",
                             "the job was cancelled before this part was submitted", NULL, err)))
                 return false;
-            /* whether AWS knows a shard that is being submitted, its own step finds out */
-            if (strcmp(shard.state, "submitting") == 0 && !task_store_add(db, "submit", shard.id, 0, err))
+            if (step_that_ends(&shard) && !task_store_add(db, step_that_ends(&shard), shard.id, 0, err))
                 return false;
         }
     }

@@ -135,6 +135,11 @@ static const struct cause causes[] = {
     JOB("too_few_staged", CAUSE_RETRY_AFTER_CURE, "fewer than the",
         "When the videos were staged, fewer were left than the model's minimum of records.",
         "Scan the prefix again, then retry."),
+    JOB("service_may_not_invoke", CAUSE_RETRY_AFTER_CURE, "perform: bedrock:invokemodel",
+        "On demand the service itself invokes the model, and its credentials may not.",
+        "Allow the service's own credentials bedrock:InvokeModel on the model and, with a profile, on the profile and "
+        "on "
+        "the model in every destination Region."),
     JOB("role_may_not_invoke", CAUSE_RETRY_AFTER_CURE, "permissions to invokemodel",
         "The service role may not invoke the model.",
         "Give the service role bedrock:InvokeModel on the model and, with a profile, on the model in every destination "

@@ -43,7 +43,7 @@ MUST_CHECK bool stage_store_failure(struct db *db, const struct stage *stage, co
                                     struct err *err);
 
 /* The key that a video is copied to. */
-void stage_name_copy(const struct stage *stage, const struct record_source *source, char to[STAGING_KEY_SIZE]);
+void stage_name_copy(const struct stage_place *place, const struct record_source *source, char to[STAGING_KEY_SIZE]);
 /* Copies all videos to clean keys in the shard's folder; goes on behind shard.staged_through. */
 MUST_CHECK bool stage_copy_videos(struct stage *stage, struct err *err);
 /* In place: nothing foreign would be run, and the videos are there as they were planned; those that are not have

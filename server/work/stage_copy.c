@@ -114,13 +114,13 @@ static bool store_copies(struct db *db, void *arg, struct err *err)
            shard_store_staged_through(db, stage->shard.id, page->items[page->rows.count - 1].source.id, err);
 }
 
-void stage_name_copy(const struct stage *stage, const struct record_source *source, char to[STAGING_KEY_SIZE])
+void stage_name_copy(const struct stage_place *place, const struct record_source *source, char to[STAGING_KEY_SIZE])
 {
     const struct video_format *format = video_format_of(span_of(source->key));
     char digits[ID_SIZE];
 
     id_format(ID_RECORD, source->id, digits);
-    snprintf(to, STAGING_KEY_SIZE, "%.*sv/%s%s", SPAN_ARG(stage->place.folder), digits, format ? format->suffix : "");
+    snprintf(to, STAGING_KEY_SIZE, "%.*sv/%s%s", SPAN_ARG(place->folder), digits, format ? format->suffix : "");
 }
 
 static bool copy_from(struct stage *stage, int64_t *after, bool *more, struct err *err)
@@ -140,7 +140,7 @@ static bool copy_from(struct stage *stage, int64_t *after, bool *more, struct er
         struct copy_item *it = &page.items[i];
 
         record_source_read(&page.rows, i, &it->source);
-        stage_name_copy(stage, &it->source, it->to);
+        stage_name_copy(&stage->place, &it->source, it->to);
         it->failure.record_id = it->source.id;
         it->failure.video_id = it->source.video_id;
     }

@@ -22,7 +22,7 @@ static bool write_page(struct stage *stage, const struct batch_input *input, str
         format = video_format_of(span_of(source.key));
         if (source.has_summary || !format)
             continue;
-        stage_name_copy(stage, &source, copy);
+        stage_name_copy(&stage->place, &source, copy);
         buf_reset(&uri);
         buf_fmt(&uri, "s3://%.*s/%s", SPAN_ARG(stage->place.bucket), stage->place.in_place ? source.key : copy);
         id_format(ID_RECORD, source.id, digits);

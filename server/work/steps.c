@@ -19,6 +19,7 @@ const struct step_kind step_kinds[STEP_KINDS] = {
     { "plan",   ID_JOB,    step_plan,   step_job_give_up,    false },
     { "submit", ID_SHARD,  step_submit, step_submit_give_up, false },
     { "finish", ID_JOB,    step_finish, step_keep_trying,    false },
+    { "invoke", ID_SHARD,  step_invoke, step_invoke_give_up, true },
     { "ingest", ID_SHARD,  step_ingest, step_ingest_give_up, true },
     { "stage",  ID_SHARD,  step_stage,  step_shard_give_up,  true },
     { "scan",   ID_PREFIX, step_scan,   step_scan_give_up,   true },

@@ -28,6 +28,8 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     const struct models *models;
     const char *region; /* in which Bedrock and the buckets are */
     int copy_concurrency;
+    int invoke_concurrency;    /* InvokeModel calls of one shard at a time */
+    int64_t invoke_timeout_ms; /* of one */
     int preflight_concurrency; /* videos looked into at a time */
     int job_timeout_hours;
     bool keep_staging;

@@ -7,5 +7,5 @@ SELECT s.id, s.job_id, s.ordinal, s.state, s.record_count, s.staged_through, s.i
        j.state, s.staging, s.route, s.model_key, s.input_key, s.video_bytes, s.planned_input_bytes,
        s.folder_busy, s.cleanup, s.cleanup_problem::text
   FROM shard s JOIN job j ON j.id = s.job_id
- WHERE s.state = 'running'
+ WHERE s.state = 'running' AND s.route = 'batch'
  ORDER BY s.submitted_at LIMIT $1

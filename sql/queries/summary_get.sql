@@ -2,7 +2,7 @@
 SELECT s.record_id, s.job_id, s.video_id, epoch_ms(s.created_at), s.state::text, s.text, s.summary, s.thinking, s.stop_reason,
        s.error_reason, s.error_message, s.error_code, s.input_tokens, s.output_tokens, s.error_retryable, s.text_altered,
        p.bucket, p.key_prefix, v.name, j.model_id,
-       r.etag, j.prompt, j.system, sh.bedrock_arn, j.max_tokens, j.temperature, j.top_p, j.top_k
+       r.etag, j.prompt, j.system, sh.route, sh.bedrock_arn, j.max_tokens, j.temperature, j.top_p, j.top_k
   FROM summary s
   JOIN video v ON v.id = s.video_id
   JOIN prefix p ON p.id = v.prefix_id

@@ -258,6 +258,52 @@ static void a_round_counts_from_zero(void)
     CHECK_I64(testdb_number(&p.t, "SELECT count(*) FROM shard_file"), 0);
 }
 
+/* Asked video by video: no Bedrock job, no slot, nothing for the watch to follow. */
+static void asked_on_demand(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(db_rows_done) struct db_rows followed = { 0 };
+    struct err err = { 0 };
+    struct shard_row row;
+    int64_t job, shard;
+    bool moved = true;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    job = testdb_job(&t, testdb_prefix(&t, 0), 2, 1);
+    shard = testdb_shard(&t, job, 0);
+    testdb_sql(&t, "UPDATE shard SET state = 'submitting'; UPDATE shard SET route = 'on_demand' WHERE ordinal = 0");
+    OK(shard_store_count_answer(db, shard, true, 1, 1, &err)); /* not running: nothing is counted */
+    OK(shard_store_invoke_begin(db, testdb_shard(&t, job, 1), &moved, &err));
+    CHECK(!moved);
+    OK(shard_store_invoke_begin(db, shard, &moved, &err));
+    CHECK(moved);
+    OK(shard_store_invoke_begin(db, shard, &moved, &err));
+    CHECK(!moved);
+    OK(shard_store_move(db, shard, "{running}", "running", "{\"code\": \"x\"}", &moved, &err));
+    row = get_shard(db, shard, &rows);
+    CHECK(row.error != NULL && row.submitted_ms > 0);
+    OK(shard_store_count_answer(db, shard, true, 300, 7, &err));
+    OK(shard_store_count_answer(db, shard, false, 0, 0, &err));
+    OK(shard_store_count_answer(db, shard, true, 200, 5, &err));
+    row = get_shard(db, shard, &rows);
+    CHECK_TEXT(row.state, "running");
+    CHECK_TEXT(row.route, "on_demand");
+    CHECK(!row.error && !row.bedrock_arn);
+    CHECK_I64(row.succeeded, 2);
+    CHECK_I64(row.failed, 1);
+    CHECK_I64(row.input_tokens, 500);
+    CHECK_I64(row.output_tokens, 12);
+    CHECK_I64(in_flight(db), 0);
+    OK(shard_store_running(db, 10, &followed, &err));
+    CHECK_I64(followed.count, 0);
+    OK(shard_store_ingest_reset(db, shard, &moved, &err));
+    CHECK(!moved);
+}
+
 static const struct test tests[] = {
     { "a shard goes its way", a_shard_goes_its_way },
     { "Bedrock's view counts while it runs", bedrocks_view_counts_while_it_runs },
@@ -265,5 +311,6 @@ static const struct test tests[] = {
     { "lists of shards", lists_of_shards },
     { "files remember how far", files_remember_how_far },
     { "a round counts from zero", a_round_counts_from_zero },
+    { "asked on demand", asked_on_demand },
 };
 TEST_MAIN("sql/shard", tests)

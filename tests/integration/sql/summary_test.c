@@ -224,6 +224,7 @@ static void gets_one_with_its_provenance(void)
     CHECK_TEXT(row.etag, "\"2\""); /* as planned */
     CHECK_TEXT(row.prompt, "Say what you see.");
     CHECK_TEXT(row.system, "sys");
+    CHECK_TEXT(row.route, "batch");
     CHECK_TEXT(row.bedrock_arn, "arn:x");
     CHECK(!row.has_max_tokens && row.has_temperature && row.temperature == 0.5 && row.has_top_k && row.top_k == 9);
     CHECK(!row.snippet);
