@@ -214,6 +214,12 @@ bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err
     return true;
 }
 
+bool shard_store_lock(struct db *db, int64_t id, struct err *err)
+{
+    return db_need_transaction(db, "shard_store_lock", err) &&
+           db_query(db, Q_SHARD_LOCK, DB_ARGS(param_i64(id)), NULL, err);
+}
+
 bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag, int64_t size_bytes,
                            int64_t *next_offset, struct err *err)
 {

@@ -92,6 +92,8 @@ MUST_CHECK bool shard_store_cleaned(struct db *db, int64_t id, const char *what,
                                     struct err *err);
 
 /* ---- ingest ---- */
+/* In a transaction: nobody else changes the shard until it ends. */
+MUST_CHECK bool shard_store_lock(struct db *db, int64_t id, struct err *err);
 /* running, ingesting or ended -> ingesting with the next round, zero counters, no error, files forgotten: for a first
  * ingest and for a reingest. Only of a shard that has a bedrock_arn. */
 MUST_CHECK bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved, struct err *err);

@@ -56,6 +56,20 @@ bool summary_store_merge(struct db *db, int64_t *changed, struct err *err)
            db_query_planned(db, Q_SUMMARY_MERGE, NULL, 0, NULL, changed, err);
 }
 
+bool summary_store_count_new(struct db *db, int ingest_round, int64_t *succeeded, int64_t *failed, int64_t *lifted,
+                             struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_need_transaction(db, "summary_store_count_new", err) ||
+        !db_query_planned(db, Q_SUMMARY_NEW_COUNT, DB_ARGS(param_i64(ingest_round)), &rows, NULL, err))
+        return false;
+    *succeeded = db_i64(&rows, 0, 0);
+    *failed = db_i64(&rows, 0, 1);
+    *lifted = db_i64(&rows, 0, 2);
+    return true;
+}
+
 bool summary_store_put(struct db *db, const struct summary_new *row, struct err *err)
 {
     struct param retryable = row->has_error_retryable ? param_bool(row->error_retryable) : param_text(NULL);

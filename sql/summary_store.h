@@ -21,6 +21,10 @@ MUST_CHECK bool summary_store_copy(struct db *db, struct db_copy *copy, struct e
 MUST_CHECK bool summary_store_copy_merge(struct db *db, struct db_copy *copy, struct err *err);
 void summary_store_add(struct db_copy *copy, const struct summary_new *row);
 MUST_CHECK bool summary_store_merge(struct db *db, int64_t *changed, struct err *err);
+/* Between the copy and the merge: what the new rows add to the round, whoever stored the rest of it. `lifted` ones have
+ * failed and will have succeeded. Exact where other writers of the shard's rows are kept out (shard_store_lock). */
+MUST_CHECK bool summary_store_count_new(struct db *db, int ingest_round, int64_t *succeeded, int64_t *failed,
+                                        int64_t *lifted, struct err *err);
 /* A single row, the same rule: for failures found while staging. */
 MUST_CHECK bool summary_store_put(struct db *db, const struct summary_new *row, struct err *err);
 /* `missing` rows for every record of the shard that has none. */

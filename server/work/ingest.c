@@ -1,6 +1,6 @@
-/* Step ingest: streams every output file of the shard's Bedrock job into the database. What a chunk stored and how far
- * it read are one transaction, so the next attempt goes on where this one stopped. Ends with every record accounted
- * for. */
+/* Step ingest: streams the output file of the shard's Bedrock job into the database; of several files each gets a task
+ * of its own (ingest_file.c). What a chunk stored and how far it read are one transaction, so the next attempt goes on
+ * where this one stopped. Ends with every record accounted for. */
 #include "server/work/ingest.h"
 #include "aws/bedrock.h"
 #include "aws/s3.h"
@@ -8,6 +8,7 @@
 #include "server/base/mem.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
+#include "sql/shard_file_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,8 +58,8 @@ static bool try_again_if_changed(struct err *err)
     return false;
 }
 
-static bool ingest_file(struct ingest *ingest, const struct s3_ref *ref, struct span etag, int64_t size_bytes,
-                        struct err *err)
+bool ingest_one_file(struct ingest *ingest, const struct s3_ref *ref, struct span etag, int64_t size_bytes,
+                     struct err *err)
 {
     AUTO(reader_close) struct s3_reader *reader = NULL;
     AUTO(output_free) struct batch_output *output = NULL;
@@ -96,36 +97,76 @@ static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, str
 
 /* ---- the job's folder ---- */
 
-static bool ingest_object(struct ingest *ingest, struct span bucket, const struct s3_object *object, struct err *err)
+struct folder {
+    struct ingest *ingest;
+    struct span bucket;
+    int files;
+    struct buf key, etag; /* of the first file; that there is a second one is not known before it is seen */
+    int64_t size_bytes;
+};
+
+static void folder_done(struct folder *folder)
 {
-    const struct s3_ref ref = { bucket, object->key, span_of(ingest->step->settings->bucket_owner) };
+    buf_done(&folder->key);
+    buf_done(&folder->etag);
+}
+
+static bool add_file(const struct folder *folder, struct span key, struct span etag, int64_t size_bytes,
+                     struct err *err)
+{
+    int64_t offset;
+
+    return shard_store_file_open(folder->ingest->step->db, folder->ingest->shard.id, key, etag, size_bytes, &offset,
+                                 err);
+}
+
+/* From the second file on each is written down, to be read by a task of its own. */
+static bool note_file(struct folder *folder, const struct s3_object *object, struct err *err)
+{
+    if (++folder->files == 1) {
+        buf_span(&folder->key, object->key);
+        buf_span(&folder->etag, object->etag);
+        folder->size_bytes = object->size_bytes;
+        return buf_check(&folder->key, "key of an output file", err) && buf_check(&folder->etag, "its ETag", err);
+    }
+    if (folder->files == 2 &&
+        !add_file(folder, buf_view(&folder->key), buf_view(&folder->etag), folder->size_bytes, err))
+        return false;
+    return add_file(folder, object->key, object->etag, object->size_bytes, err);
+}
+
+static bool note_object(struct folder *folder, const struct s3_object *object, struct err *err)
+{
+    const struct s3_ref ref = { folder->bucket, object->key, span_of(folder->ingest->step->settings->bucket_owner) };
 
     if (span_ends(object->key, SPAN_LIT(".jsonl.out")))
-        return ingest_file(ingest, &ref, object->etag, object->size_bytes, err);
+        return note_file(folder, object, err);
     if (span_ends(object->key, SPAN_LIT("/manifest.json.out")))
-        return ingest_manifest(ingest, &ref, err);
+        return ingest_manifest(folder->ingest, &ref, err);
     return true;
 }
 
-static bool ingest_folder(struct ingest *ingest, struct err *err)
+static bool list_folder(struct folder *folder, struct err *err)
 {
     AUTO(s3_page_done) struct s3_page page = { 0 };
     AUTO(buf_done) struct buf prefix = { .max = 2048 };
     AUTO(buf_done) struct buf token = { .max = 8192 };
+    const struct ingest *ingest = folder->ingest;
     struct s3_list_request rq = { .owner = span_of(ingest->step->settings->bucket_owner), .max_keys = LIST_KEYS };
     struct span path;
 
-    if (!s3_parse_uri(span_of(ingest->shard.output_uri), &rq.bucket, &path, err))
+    if (!s3_parse_uri(span_of(ingest->shard.output_uri), &folder->bucket, &path, err))
         return false;
     buf_fmt(&prefix, "%.*s%s/", SPAN_ARG(path), bedrock_job_id(ingest->shard.bedrock_arn));
     if (!buf_check(&prefix, "output folder", err))
         return false;
+    rq.bucket = folder->bucket;
     rq.prefix = buf_view(&prefix);
     do {
         if (!s3_list_page(ingest->step->client, &rq, &page, err))
             return false;
         for (size_t i = 0; i < page.object_count; i++)
-            if (!ingest_object(ingest, rq.bucket, &page.objects[i], err))
+            if (!note_object(folder, &page.objects[i], err))
                 return false;
         buf_reset(&token);
         buf_span(&token, buf_view(&page.next_token));
@@ -136,15 +177,35 @@ static bool ingest_folder(struct ingest *ingest, struct err *err)
 
 /* ---- the step ---- */
 
-static bool finish(struct db *db, void *arg, struct err *err)
+static bool end_shard(struct db *db, struct ingest *ingest, const char *state, const char *reason, const char *words,
+                      const char *error_json, struct err *err)
 {
+    char detail[64];
+
+    snprintf(detail, sizeof detail, "{\"shard\":%d}", ingest->shard.ordinal);
+    return shard_end(ingest->step, ingest->shard.id, ingest->shard.job_id, ingest->shard.ingest_round, state, reason,
+                     words, error_json, err) &&
+           event_store_add(db, ingest->shard.job_id, strcmp(state, "failed") == 0 ? "shard.failed" : "shard.stored",
+                           detail, err);
+}
+
+bool ingest_end_shard(struct db *db, struct ingest *ingest, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(buf_done) struct buf words = { .max = 4096 };
     AUTO(buf_done) struct buf json = { .max = 8192 };
-    struct ingest *ingest = arg;
     const char *status = ingest->shard.bedrock_status ? ingest->shard.bedrock_status : "Completed";
     const bool is_whole = strcmp(status, "Completed") == 0;
-    char state[16], detail[64];
+    struct shard_file_row bad;
+    bool found;
 
+    if (!shard_file_store_first_error(db, ingest->shard.id, &rows, &bad, &found, err))
+        return false;
+    if (found) {
+        buf_fmt(&words, "a file of the output could not be read: %s", bad.key);
+        return buf_check(&words, "words", err) &&
+               end_shard(db, ingest, "failed", "not_ingested", buf_cstr(&words), bad.error, err);
+    }
     if (is_whole)
         buf_text(&words, "Bedrock completed the job, but its output has no line for this record");
     else
@@ -152,14 +213,32 @@ static bool finish(struct db *db, void *arg, struct err *err)
     if (!is_whole)
         error_words_to_json(strcmp(status, "Failed") == 0 ? "bedrock_failed" : "bedrock_incomplete", buf_cstr(&words),
                             &json);
-    if (!buf_check(&words, "words", err) || !buf_check(&json, "shard error", err))
-        return false;
-    snprintf(detail, sizeof detail, "{\"shard\":%d}", ingest->shard.ordinal);
+    return buf_check(&words, "words", err) && buf_check(&json, "shard error", err) &&
+           end_shard(db, ingest, "completed", "no_result", buf_cstr(&words), is_whole ? NULL : buf_cstr(&json), err);
+}
+
+/* Of one file, or none: it is stored. */
+static bool finish(struct db *db, void *arg, struct err *err)
+{
+    struct ingest *ingest = arg;
+    char state[16];
+
     return task_store_fence(db, &ingest->step->task, err) && job_store_lock(db, ingest->shard.job_id, state, err) &&
-           shard_end(ingest->step, ingest->shard.id, ingest->shard.job_id, ingest->shard.ingest_round, "completed",
-                     "no_result", buf_cstr(&words), is_whole ? NULL : buf_cstr(&json), err) &&
-           event_store_add(db, ingest->shard.job_id, "shard.stored", detail, err) &&
-           task_store_done(db, &ingest->step->task, err);
+           ingest_end_shard(db, ingest, err) && task_store_done(db, &ingest->step->task, err);
+}
+
+/* Of several files: each gets its task, and the last one that ends ends the shard. Where all of them ended already this
+ * task was only asked for once more. */
+static bool split(struct db *db, void *arg, struct err *err)
+{
+    struct ingest *ingest = arg;
+    char state[16];
+    int64_t open;
+
+    return task_store_fence(db, &ingest->step->task, err) && job_store_lock(db, ingest->shard.job_id, state, err) &&
+           shard_file_store_add_tasks(db, ingest->shard.id, err) &&
+           shard_file_store_count_open(db, ingest->shard.id, &open, err) &&
+           (open > 0 || ingest_end_shard(db, ingest, err)) && task_store_done(db, &ingest->step->task, err);
 }
 
 static void keys_free(struct record_key **keys)
@@ -167,10 +246,22 @@ static void keys_free(struct record_key **keys)
     mem_free(*keys);
 }
 
+static bool read_one(struct folder *folder, struct err *err)
+{
+    AUTO(keys_free) struct record_key *keys = NULL;
+    struct ingest *ingest = folder->ingest;
+    const struct s3_ref ref = { folder->bucket, buf_view(&folder->key), span_of(ingest->step->settings->bucket_owner) };
+
+    if (!record_store_keys(ingest->step->db, ingest->shard.id, &keys, &ingest->key_count, err))
+        return false;
+    ingest->keys = keys;
+    return ingest_one_file(ingest, &ref, buf_view(&folder->etag), folder->size_bytes, err);
+}
+
 bool step_ingest(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    AUTO(keys_free) struct record_key *keys = NULL;
+    AUTO(folder_done) struct folder folder = { .key = { .max = 2048 }, .etag = { .max = 136 } };
     struct ingest ingest = { .step = step };
 
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &ingest.shard, err))
@@ -178,12 +269,12 @@ bool step_ingest(struct step *step, struct err *err)
     step_about_job(step, ingest.shard.job_id);
     if (strcmp(ingest.shard.state, "ingesting") != 0)
         return step_end(step, err);
-    if (!record_store_keys(step->db, ingest.shard.id, &keys, &ingest.key_count, err))
+    folder.ingest = &ingest;
+    if (ingest.shard.bedrock_arn && !list_folder(&folder, err))
         return false;
-    ingest.keys = keys;
-    if (ingest.shard.bedrock_arn && !ingest_folder(&ingest, err))
-        return false;
-    return db_transaction(step->db, finish, &ingest, err);
+    if (folder.files > 1)
+        return db_transaction(step->db, split, &ingest, err);
+    return (folder.files == 0 || read_one(&folder, err)) && db_transaction(step->db, finish, &ingest, err);
 }
 
 struct failure {
@@ -203,6 +294,17 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
            task_store_done(db, &failure->step->task, err);
 }
 
+void ingest_failure_words(const struct err *cause, struct buf *words, struct buf *error_json)
+{
+    struct err told = *cause;
+
+    buf_fmt(words,
+            "the output could not be read; it is still in S3: cure the cause, then POST /v1/jobs/{id}/reingest (%s)",
+            cause->what);
+    snprintf(told.what, sizeof told.what, "%s", buf_cstr(words));
+    error_to_json(&told, error_json);
+}
+
 /* The output cannot be read (no permission, no bucket): nothing is lost, it stays in S3 and can be ingested again. */
 bool step_ingest_give_up(struct step *step, const struct err *cause, struct err *err)
 {
@@ -210,15 +312,10 @@ bool step_ingest_give_up(struct step *step, const struct err *cause, struct err 
     AUTO(buf_done) struct buf json = { .max = 8192 };
     AUTO(buf_done) struct buf words = { .max = 4096 };
     struct failure failure = { .step = step };
-    struct err told = *cause;
 
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
         return false;
-    buf_fmt(&words,
-            "the output could not be read; it is still in S3: cure the cause, then POST /v1/jobs/{id}/reingest (%s)",
-            cause->what);
-    snprintf(told.what, sizeof told.what, "%s", buf_cstr(&words));
-    error_to_json(&told, &json);
+    ingest_failure_words(cause, &words, &json);
     if (!buf_check(&json, "shard error", err) || !buf_check(&words, "shard error", err))
         return false;
     failure.words = buf_cstr(&words);

@@ -3,6 +3,7 @@
 #define VIDBATCH_WORK_INGEST_H
 
 #include "aws/batch_output.h"
+#include "aws/s3.h"
 #include "server/work/step.h"
 #include "sql/record_store.h"
 #include "sql/shard_store.h"
@@ -13,6 +14,7 @@ struct ingest {
     struct shard_row shard;
     struct record_key *keys; /* of the shard's records, in id order; stored_round follows what is stored */
     size_t key_count;
+    bool is_shared; /* other workers store rows of this shard too, from its other files */
 };
 
 enum { CHUNK_ROWS = 10000, CHUNK_TEXT_BYTES = 6 * 1024 * 1024 };
@@ -44,5 +46,15 @@ MUST_CHECK bool chunk_add(struct chunk *chunk, const struct batch_line *line, st
 bool chunk_is_full(const struct chunk *chunk);
 /* Stores rows, counters and the new offset in one transaction, and empties the chunk. */
 MUST_CHECK bool chunk_store(struct chunk *chunk, struct err *err);
+
+/* ---- the files of a shard, and its end (ingest.c) ---- */
+/* One output file, from where the last attempt stopped. A file that changed while it was read: retryable. */
+MUST_CHECK bool ingest_one_file(struct ingest *ingest, const struct s3_ref *ref, struct span etag, int64_t size_bytes,
+                                struct err *err);
+/* In a transaction that holds the task's fence and the job's lock: every file has ended, so the shard ends; records
+ * without a line are missing. */
+MUST_CHECK bool ingest_end_shard(struct db *db, struct ingest *ingest, struct err *err);
+/* What a shard's, or file's, error says when its output cannot be read. Appends. */
+void ingest_failure_words(const struct err *cause, struct buf *words, struct buf *error_json);
 
 #endif

@@ -152,29 +152,58 @@ static bool copy_rows(struct db *db, struct chunk *chunk, bool merged, struct er
     return db_copy_end(&copy, err);
 }
 
+/* Another file may have brought some of these records already: what this chunk adds, only the rows can tell. Every line
+ * of it that is no record's first is a duplicate. */
+static bool count_new(struct db *db, const struct chunk *chunk, struct shard_progress *progress, struct err *err)
+{
+    const int64_t lines = progress->succeeded + progress->failed + progress->duplicate_lines;
+    int64_t succeeded, failed, lifted;
+
+    if (!summary_store_count_new(db, chunk->ingest->shard.ingest_round, &succeeded, &failed, &lifted, err))
+        return false;
+    progress->succeeded = succeeded + lifted;
+    progress->failed = failed - lifted;
+    progress->duplicate_lines = lines - succeeded - failed;
+    return true;
+}
+
+static bool merge_rows(struct db *db, struct chunk *chunk, struct shard_progress *progress, struct err *err)
+{
+    const struct ingest *ingest = chunk->ingest;
+    int64_t changed;
+
+    return (!ingest->is_shared || shard_store_lock(db, ingest->shard.id, err)) && copy_rows(db, chunk, true, err) &&
+           (!ingest->is_shared || count_new(db, chunk, progress, err)) && summary_store_merge(db, &changed, err);
+}
+
 static bool store(struct db *db, void *arg, struct err *err)
 {
     struct chunk *chunk = arg;
-    int64_t changed;
+    struct shard_progress progress = chunk->progress;
 
     if (!task_store_fence(db, &chunk->ingest->step->task, err))
         return false;
-    if (chunk->count && !copy_rows(db, chunk, chunk->meets_rows, err))
-        return false;
-    if (chunk->count && chunk->meets_rows && !summary_store_merge(db, &changed, err))
+    if (chunk->count && !(chunk->meets_rows ? merge_rows(db, chunk, &progress, err) : copy_rows(db, chunk, false, err)))
         return false;
     return task_store_progress(db, &chunk->ingest->step->task, err) &&
-           shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &chunk->progress,
-                                    err);
+           shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &progress, err);
 }
 
 bool chunk_store(struct chunk *chunk, struct err *err)
 {
+    struct err problem = { 0 };
+
     if (chunk->from == chunk->to)
         return true;
     chunk->now_ms = clock_wall_ms();
-    if (!db_transaction(chunk->ingest->step->db, store, chunk, err))
-        return false;
+    if (!db_transaction(chunk->ingest->step->db, store, chunk, &problem)) {
+        /* another worker, on another file, has stored one of these records meanwhile */
+        if (strcmp(problem.code, "unique_violation") != 0 || chunk->meets_rows)
+            return err_pass(err, &problem);
+        chunk->meets_rows = true;
+        if (!db_transaction(chunk->ingest->step->db, store, chunk, err))
+            return false;
+    }
     chunk->from = chunk->to;
     chunk->count = 0;
     chunk->meets_rows = false;

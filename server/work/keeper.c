@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-static const char all_kinds[] = "{watch,cancel,plan,submit,finish,ingest,stage,scan,sweep}";
+static const char all_kinds[] = "{watch,cancel,plan,submit,finish,ingest,ingest_file,invoke,stage,scan,sweep}";
 static const int64_t database_pause_ms = 1000;
 
 static void wake_workers(struct work_pool *pool)

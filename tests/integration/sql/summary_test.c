@@ -52,6 +52,7 @@ struct rows {
     const struct summary_new *rows;
     int count;
     int64_t changed;
+    int64_t counts[3]; /* of count_new */
 };
 
 static bool merge(struct db *db, void *arg, struct err *err)
@@ -375,7 +376,62 @@ static void searches(void)
     CHECK_TEXT(search(&p, (struct summary_search){ .to_ms = INT64_C(1704067201000), .limit = 10 }, NULL, 0), "1");
 }
 
+static bool count_new(struct db *db, void *arg, struct err *err)
+{
+    struct rows *rows = arg;
+    struct db_copy copy;
+    int64_t *counts = rows->counts;
+
+    if (!summary_store_copy_merge(db, &copy, err))
+        return false;
+    for (int i = 0; i < rows->count; i++)
+        summary_store_add(&copy, &rows->rows[i]);
+    return db_copy_end(&copy, err) && summary_store_count_new(db, 2, &counts[0], &counts[1], &counts[2], err);
+}
+
+/* What a chunk adds to the round, told by the rows alone: other files may have brought its records already. */
+static void what_new_rows_add(void)
+{
+    static const struct {
+        const char *old_state; /* NULL: no row */
+        int old_round;
+        const char *new_states[2];
+        int64_t succeeded, failed, lifted;
+    } cases[] = {
+        { NULL, 0, { "succeeded" }, 1, 0, 0 },           { NULL, 0, { "failed" }, 0, 1, 0 },
+        { NULL, 0, { "failed", "succeeded" }, 1, 0, 0 }, { "failed", 0, { "succeeded" }, 1, 0, 0 },
+        { "failed", 1, { "failed" }, 0, 1, 0 },          { "succeeded", 1, { "succeeded" }, 1, 0, 0 },
+        { "succeeded", 1, { "failed" }, 0, 0, 0 },       { "failed", 2, { "succeeded" }, 0, 0, 1 },
+        { "failed", 2, { "failed" }, 0, 0, 0 },          { "succeeded", 2, { "succeeded", "failed" }, 0, 0, 0 },
+    };
+    AUTO(place_end) struct place p = { 0 };
+    struct err err = { 0 };
+
+    if (!place_begin(&p, 3))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct summary_new old = make(&p, 0, cases[i].old_state, cases[i].old_round, "old");
+        const int count = cases[i].new_states[1] ? 2 : 1;
+        struct summary_new new[2];
+        struct rows rows = { .rows = new, .count = count };
+
+        for (int n = 0; n < count; n++)
+            new[n] = make(&p, 0, cases[i].new_states[n], 2, "new");
+        test_case("%s in round %d, then %s", cases[i].old_state ? cases[i].old_state : "nothing", cases[i].old_round,
+                  cases[i].new_states[0]);
+        testdb_sql(&p.t, "TRUNCATE summary");
+        if (cases[i].old_state)
+            OK(summary_store_put(p.db, &old, &err));
+        OK(db_transaction(p.db, count_new, &rows, &err));
+        CHECK_I64(rows.counts[0], cases[i].succeeded);
+        CHECK_I64(rows.counts[1], cases[i].failed);
+        CHECK_I64(rows.counts[2], cases[i].lifted);
+    }
+    test_case(NULL);
+}
+
 static const struct test tests[] = {
+    { "what new rows add", what_new_rows_add },
     { "the rule of merging", the_rule_of_merging },
     { "a chunk may hold old, new and doubled rows", a_chunk_may_hold_old_new_and_doubled_rows },
     { "every record is accounted for", every_record_is_accounted_for },
