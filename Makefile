@@ -40,7 +40,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 # Compile in parallel, unless the caller said how many.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build demo test check run bench-lite clean image-test install-deps unit integration fuzz
+.PHONY: help build demo test check run bench bench-lite clean image-test install-deps unit integration fuzz
 build: deps-build ## Build the server (the default)
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd
 
@@ -61,6 +61,11 @@ check: deps-build+check ## Include direction, headers, format, lint, sizes, buil
 
 run: build ## Run the server with the environment's settings
 	@$(BUILD)/bin/vidbatchd
+
+bench: deps-build+test+bench ## Measure against peers in the same run (BENCH_SCALE=0.02: quick look, ARGS=listing: only that)
+	@$(SUBMAKE) bench-bins
+	@$(PYTHON_READY)
+	@tests/bench/bench.sh $(BUILD) $(ARGS)
 
 bench-lite: deps-build+demo ## A small honest measurement: one job of 20,000 videos against the emulator
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
@@ -168,6 +173,7 @@ $(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
 
 # The stand-in for AWS brings its own rule for $(BUILD)/bin/vidbatch-emulator.
 -include tests/emulator/emulator.mk
+-include tests/bench/bench.mk
 
 # ---- unit tests: tests/unit/<module>/<name>_test.c links that module and what lies below it ------------------------
 NEEDS_base := base

@@ -63,6 +63,8 @@ static void settle(struct crowd *c, struct slot *slot)
         break;
     case EXCHANGE_AGAIN:
         slot->state = SLOT_WAITING;
+        if (slot->x.was_throttled && c->many->throttled)
+            c->many->throttled(c->many->arg, slot->item);
         break;
     }
 }

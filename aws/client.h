@@ -120,6 +120,9 @@ MUST_CHECK bool aws_call(struct aws_client *client, const struct aws_request *rq
 struct aws_many {
     bool (*next)(void *arg, struct aws_request *rq, void **item);
     bool (*done)(void *arg, void *item, const struct aws_response *rs, const struct err *call_err, struct err *err);
+    /* An attempt of this item was throttled and will be made again: fewer calls at a time would be wise. May be NULL.
+     */
+    void (*throttled)(void *arg, void *item);
     void *arg;
     int concurrency;
 };

@@ -54,6 +54,7 @@ struct exchange {
     int retries;                    /* of them counted ones */
     int taken;                      /* what the last retry cost */
     bool skew_fixed, creds_renewed; /* the special retries were used */
+    bool was_throttled;             /* the last attempt */
     struct creds creds;             /* that signed the present attempt */
     int64_t skew_ms;                /* that signed the present attempt */
 

@@ -257,7 +257,8 @@ enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, st
     }
     transport_end(x);
     what = retry_judge(&v.facts);
-    if (what == RETRY_THROTTLED)
+    x->was_throttled = what == RETRY_THROTTLED;
+    if (x->was_throttled)
         atomic_fetch_add(&client_stat(x->client->aws, x->rq.operation)->throttles, 1);
     if (may_retry(x, what)) {
         *again_at_ms = clock_mono_ms() +

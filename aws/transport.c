@@ -143,6 +143,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     x->is_too_large = kept.len > room;
     if (x->is_too_large)
         return 0;
+    if (!body->len && !is_error && x->rs->content_length > 0 && (uint64_t)x->rs->content_length <= room)
+        (void)buf_room(body, (size_t)x->rs->content_length); /* once, instead of by doubling */
     buf_span(body, kept);
     x->has_no_memory = !buf_ok(body);
     return x->has_no_memory || x->is_cut ? 0 : piece.len;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The one list of the Debian and Ubuntu packages that each part of the project needs.
-#   usage: packages.sh GROUP...   prints the names, one a line.   Groups: build runtime test check fuzz demo image
+#   usage: packages.sh GROUP...   prints the names, one a line.   Groups: build runtime test check fuzz demo bench image
 set -eu
 
 group() {
@@ -14,6 +14,7 @@ group() {
     test) echo postgresql python3-venv curl jq ;;
     check) echo clang clang-format clang-tidy shellcheck universal-ctags python3-venv ;;
     fuzz) echo clang libclang-rt-dev ;;
+    bench) echo postgresql python3-venv curl jq wrk ;;
     demo) echo postgresql curl jq ;;
     image) echo buildah debootstrap debian-archive-keyring postgresql python3 curl jq ;;
     *)

@@ -239,7 +239,7 @@ static void test_many(void)
     };
     AUTO(fixture_done) struct fixture f = { 0 };
     struct items all = { 0 };
-    struct aws_many many = { next_item, done_item, &all, 8 };
+    struct aws_many many = { .next = next_item, .done = done_item, .arg = &all, .concurrency = 8 };
     pthread_t releaser;
 
     if (!start_stoppable(&f, answers, 5))
@@ -260,7 +260,7 @@ static void test_many_ended_by_caller(void)
     static const struct http_answer answers[] = { { .status = 200, .body = "body" } };
     AUTO(fixture_done) struct fixture f = { 0 };
     struct items all = { .stop_after = 20 };
-    struct aws_many many = { next_item, done_item, &all, 4 };
+    struct aws_many many = { .next = next_item, .done = done_item, .arg = &all, .concurrency = 4 };
 
     CHECK(start_stoppable(&f, answers, 1) && !aws_call_many(f.client, &many, &f.err));
     CHECK_I64(f.err.kind, ERR_DATABASE);
@@ -282,7 +282,7 @@ static void test_many_in_a_chain(void)
     static const struct http_answer answers[] = { { .status = 200, .body = "body" } };
     AUTO(fixture_done) struct fixture f = { 0 };
     struct items all = { 0 };
-    struct aws_many many = { next_link, done_item, &all, 3 };
+    struct aws_many many = { .next = next_link, .done = done_item, .arg = &all, .concurrency = 3 };
 
     CHECK(start_stoppable(&f, answers, 1) && aws_call_many(f.client, &many, &f.err));
     CHECK_I64(all.good, 6);
@@ -307,7 +307,7 @@ static void test_stop_while_waiting_for_answer(void)
     AUTO(fixture_done) struct fixture f = { 0 };
     struct aws_request rq = get_object("/k");
     struct items all = { 0 };
-    struct aws_many many = { next_item, done_item, &all, 4 };
+    struct aws_many many = { .next = next_item, .done = done_item, .arg = &all, .concurrency = 4 };
     pthread_t stopper;
 
     if (!start_stoppable(&f, answers, 1))

@@ -1,0 +1,16 @@
+#!/bin/bash
+# Measures the service against its peers, everything on this machine, and prints one table of ratios.
+#   usage: bench.sh BUILD [SECTION...]     (from the root of the tree; sections: listing scan jsonl ingest serving)
+# BENCH_SCALE=0.02 shrinks the data for a quick look, BENCH_RUNS the number of runs (5); only a whole run at full size writes
+# docs/benchmarks.md. build/bench.json is always written. The exit status is the number of missed bounds.
+set -uo pipefail
+build=${1:?usage: bench.sh BUILD [SECTION...]}
+shift
+folder=$build/bench-data
+rm -rf "$folder"
+mkdir -p "$folder"
+trap 'tests/support/postgres.sh stop "$folder/postgres"; rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM HUP
+VIDBATCH_TEST_DATABASE_URL=$(tests/support/postgres.sh start "$folder/postgres") || exit 100
+export VIDBATCH_TEST_DATABASE_URL VIDBATCH_BUILD=$PWD/$build PYTHONDONTWRITEBYTECODE=1 BENCH_FOLDER=$PWD/$folder
+build/venv/bin/python -m tests.bench "$@"
