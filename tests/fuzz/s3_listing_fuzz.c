@@ -34,7 +34,8 @@ static void compare(const struct s3_page *a, const struct s3_page *b)
         const struct s3_object *x = &a->objects[i], *y = &b->objects[i];
 
         if (!span_eq(x->key, y->key) || !span_eq(x->etag, y->etag) || !span_eq(x->storage_class, y->storage_class) ||
-            x->size_bytes != y->size_bytes || x->last_modified_ms != y->last_modified_ms)
+            x->size_bytes != y->size_bytes || x->last_modified_ms != y->last_modified_ms ||
+            x->is_restored != y->is_restored)
             abort();
     }
 }
