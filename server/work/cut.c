@@ -7,6 +7,7 @@
 
 #include "server/base/mem.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -88,6 +89,7 @@ static size_t dealt_to(size_t i, size_t k)
 /* Of even runs, the first few have one more. */
 static size_t run_length(size_t count, size_t k, size_t run)
 {
+    assert(k > 0);
     return count / k + (run < count % k);
 }
 
@@ -188,7 +190,9 @@ static size_t fewest_shards(const struct cutter *c)
         if (__builtin_add_overflow(total, bytes_of(c, c->sorted[i]), &total))
             total = UINT64_MAX;
     by_bytes = divide_up(total, c->cap);
-    return by_bytes > by_count ? by_bytes : by_count;
+    if (by_bytes < by_count)
+        by_bytes = by_count;
+    return by_bytes ? by_bytes : 1;
 }
 
 /* Tries numbers of shards upwards to `last`, all at first, then in growing strides. Ends at the first that fits (a deal

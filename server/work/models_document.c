@@ -95,6 +95,14 @@ static bool read_region(struct reading *rd, struct region *region)
     return false;
 }
 
+static bool has_region(const struct entry *entry, const char *name)
+{
+    for (size_t i = 0; entry->regions && i < entry->region_count; i++)
+        if (strcmp(entry->regions[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static bool read_regions(struct reading *rd, struct entry *entry)
 {
     AUTO(buf_done) struct buf name = { .max = MAX_NAME_BYTES };
@@ -113,9 +121,8 @@ static bool read_regions(struct reading *rd, struct entry *entry)
         at = reading_enter(rd, buf_cstr(&name));
         if (!models_region_ok(buf_view(&name)))
             return reading_wrong(rd, "must be the name of a Region, such as us-east-1");
-        for (size_t i = 0; i < entry->region_count; i++)
-            if (strcmp(entry->regions[i].name, buf_cstr(&name)) == 0)
-                return reading_wrong(rd, "is given twice");
+        if (has_region(entry, buf_cstr(&name)))
+            return reading_wrong(rd, "is given twice");
         region = one_more(rd, (void **)&entry->regions, &entry->region_count, sizeof *region, MAX_REGIONS);
         if (!region)
             return false;

@@ -154,8 +154,7 @@ bool reading_date(struct reading *rd, char **out)
 {
     if (!reading_text(rd, out))
         return false;
-    return model_date_age_days(*out, INT64_MAX) >= 0 ||
-           reading_wrong(rd, "must be a date: 2026, 2026-10 or 2026-10-31");
+    return model_date_age_days(*out, 0) >= 0 || reading_wrong(rd, "must be a date: 2026, 2026-10 or 2026-10-31");
 }
 
 static bool read_word(struct reading *rd, const struct word_fact *fact, struct word *word)
