@@ -1,6 +1,7 @@
 /* InvokeModel against a scripted server. */
 #include "aws/bedrock_runtime.h"
 
+#include "server/base/mem.h"
 #include "tests/unit/aws/aws_fixture.h"
 
 #define ANSWER_BODY                                                                                                    \
@@ -280,12 +281,41 @@ static void own_endpoint(void)
     http_script_stop(runtime);
 }
 
+/* Every allocation fails once: it is said, in one place or the other, and the next try is whole. */
+static void out_of_memory(void)
+{
+    static const struct http_answer answers[] = { { .status = 200, .body = ANSWER_BODY } };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    bool done = false;
+
+    if (!fixture_start_with(&f, answers, 1, (struct aws_options){ .max_attempts = 1 }))
+        return;
+    for (unsigned n = 1; !done && n < 200; n++) {
+        struct run run = { .left = 1 };
+        bool ok;
+
+        test_case("allocation %u", n);
+        err_clear(&f.err);
+        mem_fail_at(n);
+        ok = invoke(&f, &run, "amazon.nova-lite-v1:0", 1, 5000);
+        mem_fail_never();
+        done = ok && run.seen[0].answered;
+        if (!ok)
+            CHECK_I64(f.err.kind, ERR_MEMORY);
+        else if (!done)
+            CHECK_I64(run.seen[0].err.kind, ERR_MEMORY);
+    }
+    CHECK(done);
+    test_case(NULL);
+}
+
 static const struct test tests[] = {
     { "request", request },
     { "fails", fails },
     { "late_is_sent_once", late_is_sent_once },
     { "many_at_once", many_at_once },
     { "own_endpoint", own_endpoint },
+    { "out_of_memory", out_of_memory },
 };
 
 TEST_MAIN("bedrock_runtime", tests)
