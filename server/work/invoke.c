@@ -26,7 +26,7 @@ struct invoke {
     struct job_row job;
     struct prefix_row prefix;
     struct stage_place place;
-    struct batch_input *input;
+    const struct batch_input *input;
     const struct db_rows *page;
     int next_row;
     bool is_cancelled;   /* the job was, as the latest transaction saw */
@@ -255,31 +255,31 @@ static void input_free(struct batch_input **input)
     batch_input_free(*input);
 }
 
-static bool make_input(struct invoke *invoke, struct err *err)
+static struct batch_input *make_input(const struct invoke *invoke, struct err *err)
 {
     const struct job_row *job = &invoke->job;
     const struct batch_inference inference = { job->has_max_tokens, job->has_temperature,
                                                job->has_top_p,      job->has_top_k,
                                                job->max_tokens,     job->top_k,
                                                job->temperature,    job->top_p };
-    const struct stage_place_ask ask = { invoke->shard.id, invoke->shard.staging, invoke->shard.folder_uri,
-                                         span_of(invoke->prefix.bucket), span_of(invoke->prefix.bucket_owner) };
 
-    if (!stage_place(invoke->step->settings, &ask, &invoke->place, err))
-        return false;
-    invoke->input = batch_input_new(span_of(job->prompt), span_of(job->system), &inference, invoke->place.owner, err);
-    return invoke->input != NULL;
+    return batch_input_new(span_of(job->prompt), span_of(job->system), &inference, invoke->place.owner, err);
 }
 
 static bool ask_all(struct invoke *invoke, struct err *err)
 {
+    const struct stage_place_ask where = { invoke->shard.id, invoke->shard.staging, invoke->shard.folder_uri,
+                                           span_of(invoke->prefix.bucket), span_of(invoke->prefix.bucket_owner) };
     AUTO(input_free) struct batch_input *input = NULL;
     int64_t after = 0;
     bool more = true;
 
-    if (!make_input(invoke, err))
+    if (!stage_place(invoke->step->settings, &where, &invoke->place, err))
         return false;
-    input = invoke->input;
+    input = make_input(invoke, err);
+    if (!input)
+        return false;
+    invoke->input = input;
     while (more && !invoke->is_cancelled && !invoke->is_held_up)
         if (!step_alive(invoke->step, err) || !ask_page(invoke, &after, &more, err))
             return false;
