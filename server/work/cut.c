@@ -1,30 +1,20 @@
-/* How it works. With k shards given, two ways are tried: even runs in key order, and a deal: heaviest first, to the
- * shards 0 .. k-1, then back k-1 .. 0, and so on. A deal gives every shard the same number of records give or take one,
- * and sums that differ by no more than the heaviest video; so from k = total / (cap - heaviest) on it always fits.
- * Where no k does, the heaviest videos are left out, as few as will do: for a given k a deal only gets lighter with
- * each one that goes, so the number is found by bisection. */
+/* How it works. With k shards given, three ways are tried, the cheapest first: even runs in key order; a deal, heaviest
+ * first, to the shards 0 .. k-1, then back k-1 .. 0, and so on; and levelling (cut_level.c). A deal gives every shard
+ * the same number of records give or take one, and sums that differ by no more than the heaviest video; so from k =
+ * total / (cap - heaviest) on it always fits. Levelling makes up for a few heavy ones by fewer records beside them, but
+ * never fewer than the minimum. Where no k does, the heaviest videos are left out, as few as will do: for a given k a
+ * deal only gets lighter with each one that goes, so the number is found by bisection. */
 #include "server/work/cut.h"
 
 #include "server/base/mem.h"
+#include "server/work/cut_inside.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { KIB = 1024, TRIES_ONE_BY_ONE = 16 };
-
-struct cutter {
-    const uint32_t *weights; /* in key order */
-    size_t count;
-    size_t min, max;    /* records of a shard */
-    uint64_t line, cap; /* bytes of a line, of a shard */
-    int32_t *order;     /* indices, heaviest first, equals in key order */
-    uint32_t *sorted;   /* their weights */
-    uint64_t *sums;     /* one a shard */
-    size_t without;     /* so many of the heaviest are left out; the last of them: */
-    uint32_t last_weight;
-    size_t last_index;
-};
+enum { TRIES_ONE_BY_ONE = 16 };
+static const uint64_t most_steps = 10000000;
 
 static void free_u32(uint32_t **block)
 {
@@ -44,11 +34,6 @@ static size_t divide_up(uint64_t a, uint64_t b)
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
-}
-
-static uint64_t bytes_of(const struct cutter *c, uint32_t weight)
-{
-    return (uint64_t)weight * KIB + c->line;
 }
 
 /* Stable, by bytes of the weights, lowest first; 4 passes bring the result back into `order`. */
@@ -105,7 +90,7 @@ static bool deal_fits(const struct cutter *c, size_t k, size_t without)
 
         for (size_t i = 0; i < width; i++) {
             uint64_t *sum = &c->sums[row % 2 ? k - 1 - i : i];
-            *sum += bytes_of(c, weights[row * k + i]);
+            *sum += cut_bytes(c, weights[row * k + i]);
             if (*sum > c->cap)
                 return false;
         }
@@ -145,7 +130,7 @@ static bool runs_fit(const struct cutter *c, size_t k)
             sum = 0;
         }
         left--;
-        sum += bytes_of(c, c->weights[i]);
+        sum += cut_bytes(c, c->weights[i]);
         if (sum > c->cap)
             return false;
     }
@@ -171,12 +156,50 @@ static void assign_runs(struct cutter *c, size_t k)
     }
 }
 
+/* `sorted` has the shard of each in `order`; each goes to its own index, which is where another one's index is kept:
+ * along each cycle of the permutation, what is done is negative until all is. */
+static void assign(struct cutter *c)
+{
+    enum { DONE = -2 };
+
+    for (size_t i = 0; i < c->count; i++) {
+        int32_t index = c->order[i];
+        uint32_t shard = c->sorted[i];
+
+        while (index >= 0) {
+            const int32_t next_index = c->order[index];
+            const uint32_t next_shard = c->sorted[index];
+
+            c->order[index] = shard == UINT32_MAX ? -1 : DONE - (int32_t)shard;
+            if ((size_t)index == i)
+                break;
+            index = next_index;
+            shard = next_shard;
+        }
+    }
+    for (size_t i = 0; i < c->count; i++)
+        c->order[i] = c->order[i] == -1 ? -1 : DONE - c->order[i];
+}
+
 static void assign_deal(struct cutter *c, size_t k)
 {
     for (size_t i = 0; i < c->count; i++)
-        c->sorted[c->order[i]] = i < c->without ? UINT32_MAX : (uint32_t)dealt_to(i - c->without, k);
-    for (size_t i = 0; i < c->count; i++)
-        c->order[i] = c->sorted[i] == UINT32_MAX ? -1 : (int32_t)c->sorted[i];
+        c->sorted[i] = i < c->without ? UINT32_MAX : (uint32_t)dealt_to(i - c->without, k);
+    assign(c);
+}
+
+static void assign_levelled(struct cutter *c, size_t k)
+{
+    (void)cut_level(c, k, c->without, true); /* it fits: that was tried */
+    for (size_t i = 0; i < c->without; i++)
+        c->sorted[i] = UINT32_MAX;
+    assign(c);
+}
+
+/* Does any way but runs fit? */
+static bool fits(struct cutter *c, size_t k, size_t without)
+{
+    return deal_fits(c, k, without) || cut_level_if_cheap(c, k, without);
 }
 
 /* Fewest shards that the sums allow. */
@@ -187,7 +210,7 @@ static size_t fewest_shards(const struct cutter *c)
     size_t by_bytes = 0;
 
     for (size_t i = c->without; i < c->count; i++)
-        if (__builtin_add_overflow(total, bytes_of(c, c->sorted[i]), &total))
+        if (__builtin_add_overflow(total, cut_bytes(c, c->sorted[i]), &total))
             total = UINT64_MAX;
     by_bytes = divide_up(total, c->cap);
     if (by_bytes < by_count)
@@ -195,22 +218,30 @@ static size_t fewest_shards(const struct cutter *c)
     return by_bytes ? by_bytes : 1;
 }
 
+/* One of the ways with k shards; false: none fits. is_sure: a deal or levelling is known to. */
+static bool cut_to(struct cutter *c, size_t k, bool is_sure)
+{
+    if (runs_fit(c, k))
+        assign_runs(c, k);
+    else if (deal_fits(c, k, c->without))
+        assign_deal(c, k);
+    else if (is_sure || cut_level_if_cheap(c, k, c->without))
+        assign_levelled(c, k);
+    else
+        return false;
+    return true;
+}
+
 /* Tries numbers of shards upwards to `last`, all at first, then in growing strides. Ends at the first that fits (a deal
- * does at the latest where total / k + heaviest is within the cap). 0: none does. */
-static size_t cut_with_fewest(struct cutter *c, size_t last)
+ * does at the latest where total / k + heaviest is within the cap). 0: none does. is_sure: `last` is known to. */
+static size_t cut_with_fewest(struct cutter *c, size_t last, bool is_sure)
 {
     const size_t first = fewest_shards(c);
     size_t k = first;
 
     while (k <= last) {
-        if (runs_fit(c, k)) {
-            assign_runs(c, k);
+        if (cut_to(c, k, is_sure && k == last))
             return k;
-        }
-        if (deal_fits(c, k, c->without)) {
-            assign_deal(c, k);
-            return k;
-        }
         if (k == last)
             return 0;
         k = smaller(last, k + (k - first < TRIES_ONE_BY_ONE ? 1 : (k - first) / 4));
@@ -219,7 +250,7 @@ static size_t cut_with_fewest(struct cutter *c, size_t last)
 }
 
 /* Most shards of the minimum size that the lightest videos make; 0: not even one. */
-static size_t most_shards(const struct cutter *c)
+static size_t most_shards(struct cutter *c)
 {
     size_t low = 0;
     size_t high = c->count / c->min + 1;
@@ -227,7 +258,7 @@ static size_t most_shards(const struct cutter *c)
     while (low + 1 < high) {
         const size_t k = low + (high - low) / 2;
 
-        if (deal_fits(c, k, c->count - k * c->min))
+        if (fits(c, k, c->count - k * c->min))
             low = k;
         else
             high = k;
@@ -236,7 +267,7 @@ static size_t most_shards(const struct cutter *c)
 }
 
 /* Fewest of the heaviest that must go for a deal of the rest to k shards to fit; it fits with k * min of them. */
-static size_t fewest_left_out(const struct cutter *c, size_t k)
+static size_t fewest_left_out(struct cutter *c, size_t k)
 {
     const size_t room = c->count / c->max < k ? c->count : k * c->max;
     size_t low = c->count - room; /* so many must go anyway */
@@ -245,7 +276,7 @@ static size_t fewest_left_out(const struct cutter *c, size_t k)
     while (low < high) {
         const size_t without = low + (high - low) / 2;
 
-        if (deal_fits(c, k, without))
+        if (fits(c, k, without))
             high = without;
         else
             low = without + 1;
@@ -275,13 +306,14 @@ static bool cut_sorted(struct cutter *c, size_t *shards, struct err *err)
     size_t found = 0;
 
     leave_out(c, 0);
-    found = cut_with_fewest(c, c->count / c->min);
+    found = cut_with_fewest(c, c->count / c->min, false);
     if (!found) {
+        c->steps_left = most_steps;
         k = most_shards(c);
         if (k == 0)
             return too_few(err, c, ", and so many of the lightest are over the size of a job together");
         leave_out(c, fewest_left_out(c, k));
-        found = cut_with_fewest(c, k); /* k itself fits */
+        found = cut_with_fewest(c, k, true);
     }
     *shards = found;
     return true;
@@ -291,8 +323,8 @@ bool cut(const uint32_t *weights, size_t count, const struct cut_limits *limits,
          struct err *err)
 {
     AUTO(free_u32) uint32_t *sorted = NULL;
-    AUTO(free_u64) uint64_t *sums = NULL;
-    struct cutter c = { .weights = weights, .count = count, .order = shard_of };
+    AUTO(free_u64) uint64_t *by_shard = NULL; /* sums, counts and heap in one */
+    struct cutter c = { .weights = weights, .count = count, .order = shard_of, .steps_left = most_steps };
 
     read_limits(&c, limits);
     if (count < c.min)
@@ -302,11 +334,13 @@ bool cut(const uint32_t *weights, size_t count, const struct cut_limits *limits,
     if (count > INT32_MAX)
         return err_set(err, ERR_INPUT, false, HERE, "%zu videos are more than can be cut at once", count);
     sorted = mem_alloc(count, sizeof *sorted);
-    sums = mem_alloc(count / c.min, sizeof *sums);
-    if (!sorted || !sums)
+    by_shard = mem_alloc(count / c.min, sizeof *c.sums + sizeof *c.counts + sizeof *c.heap);
+    if (!sorted || !by_shard)
         return err_memory(err, HERE);
     c.sorted = sorted;
-    c.sums = sums;
+    c.sums = by_shard;
+    c.counts = (size_t *)(c.sums + count / c.min);
+    c.heap = (int32_t *)(c.counts + count / c.min);
     sort_heaviest_first(&c);
     return cut_sorted(&c, shards, err);
 }

@@ -17,12 +17,14 @@ struct cut_limits {         /* 0: no such limit */
 };
 
 /* weights   video bytes of the i-th video in key order, in KiB rounded up
- * shard_of  caller's, count items: gets 0 .. *shards - 1, or -1 for a video that is left out because it is too heavy
- * for any batch of the minimum size; used for work, so undefined after a failure shards    as few as the quotas ask for
- * where runs in key order or an even deal by weight reach that; no shard is empty, all have the same number of records
- * give or take one err       ERR_INPUT with code "below_minimum" when fewer than min_records can run at all; ERR_MEMORY
- * O(count log count), in practice a few passes; takes 4 bytes an item and 8 a shard for the time of the call. The same
- * input gives the same cut. */
+ * shard_of  caller's, count items: gets 0 .. *shards - 1, or -1 for a video that is left out, for it is too heavy for
+ *           the batches of at least the minimum that the others make; undefined after a failure
+ * shards    as few as the quotas ask for, where runs in key order, an even deal by weight or levelling reach that;
+ *           none is under the minimum or over any limit
+ * err       ERR_INPUT with code "below_minimum" when fewer than min_records can run at all; ERR_MEMORY
+ *
+ * A few passes over the weights after a radix sort; takes 4 bytes an item and 20 a shard for the time of the call.
+ * The same input gives the same cut. */
 MUST_CHECK bool cut(const uint32_t *weights, size_t count, const struct cut_limits *limits, int32_t *shard_of,
                     size_t *shards, struct err *err);
 

@@ -1,6 +1,5 @@
 #include "server/work/cut.h"
 
-#include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "tests/support/test.h"
 
@@ -8,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { MOST = 1200, KIB = 1024 };
 
@@ -62,7 +62,6 @@ static void check_shards(const uint32_t *weights, size_t count, const struct cut
 {
     static struct shape shape[MOST];
     uint32_t heaviest_in = 0, lightest_out = UINT32_MAX;
-    size_t least = SIZE_MAX, most = 0;
 
     memset(shape, 0, sizeof shape);
     for (size_t i = 0; i < count; i++) {
@@ -80,14 +79,11 @@ static void check_shards(const uint32_t *weights, size_t count, const struct cut
     for (size_t s = 0; s < shards; s++) {
         const int64_t records = (int64_t)shape[s].records;
 
-        least = shape[s].records < least ? shape[s].records : least;
-        most = shape[s].records > most ? shape[s].records : most;
         CHECK(records > 0 && records >= limits->min_records);
         CHECK(!limits->max_records || records <= limits->max_records);
         CHECK(!limits->max_file_bytes || records * limits->line_bytes <= limits->max_file_bytes);
         CHECK(!limits->max_job_bytes || shape[s].bytes <= (uint64_t)limits->max_job_bytes);
     }
-    CHECK(most - least <= 1);
 }
 
 static size_t left_out(const int32_t *shard_of, size_t count)
@@ -241,7 +237,8 @@ static void test_table(void)
         { "lines do not fit a file at all", 1000, 0, 0, { 10, 0, 100, 999, 0 }, 0, 0 },
         { "lines count in the job's bytes too", 1000, 0, 0, { 10, 0, 1024, 0, 512000 }, 2, 0 },
         { "videos fill jobs exactly", 1000, 10, 0, { 10, 0, 0, 0, 100 * 10 * KIB }, 10, 0 },
-        { "a giant beside light ones: all have as many", 1000, 1, 900, { 10, 0, 0, 0, 1000 * KIB }, 10, 0 },
+        { "a giant beside light ones", 1000, 1, 900, { 10, 0, 0, 0, 1000 * KIB }, 2, 0 },
+        { "a giant in a full batch: fewer beside it", 1000, 34, 900, { 90, 0, 0, 0, 4500 * KIB }, 8, 0 },
         { "a giant over the cap is left out", 1000, 1, 1001, { 10, 0, 0, 0, 1000 * KIB }, 1, 1 },
         { "a giant over the cap of just enough", 10, 1, 1001, { 10, 0, 0, 0, 1000 * KIB }, 0, 0 },
         { "a giant that no nine others can join", 12, 20, 900, { 10, 0, 0, 0, 1000 * KIB }, 1, 1 },
@@ -267,6 +264,79 @@ static void test_table(void)
         check_mix(weights, cases[i].count, &cases[i].limits);
     }
     test_case(NULL);
+}
+
+/* Can the items that are left be put into shards at all, in any way? By trying all. */
+static bool any_way(const uint32_t *weights, size_t count, const struct cut_limits *limits, struct shape *shards,
+                    size_t k)
+{
+    if (count == 0) {
+        for (size_t s = 0; s < k; s++)
+            if ((int64_t)shards[s].records < limits->min_records)
+                return false;
+        return true;
+    }
+    for (size_t s = 0; s < k; s++) {
+        const struct shape before = shards[s];
+        bool found = false;
+
+        shards[s].records++;
+        shards[s].bytes += item_bytes(weights[0], limits);
+        found =
+            shards[s].bytes <= (uint64_t)limits->max_job_bytes && any_way(weights + 1, count - 1, limits, shards, k);
+        shards[s] = before;
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+/* Fewest of the heaviest that must be left out; weights are in falling order. */
+static size_t best_left_out(const uint32_t *weights, size_t count, const struct cut_limits *limits)
+{
+    for (size_t out = 0; out < count; out++)
+        for (size_t k = 1; k <= (count - out) / (size_t)limits->min_records; k++) {
+            struct shape shards[8] = { 0 };
+
+            if (any_way(weights + out, count - out, limits, shards, k))
+                return out;
+        }
+    return count;
+}
+
+/* Cutting is bin packing, so not always the best is found; but nearly, and never nothing where something runs. */
+static void test_against_the_best(void)
+{
+    static int32_t shard_of[8];
+    int judged = 0, as_good = 0;
+
+    state = 42;
+    for (int round = 0; round < 20000; round++) {
+        const size_t count = 1 + below(7);
+        const struct cut_limits limits = { .min_records = 1 + (int64_t)below(3), .max_job_bytes = 100 * KIB };
+        uint32_t weights[8];
+        struct err err = { 0 };
+        size_t shards = 0, best = 0;
+
+        for (size_t i = 0; i < count; i++) { /* in falling order */
+            weights[i] = (uint32_t)below(90);
+            for (size_t j = i; j > 0 && weights[j] > weights[j - 1]; j--) {
+                const uint32_t swap = weights[j];
+                weights[j] = weights[j - 1];
+                weights[j - 1] = swap;
+            }
+        }
+        best = best_left_out(weights, count, &limits);
+        test_case("round %d", round);
+        CHECK(cut(weights, count, &limits, shard_of, &shards, &err) == (best < count));
+        if (best == count)
+            continue;
+        judged++;
+        as_good += left_out(shard_of, count) == best;
+    }
+    test_case(NULL);
+    printf("  as few left out as can be: %d of %d\n", as_good, judged);
+    CHECK(judged > 10000 && as_good >= judged / 100 * 98);
 }
 
 /* Where nothing speaks against it, neighbours stay together: shards are runs in key order. */
@@ -296,17 +366,17 @@ static void test_million(void)
     for (enum mix mix = EQUAL; mix < MIXES; mix++) {
         struct err err = { 0 };
         size_t shards = 0;
-        int64_t took = 0;
+        clock_t took = 0;
 
         test_case("mix %d", mix);
         fill(weights, COUNT, mix,
              (uint64_t)limits.max_job_bytes / KIB / (mix == NEAR_CAP || mix == HALF_GIANTS ? 90 : 1000));
-        took = clock_mono_ms();
+        took = clock();
         CHECK(cut(weights, COUNT, &limits, shard_of, &shards, &err));
-        took = clock_mono_ms() - took;
+        took = (clock() - took) / (CLOCKS_PER_SEC / 1000);
         CHECK(shards >= 10);
-        CHECK(took < 5000); /* 30 to 130 ms when nothing else runs: this only catches another order of growth */
-        printf("  mix %d: %zu shards, %zu left out, %" PRId64 " ms\n", mix, shards, left_out(shard_of, COUNT), took);
+        CHECK(took < 4000); /* of processor time; usually below 300: this only catches another order of growth */
+        printf("  mix %d: %zu shards, %zu left out, %ld ms\n", mix, shards, left_out(shard_of, COUNT), (long)took);
     }
     test_case(NULL);
 }
@@ -329,8 +399,11 @@ static void test_out_of_memory(void)
 }
 
 static const struct test tests[] = {
-    { "a table of cuts", test_table },          { "6000 mixes keep every quota and lose nothing", test_mixes },
-    { "neighbours stay together", test_order }, { "a million", test_million },
+    { "a table of cuts", test_table },
+    { "6000 mixes keep every quota and lose nothing", test_mixes },
+    { "against the best there is", test_against_the_best },
+    { "neighbours stay together", test_order },
+    { "a million", test_million },
     { "out of memory", test_out_of_memory },
 };
 TEST_MAIN("cut", tests)
