@@ -33,8 +33,17 @@ static bool put_job(struct db *db, const struct action *action, struct answer *o
     id_format(ID_JOB, action->job_id, id);
     out->status = 202;
     snprintf(out->location, sizeof out->location, "/v1/jobs/%s", id);
-    job_json(&w, &row, app_of(action->rq)->models);
+    job_json(&w, &row, app_of(action->rq));
     return true;
+}
+
+/* A plan is no job yet. */
+static bool lock_launched(struct db *db, const struct action *action, char state[16], struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct job_row row = { 0 };
+
+    return job_store_get(db, action->job_id, &rows, &row, err) && job_store_lock(db, action->job_id, state, err);
 }
 
 /* ---- cancel ---- */
@@ -45,7 +54,7 @@ static bool cancel(struct db *db, void *arg, struct answer *out, struct err *err
     char state[16] = "";
     bool moved = false;
 
-    if (!job_store_lock(db, action->job_id, state, err))
+    if (!lock_launched(db, action, state, err))
         return false;
     if (job_state_is_final(state)) {
         reply_problem(action->rq, action->rp, 409, "job_finished", "The job is %s; there is nothing left to cancel.",
@@ -127,7 +136,7 @@ static bool reingest(struct db *db, void *arg, struct answer *out, struct err *e
     struct walk walk = { .last = -1, .more = true };
     bool moved = false;
 
-    if (!job_store_lock(db, action->job_id, state, err))
+    if (!lock_launched(db, action, state, err))
         return false;
     if (!job_state_is_final(state))
         return refuse_reingest(action, state, false, out, err);

@@ -4,14 +4,25 @@
 #include "handlers/common.h"
 #include "server/base/clock.h"
 #include "server/base/id.h"
+#include "server/base/money.h"
+#include "server/work/models.h"
 #include "server/work/recipe.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const selects[] = { "new", "all", "failed", NULL };
+static const char *const stagings[] = { "auto", "copy", "in_place", NULL };
+static const char *const preflights[] = { "full", "listing", NULL };
+static const char *const belows[] = { "refuse", "wait", "on_demand", NULL };
+
+enum { ID_BYTES = 24 /* of a number and its comma */ };
 
 void job_input_done(struct job_input *in)
 {
     free(in->metadata); /* Jansson's */
+    buf_done(&in->picked);
 }
 
 static void read_prefix(struct fields *f, struct job_new *row)
@@ -43,10 +54,14 @@ static void read_model(struct fields *f, const struct handlers_app *app, struct 
         fields_refuse(f, "model_id", "%s", buf_cstr(&why));
 }
 
-static void read_texts(struct fields *f, struct job_new *row)
+static void read_name(struct fields *f, struct job_new *row)
 {
     if (fields_text(f, "name", false, 1, JOB_NAME_MAX_BYTES, &row->name) && text_has_control(row->name))
         fields_refuse(f, "name", "It must not have control characters.");
+}
+
+static void read_texts(struct fields *f, struct job_new *row)
+{
     if (fields_text(f, "prompt", true, 1, JOB_PROMPT_MAX_BYTES, &row->prompt) && span_trim(row->prompt).len == 0)
         fields_refuse(f, "prompt", "It must not be blank.");
     (void)fields_text(f, "system", false, 1, JOB_SYSTEM_MAX_BYTES, &row->system);
@@ -91,15 +106,57 @@ static void read_inference(struct fields *f, const struct handlers_app *app, str
 
 static void read_modes(struct fields *f, struct job_new *row)
 {
-    static const char *const selects[] = { "new", "all", NULL };
-    static const char *const stagings[] = { "copy", NULL };
-    int select = 0;
-    int staging = 0;
+    int select = 0, staging = 0, preflight = 0, below = 0;
 
-    (void)fields_word(f, "select", false, selects, &select);
+    if (fields_word(f, "select", false, selects, &select) && row->picked.ptr)
+        fields_refuse(f, "select", "It cannot be given with \"video_ids\", which say themselves what is taken.");
     (void)fields_word(f, "staging", false, stagings, &staging);
-    row->select_mode = selects[select];
+    (void)fields_word(f, "preflight", false, preflights, &preflight);
+    (void)fields_word(f, "below_minimum", false, belows, &below);
+    row->has_keep_staging = fields_bool(f, "keep_staging", false, &row->keep_staging);
+    row->select_mode = row->picked.ptr ? "videos" : selects[select];
     row->staging = stagings[staging];
+    row->preflight = preflights[preflight];
+    row->below_minimum = belows[below];
+}
+
+static void read_max_cost(struct fields *f, struct job_new *row)
+{
+    struct span text;
+
+    if (!fields_text(f, "max_cost", false, 1, 32, &text))
+        return;
+    row->has_max_cost = money_parse(text, &row->max_cost_micros);
+    if (!row->has_max_cost)
+        fields_refuse(f, "max_cost", "It must be an amount as text, with at most six decimals: \"12.50\".");
+}
+
+static void read_video_ids(struct fields *f, struct job_input *in)
+{
+    json_t *array = fields_member(f, "video_ids", false, JSON_ARRAY);
+    const size_t count = json_array_size(array);
+
+    if (!array)
+        return;
+    if (count == 0 || count > JOB_VIDEOS_MAX) {
+        fields_refuse(f, "video_ids", "It must name 1 to %d videos; it names %zu.", JOB_VIDEOS_MAX, count);
+        return;
+    }
+    buf_init(&in->picked, count * ID_BYTES + 8);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(array, i);
+        const struct span text = { json_string_value(item), json_string_length(item) };
+        int64_t id = 0;
+
+        if (!text.ptr || !id_parse(ID_VIDEO, text, &id)) {
+            fields_refuse(f, "video_ids", "Item %zu must be the id of a video: \"%s\" and %d characters.", i, ID_VIDEO,
+                          ID_DIGITS);
+            return;
+        }
+        buf_fmt(&in->picked, "%c%" PRId64, i ? ',' : '{', id);
+    }
+    buf_char(&in->picked, '}');
+    in->row.picked = buf_view(&in->picked);
 }
 
 /* False: no memory. */
@@ -138,27 +195,52 @@ static void hash_recipe(struct job_new *row)
     recipe_hash(&recipe, row->recipe);
 }
 
-bool job_input_read(struct request *rq, struct reply *rp, struct job_input *in)
+/* The plan says all the rest. */
+static bool read_launch(struct fields *f, bool may_launch, struct job_input *in)
+{
+    struct span text;
+
+    if (!may_launch || !json_object_get(f->object, "plan_id"))
+        return false;
+    if (fields_text(f, "plan_id", true, 1, 64, &text) && !id_parse(ID_PLAN, text, &in->plan_id))
+        fields_refuse(f, "plan_id", "It must be the id of a plan: \"%s\" and %d characters.", ID_PLAN, ID_DIGITS);
+    read_name(f, &in->row);
+    return true;
+}
+
+static void read_job(struct fields *f, const struct handlers_app *app, struct job_input *in)
+{
+    read_prefix(f, &in->row);
+    read_model(f, app, &in->row);
+    read_name(f, &in->row);
+    read_texts(f, &in->row);
+    read_inference(f, app, &in->row);
+    read_video_ids(f, in);
+    read_modes(f, &in->row);
+    read_max_cost(f, &in->row);
+}
+
+bool job_input_read(struct request *rq, struct reply *rp, bool may_launch, struct job_input *in)
 {
     json_t *body = rq_json(rq, rp);
     struct err err = { 0 };
     struct fields f;
+    bool launches;
 
     if (!body)
         return false;
     fields_begin(&f, rq, rp, body);
-    read_prefix(&f, &in->row);
-    read_model(&f, app_of(rq), &in->row);
-    read_texts(&f, &in->row);
-    read_inference(&f, app_of(rq), &in->row);
-    read_modes(&f, &in->row);
-    if (!read_metadata(&f, in)) {
+    launches = read_launch(&f, may_launch, in);
+    if (!launches)
+        read_job(&f, app_of(rq), in);
+    if (!read_metadata(&f, in) || !buf_ok(&in->picked)) {
         err_memory(&err, HERE);
         reply_error(rq, rp, &err);
         return false;
     }
     if (!fields_end(&f))
         return false;
-    hash_recipe(&in->row);
+    if (!launches)
+        hash_recipe(&in->row);
     return true;
 }

@@ -1,4 +1,4 @@
-/* What clients say of a new job. */
+/* What clients say of a new job or plan: the same body for both. */
 #ifndef VIDBATCH_HANDLERS_JOB_INPUT_H
 #define VIDBATCH_HANDLERS_JOB_INPUT_H
 
@@ -13,17 +13,21 @@ enum {
     JOB_PROMPT_MAX_BYTES = 100000, /* a third of the smallest context, one token a byte at worst */
     JOB_SYSTEM_MAX_BYTES = 20000,
     JOB_NAME_MAX_BYTES = 200,
-    JOB_METADATA_MAX_BYTES = 16 * 1024
+    JOB_METADATA_MAX_BYTES = 16 * 1024,
+    JOB_VIDEOS_MAX = 10000
 };
 
-/* Texts are borrowed from the request, the application and `metadata`. */
+/* Texts are borrowed from the request, the application and the buffers here. */
 struct job_input {
     struct job_new row; /* name: ptr NULL where none was given */
     char *metadata;     /* JSON; NULL where none was given */
+    struct buf picked;  /* video_ids as an SQL array */
+    int64_t plan_id;    /* launch this one: then only name and metadata are there beside it; 0: none */
 };
 void job_input_done(struct job_input *in);
-/* False: the problem is filled. A model that the client named has been judged then; the default one has not. */
-bool job_input_read(struct request *rq, struct reply *rp, struct job_input *in);
+/* may_launch: "plan_id" may stand in the body. False: the problem is filled. A model that the client named has been
+ * judged then; the default one has not. */
+bool job_input_read(struct request *rq, struct reply *rp, bool may_launch, struct job_input *in);
 /* Can a job take this model? Where not, sentences for the client are appended to `why`. */
 bool job_input_model_ok(const struct models *models, struct span model_id, struct buf *why);
 

@@ -2,14 +2,10 @@
 
 #include "handlers/common.h"
 #include "server/base/id.h"
+#include "server/base/money.h"
+#include "server/work/models.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-void money_text(int64_t micros, char out[MONEY_BYTES])
-{
-    snprintf(out, MONEY_BYTES, "%" PRId64 ".%06" PRId64, micros / 1000000, micros % 1000000);
-}
+#include <string.h>
 
 static void put_count(struct json_writer *w, const char *name, bool has, int64_t n)
 {
@@ -71,28 +67,39 @@ static void put_counts(struct json_writer *w, const struct job_row *job)
     json_end_object(w);
 }
 
-static void put_cost(struct json_writer *w, const struct job_row *job, const struct models *models)
+static void put_money(struct json_writer *w, const char *name, bool has, int64_t micros)
 {
-    struct model_terms terms = { 0 };
-    struct err err = { 0 };
-    const bool found = models_terms(models, span_of(job->model_id), models_home(models), &terms, &err);
-    int64_t micros = found ? model_cost_micros(&terms, false, job->input_tokens, job->output_tokens) : -1;
-    bool known = micros >= 0 && (job->input_tokens > 0 || job->output_tokens > 0);
-    char actual[MONEY_BYTES];
+    char text[MONEY_SIZE];
 
+    if (has)
+        money_format(micros, text);
+    json_put_text(w, name, has ? text : NULL);
+}
+
+static void put_cost(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
+{
+    const bool used = job->input_tokens > 0 || job->output_tokens > 0;
+    struct model_terms terms;
+    int64_t micros = -1;
+    const char *currency = job->currency;
+
+    if (models_terms(app->models, span_of(job->model_id), app->region, &terms, NULL)) {
+        micros = model_cost_micros(&terms, strcmp(job->route, "on_demand") == 0, job->input_tokens, job->output_tokens);
+        currency = currency ? currency : terms.prices.currency;
+    }
     json_name(w, "cost");
     json_begin_object(w);
-    json_put_null(w, "estimated");
-    if (known)
-        money_text(micros, actual);
-    json_put_text(w, "actual", known ? actual : NULL);
-    json_put_text(w, "currency", terms.prices.currency);
+    put_money(w, "estimated", job->has_estimate, job->estimated_micros);
+    put_money(w, "estimated_low", job->has_estimate, job->estimated_low_micros);
+    put_money(w, "estimated_high", job->has_estimate, job->estimated_high_micros);
+    put_money(w, "actual", used && micros >= 0, micros);
+    json_put_text(w, "currency", currency);
     json_end_object(w);
 }
 
-void job_json(struct json_writer *w, const struct job_row *job, const struct models *models)
+void job_question_json(struct json_writer *w, const struct job_row *job)
 {
-    struct inference inference = {
+    const struct inference inference = {
         .has_max_tokens = job->has_max_tokens,
         .has_temperature = job->has_temperature,
         .has_top_p = job->has_top_p,
@@ -103,25 +110,42 @@ void job_json(struct json_writer *w, const struct job_row *job, const struct mod
         .top_p = job->top_p,
     };
 
-    json_begin_object(w);
-    json_put_id(w, "id", ID_JOB, job->id);
-    json_put_text(w, "name", job->name);
-    json_put_id(w, "prefix_id", ID_PREFIX, job->prefix_id);
-    json_put_text(w, "state", job->state);
-    json_put_text(w, "outcome", job->outcome);
     json_put_text(w, "model_id", job->model_id);
     json_put_text(w, "prompt", job->prompt);
     json_put_text(w, "system", job->system);
     inference_json(w, &inference);
     json_put_text(w, "select", job->select_mode);
+    json_put_text(w, "preflight", job->preflight);
+    json_put_text(w, "below_minimum", job->below_minimum);
+    put_money(w, "max_cost", job->has_max_cost, job->max_cost_micros);
+    json_put_id(w, "retry_of", ID_JOB, job->retry_of);
+    json_put_text(w, "route", job->route);
+    json_put_json(w, "waiting", strcmp(job->state, "queued") == 0 ? job->waiting : NULL);
+}
+
+void job_json(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
+{
+    json_begin_object(w);
+    json_put_id(w, "id", ID_JOB, job->id);
+    json_put_text(w, "name", job->name);
+    json_put_id(w, "prefix_id", ID_PREFIX, job->prefix_id);
+    json_put_id(w, "plan_id", ID_PLAN, job->planned_ms ? job->id : 0);
+    json_put_text(w, "state", job->state);
+    json_put_text(w, "outcome", job->outcome);
+    job_question_json(w, job);
     json_put_text(w, "staging", job->staging);
+    if (job->has_keep_staging)
+        json_put_bool(w, "keep_staging", job->keep_staging);
+    else
+        json_put_null(w, "keep_staging");
     put_counts(w, job);
     usage_json(w, true, job->input_tokens, true, job->output_tokens);
-    put_cost(w, job, models);
+    put_cost(w, job, app);
     json_put_i64(w, "shards", job->shards);
     json_put_json(w, "metadata", job->metadata);
     json_put_json(w, "error", job->error);
     json_put_time(w, "created_at", job->created_ms);
+    json_put_time(w, "launched_at", job->launched_ms);
     json_put_time(w, "started_at", job->started_ms);
     json_put_time(w, "completed_at", job->completed_ms);
     json_end_object(w);

@@ -2,16 +2,18 @@
 #ifndef VIDBATCH_HANDLERS_JOB_JSON_H
 #define VIDBATCH_HANDLERS_JOB_JSON_H
 
+#include "handlers/app.h"
 #include "server/base/json_writer.h"
-#include "server/work/models.h"
 #include "sql/job_store.h"
 #include "sql/shard_store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* models: for what the tokens cost. */
-void job_json(struct json_writer *w, const struct job_row *job, const struct models *models);
+/* app: for what the tokens cost. */
+void job_json(struct json_writer *w, const struct job_row *job, const struct handlers_app *app);
+/* The members that a job and a plan share: what is asked of which videos, and how. */
+void job_question_json(struct json_writer *w, const struct job_row *job);
 /* position: in the queue for a slot; 0: it is not in it. */
 void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t position);
 
@@ -24,8 +26,5 @@ struct inference {
 void inference_json(struct json_writer *w, const struct inference *inference);
 /* "usage": {"input_tokens", "output_tokens"}; null where it is not known. */
 void usage_json(struct json_writer *w, bool has_input, int64_t input_tokens, bool has_output, int64_t output_tokens);
-/* Millionths as decimal text: 1234567 is "1.234567". */
-enum { MONEY_BYTES = 32 };
-void money_text(int64_t micros, char out[MONEY_BYTES]);
 
 #endif

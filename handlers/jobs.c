@@ -25,7 +25,8 @@ struct list {
     bool full; /* there is more */
 };
 
-static void put_rows(struct json_writer *w, struct list *list, const struct db_rows *rows, const struct models *models)
+static void put_rows(struct json_writer *w, struct list *list, const struct db_rows *rows,
+                     const struct handlers_app *app)
 {
     for (int i = 0; i < rows->count; i++) {
         struct job_row row = { 0 };
@@ -33,7 +34,7 @@ static void put_rows(struct json_writer *w, struct list *list, const struct db_r
         list->full = list->shown == list->limit || (list->shown > 0 && is_full(w->out, &row));
         if (list->full)
             return;
-        job_json(w, &row, models);
+        job_json(w, &row, app);
         list->after = row.id;
         list->shown++;
     }
@@ -56,7 +57,7 @@ static void put_page(struct request *rq, struct reply *rp, struct list *list)
             reply_failure(rq, rp, &err);
             return;
         }
-        put_rows(&w, list, &rows, app_of(rq)->models);
+        put_rows(&w, list, &rows, app_of(rq));
         more = rows.count == batch;
     }
     json_end_array(&w);
@@ -92,6 +93,6 @@ void jobs_get(struct request *rq, struct reply *rp)
         reply_failure(rq, rp, &err);
         return;
     }
-    job_json(&w, &row, app_of(rq)->models);
+    job_json(&w, &row, app_of(rq));
     reply_resource(rq, rp);
 }

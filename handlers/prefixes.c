@@ -6,6 +6,7 @@
 #include "handlers/prefix_json.h"
 #include "handlers/routes.h"
 #include "server/base/id.h"
+#include "sql/plan_store.h"
 #include "sql/prefix_store.h"
 #include "sql/task_store.h"
 
@@ -207,8 +208,8 @@ static bool delete (struct db *db, void *arg, struct err *err)
     int64_t id = *(int64_t *)arg;
 
     /* Its videos may be millions: they are removed behind the answer. */
-    return prefix_store_delete(db, id, err) && task_store_remove(db, "scan", id, err) &&
-           task_store_add(db, "sweep", id, 0, err);
+    return prefix_store_delete(db, id, err) && plan_store_expire_prefix(db, id, err) &&
+           task_store_remove(db, "scan", id, err) && task_store_add(db, "sweep", id, 0, err);
 }
 
 void prefixes_delete(struct request *rq, struct reply *rp)

@@ -6,7 +6,9 @@
 #include "handlers/routes.h"
 #include "handlers/summary_stream.h"
 #include "server/base/id.h"
+#include "server/base/money.h"
 #include "server/base/text.h"
+#include "server/work/models.h"
 #include "sql/job_store.h"
 #include "sql/prefix_store.h"
 
@@ -49,21 +51,19 @@ static bool add_policy(struct reply *rp, struct err *err)
     return true;
 }
 
-static const char *cost_of(const struct handlers_app *app, const struct job_row *job, char out[MONEY_BYTES + 8])
+static const char *cost_of(const struct handlers_app *app, const struct job_row *job, char out[MONEY_SIZE + 8])
 {
     struct model_terms terms;
-    struct err err = { 0 };
-    int64_t micros = 0;
-    char money[MONEY_BYTES];
+    char money[MONEY_SIZE];
+    int64_t micros = -1;
 
-    if (!models_terms(app->models, span_of(job->model_id), app->region, &terms, &err))
-        return NULL;
-    micros = model_cost_micros(&terms, false, job->input_tokens, job->output_tokens);
+    if (models_terms(app->models, span_of(job->model_id), app->region, &terms, NULL))
+        micros = model_cost_micros(&terms, strcmp(job->route, "on_demand") == 0, job->input_tokens, job->output_tokens);
     if (micros <= 0)
         return NULL;
-    money_text(micros, money);
+    money_format(micros, money);
     money[strlen(money) - 2] = '\0'; /* hundredths of a cent are enough for people */
-    snprintf(out, MONEY_BYTES + 8, "%s %.6s", money, terms.prices.currency);
+    snprintf(out, MONEY_SIZE + 8, "%s %.6s", money, terms.prices.currency);
     return out;
 }
 
@@ -74,7 +74,7 @@ void report_get(struct request *rq, struct reply *rp)
     struct prefix_row prefix = { 0 };
     struct job_row job = { 0 };
     struct summary_stream *stream = NULL;
-    char cost[MONEY_BYTES + 8];
+    char cost[MONEY_SIZE + 8];
     struct err err = { 0 };
     int64_t id = 0;
 

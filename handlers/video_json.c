@@ -15,6 +15,11 @@ void json_put_joined(struct json_writer *w, const char *member, const char *head
 void video_json_brief(struct json_writer *w, int64_t id, const char *bucket, const char *key_prefix, const char *name)
 {
     json_name(w, "video");
+    video_json_value(w, id, bucket, key_prefix, name);
+}
+
+void video_json_value(struct json_writer *w, int64_t id, const char *bucket, const char *key_prefix, const char *name)
+{
     json_begin_object(w);
     json_put_id(w, "id", ID_VIDEO, id);
     json_put_text(w, "bucket", bucket);

@@ -12,4 +12,7 @@ void video_json_brief(struct json_writer *w, int64_t id, const char *bucket, con
 /* "name": key_prefix and name, joined. */
 void json_put_joined(struct json_writer *w, const char *member, const char *head, const char *tail);
 
+/* The brief form alone: an item of an array. */
+void video_json_value(struct json_writer *w, int64_t id, const char *bucket, const char *key_prefix, const char *name);
+
 #endif

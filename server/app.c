@@ -151,23 +151,11 @@ static bool start_models(struct app *app, struct err *err)
     return app->models != NULL;
 }
 
-/* What holds for jobs that name no model; where the default is none that is known, what holds for models unknown. */
-static bool default_terms(const struct app *app, struct model_terms *out, struct err *err)
-{
-    struct err cause = { 0 };
-
-    return models_terms(app->models, span_of(app->config->model_id), app->config->aws_region, out, &cause) ||
-           models_terms(app->models, SPAN_LIT(MODEL_UNKNOWN_ARN), app->config->aws_region, out, err);
-}
-
 static bool start_work(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
-    struct model_terms terms;
     const struct db_options database = { .url = c->database_url, .application_name = "vidbatchd work" };
 
-    if (!default_terms(app, &terms, err))
-        return false;
     app->work = (struct work_settings){ .workers = (int)c->workers,
                                         .lease_ms = c->lease_ms,
                                         .heartbeat_ms = c->heartbeat_ms,
@@ -178,9 +166,6 @@ static bool start_work(struct app *app, struct err *err)
                                         .retry_cap_ms = c->retry_cap_ms,
                                         .lookup_grace_ms = c->lookup_grace_ms,
                                         .max_failures = (int)c->max_failures,
-                                        .min_records = terms.min_records,
-                                        .shard_records = terms.max_records_per_file,
-                                        .concurrent_jobs = terms.max_concurrent_jobs,
                                         .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                         .models = app->models,
                                         .region = c->aws_region,
@@ -190,6 +175,9 @@ static bool start_work(struct app *app, struct err *err)
                                         .preflight_concurrency = (int)c->preflight_concurrency,
                                         .job_timeout_hours = (int)c->job_timeout_hours,
                                         .keep_staging = c->keep_staging,
+                                        .plan_expires_ms = c->plan_expires_ms,
+                                        .wait_rescan_ms = c->wait_rescan_ms,
+                                        .monthly_budget_micros = c->monthly_budget_micros,
                                         .role_arn = c->role_arn,
                                         .staging_uri = c->staging_uri,
                                         .output_uri = c->output_uri,
@@ -225,6 +213,8 @@ static bool start_http(struct app *app, struct err *err)
                                            .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                            .links = app->links,
                                            .models = app->models,
+                                           .plan_expires_ms = c->plan_expires_ms,
+                                           .monthly_budget_micros = c->monthly_budget_micros,
                                            .is_ready = is_ready,
                                            .metrics = add_metrics,
                                            .arg = app };

@@ -59,6 +59,14 @@ static const struct setting settings[] = {
       "largest video that a model takes from S3; unset: as the table says" },
     { "VIDBATCH_JOB_TIMEOUT_HOURS", INTEGER, AT(job_timeout_hours), "72", 24, 168, NULL,
       "time limit of a Bedrock job" },
+    { "VIDBATCH_PLAN_EXPIRES", DURATION, AT(plan_expires_ms), "24h", 1000, 365 * DAY_MS, NULL,
+      "how long a plan can be launched" },
+    { "VIDBATCH_WAIT_RESCAN", DURATION, AT(wait_rescan_ms), "15m", 100, 30 * DAY_MS, NULL,
+      "pause between scans of a prefix for a job that waits for more videos" },
+    { "VIDBATCH_MONTHLY_BUDGET", TEXT, AT(monthly_budget), NULL, 0, 0, NULL,
+      "most that the jobs launched in a calendar month (UTC) may cost by their high estimates, such as 250.00; unset: "
+      "no "
+      "limit" },
     { "VIDBATCH_COPY_CONCURRENCY", INTEGER, AT(copy_concurrency), "32", 1, 256, NULL,
       "server-side copies at a time while staging" },
     { "VIDBATCH_PREFLIGHT_CONCURRENCY", INTEGER, AT(preflight_concurrency), "32", 1, 256, NULL,

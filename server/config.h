@@ -21,6 +21,9 @@ struct config { /* texts are owned; "" where unset */
         max_video_bytes; /* 0: as the table of models says */
     int64_t copy_concurrency, invoke_concurrency, invoke_timeout_ms, preflight_concurrency, job_timeout_hours;
     int64_t presign_expires_ms, query_timeout_ms;
+    int64_t plan_expires_ms, wait_rescan_ms;
+    char *monthly_budget;
+    int64_t monthly_budget_micros; /* from monthly_budget; 0: none */
     bool keep_staging, migrate_on_start, allow_open;
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;
     char *aws_config_file, *aws_credentials_file, *aws_endpoint_url, *aws_endpoint_url_s3, *aws_endpoint_url_bedrock,

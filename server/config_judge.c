@@ -3,6 +3,7 @@
 #include "aws/endpoint.h"
 #include "aws/s3.h"
 #include "server/base/mem.h"
+#include "server/base/money.h"
 #include "server/base/span.h"
 #include "server/base/text.h"
 #include "server/config.h"
@@ -170,6 +171,15 @@ struct model_settings config_model_settings(const struct config *config)
                                     .max_video_bytes = config->max_video_bytes };
 }
 
+static void judge_budget(struct config *config, struct buf *problems)
+{
+    const char *text = config->monthly_budget;
+
+    if (text[0] && (!money_parse(span_of(text), &config->monthly_budget_micros) || config->monthly_budget_micros == 0))
+        complain(problems, "VIDBATCH_MONTHLY_BUDGET", text,
+                 "must be an amount above zero with at most six decimals, such as 250 or 99.50");
+}
+
 void config_judge(struct config *config, struct buf *problems)
 {
     if (!config->database_url[0])
@@ -180,6 +190,7 @@ void config_judge(struct config *config, struct buf *problems)
     judge_job_fields(config, problems);
     judge_times(config, problems);
     judge_models(config, problems);
+    judge_budget(config, problems);
     if (config->aws_access_key_id[0] && !config->aws_secret_access_key[0])
         complain(problems, "AWS_SECRET_ACCESS_KEY", "", "must be set where AWS_ACCESS_KEY_ID is");
 }

@@ -10,6 +10,30 @@ bool job_state_is_final(const char *state)
     return strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0;
 }
 
+/* The columns that say how it was, or will be, planned. */
+static void read_plan(const struct db_rows *rows, int row, int c, struct job_row *out)
+{
+    out->launched_ms = db_i64(rows, row, c++);
+    out->planned_ms = db_i64(rows, row, c++);
+    out->expires_ms = db_i64(rows, row, c++);
+    out->is_plan = db_bool(rows, row, c++);
+    out->retry_of = db_i64(rows, row, c++);
+    out->retry_hopeless = db_bool(rows, row, c++);
+    out->below_minimum = db_text(rows, row, c++);
+    out->preflight = db_text(rows, row, c++);
+    out->route = db_text(rows, row, c++);
+    out->has_max_cost = !db_is_null(rows, row, c);
+    out->max_cost_micros = db_i64(rows, row, c++);
+    out->has_keep_staging = !db_is_null(rows, row, c);
+    out->keep_staging = db_bool(rows, row, c++);
+    out->has_estimate = !db_is_null(rows, row, c);
+    out->estimated_low_micros = db_i64(rows, row, c++);
+    out->estimated_micros = db_i64(rows, row, c++);
+    out->estimated_high_micros = db_i64(rows, row, c++);
+    out->currency = db_text(rows, row, c++);
+    out->waiting = db_text(rows, row, c++);
+}
+
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out)
 {
     int c = 0;
@@ -48,6 +72,7 @@ void job_row_read(const struct db_rows *rows, int row, struct job_row *out)
     out->output_tokens = db_i64(rows, row, c++);
     out->shards = (int)db_i64(rows, row, c++);
     out->cancel_requested = db_bool(rows, row, c++);
+    read_plan(rows, row, c, out);
 }
 
 static bool not_found(int64_t id, struct err *err)
@@ -67,7 +92,13 @@ bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, stru
                     param_span(in->system), param_i64_or_null(in->has_max_tokens, in->max_tokens),
                     param_f64_or_null(in->has_temperature, in->temperature),
                     param_f64_or_null(in->has_top_p, in->top_p), param_i64_or_null(in->has_top_k, in->top_k),
-                    param_text(recipe), param_text(in->select_mode), param_text(in->staging), param_span(in->metadata)),
+                    param_text(recipe), param_text(in->select_mode), param_text(in->staging), param_span(in->metadata),
+                    param_span(in->picked), param_text(in->below_minimum ? in->below_minimum : "refuse"),
+                    param_text(in->preflight ? in->preflight : "full"),
+                    param_i64_or_null(in->has_max_cost, in->max_cost_micros),
+                    param_text(in->has_keep_staging ? (in->keep_staging ? "t" : "f") : NULL),
+                    param_i64_or_null(in->retry_of != 0, in->retry_of), param_bool(in->retry_hopeless),
+                    param_bool(in->is_plan), param_i64(in->keep_ms)),
             &rows, err))
         return false;
     if (rows.count == 0)
@@ -76,9 +107,9 @@ bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, stru
     return true;
 }
 
-bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
+static bool get(struct db *db, enum query query, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
 {
-    if (!db_query(db, Q_JOB_GET, DB_ARGS(param_i64(id)), rows, err))
+    if (!db_query(db, query, DB_ARGS(param_i64(id)), rows, err))
         return false;
     if (rows->count == 0) {
         db_rows_done(rows);
@@ -86,6 +117,16 @@ bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_r
     }
     job_row_read(rows, 0, out);
     return true;
+}
+
+bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
+{
+    return get(db, Q_JOB_GET, id, rows, out, err);
+}
+
+bool job_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
+{
+    return get(db, Q_JOB_GET_ANY, id, rows, out, err);
 }
 
 bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit,

@@ -18,6 +18,17 @@ struct job_row { /* texts borrowed from the rows; NULL where SQL NULL */
     int64_t input_tokens, output_tokens;
     int shards;
     bool cancel_requested; /* for ever: also after it is ingested again */
+    int64_t launched_ms;   /* 0: a plan only */
+    int64_t planned_ms, expires_ms;
+    bool is_plan; /* asked for as a plan, launched or not */
+    int64_t retry_of;
+    bool retry_hopeless;
+    const char *below_minimum, *preflight, *route;
+    bool has_max_cost, has_keep_staging, keep_staging, has_estimate;
+    int64_t max_cost_micros;
+    int64_t estimated_low_micros, estimated_micros, estimated_high_micros;
+    const char *currency; /* of the estimates, or NULL */
+    const char *waiting;  /* JSON or NULL */
 };
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out);
 
@@ -32,10 +43,23 @@ struct job_new {
     double temperature, top_p;
     const char *select_mode, *staging;
     unsigned char recipe[32];
+    struct span picked;                    /* select_mode "videos": "{1,2}"; ptr NULL: none */
+    const char *below_minimum, *preflight; /* NULL: "refuse", "full" */
+    bool has_max_cost, has_keep_staging, keep_staging;
+    int64_t max_cost_micros;
+    int64_t retry_of; /* 0: none */
+    bool retry_hopeless;
+    bool is_plan;    /* not launched */
+    int64_t keep_ms; /* how long a plan is kept */
 };
+/* Launched at once, unless it is a plan only. */
 MUST_CHECK bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, struct err *err);
+/* A launched job; a plan only is not found. */
 MUST_CHECK bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err);
-/* Newest first, before before_id (0: from the newest). prefix_id 0 and state NULL: any. */
+/* A plan too. */
+MUST_CHECK bool job_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out,
+                                  struct err *err);
+/* Launched ones, newest first, before before_id (0: from the newest). prefix_id 0 and state NULL: any. */
 MUST_CHECK bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit,
                                struct db_rows *rows, struct err *err);
 /* Moves from one of the `from` states ("{queued,planning}") to `to`; *moved false when it was in none of them. Sets
@@ -49,7 +73,7 @@ MUST_CHECK bool job_store_lock(struct db *db, int64_t id, char state[16], struct
 MUST_CHECK bool job_store_plan_lock(struct db *db, int64_t prefix_id, struct err *err);
 /* Recipe for selecting: 32 bytes. */
 MUST_CHECK bool job_store_recipe(struct db *db, int64_t id, unsigned char recipe[32], struct err *err);
-/* Active jobs of a prefix. */
+/* Launched jobs of a prefix that have not ended. */
 MUST_CHECK bool job_store_count_active(struct db *db, int64_t prefix_id, int64_t *count, struct err *err);
 
 #endif

@@ -5,27 +5,6 @@
 
 #include <string.h>
 
-bool record_store_plan(struct db *db, int64_t job_id, int64_t prefix_id, const char *select_mode,
-                       const unsigned char recipe[32], int shards, int64_t *count, struct err *err)
-{
-    char hex[DB_HEX_SIZE];
-
-    if (!db_need_transaction(db, "record_store_plan", err))
-        return false;
-    if (strcmp(select_mode, "new") != 0)
-        return db_query_planned(db, Q_RECORD_PLAN_ALL,
-                                DB_ARGS(param_i64(job_id), param_i64(prefix_id), param_i64(shards)), NULL, count, err);
-    db_hex32(recipe, hex);
-    return db_query_planned(db, Q_RECORD_PLAN_NEW,
-                            DB_ARGS(param_i64(job_id), param_i64(prefix_id), param_i64(shards), param_text(hex)), NULL,
-                            count, err);
-}
-
-bool record_store_recount(struct db *db, int64_t job_id, struct err *err)
-{
-    return db_query_planned(db, Q_RECORD_RECOUNT, DB_ARGS(param_i64(job_id)), NULL, NULL, err);
-}
-
 void record_source_read(const struct db_rows *rows, int row, struct record_source *out)
 {
     *out = (struct record_source){ .id = db_i64(rows, row, 0),

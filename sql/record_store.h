@@ -4,15 +4,6 @@
 
 #include "sql/db.h"
 
-/* Creates the records of a job: the selected videos (as video_store_count_selected) in key order, dealt to the job's
- * shards (which exist, ordinals 0..n-1) in n runs whose sizes differ by at most one. *count gets how many; they must
- * match the shards' record_count (the caller checks; both in one REPEATABLE READ-free transaction: the statement
- * selects once). Returns per shard counts through shard_store_recount. */
-MUST_CHECK bool record_store_plan(struct db *db, int64_t job_id, int64_t prefix_id, const char *select_mode,
-                                  const unsigned char recipe[32], int shards, int64_t *count, struct err *err);
-/* Sets every shard's record_count of the job from its records. */
-MUST_CHECK bool record_store_recount(struct db *db, int64_t job_id, struct err *err);
-
 struct record_source { /* what staging needs; texts borrowed */
     int64_t id, video_id, size_bytes;
     const char *key, *etag; /* whole key; etag as planned */

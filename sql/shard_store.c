@@ -98,7 +98,10 @@ bool shard_store_create(struct db *db, const struct shard_new *in, struct err *e
     return db_execute(db, Q_SHARD_CREATE,
                       DB_ARGS(param_i64(in->id), param_i64(in->job_id), param_i64(in->ordinal),
                               param_i64(in->record_count), param_text(in->folder_uri), param_text(in->output_uri),
-                              param_text(in->bedrock_name), param_text(in->client_token)),
+                              param_text(in->bedrock_name), param_text(in->client_token), param_i64(in->video_bytes),
+                              param_i64(in->planned_input_bytes), param_i64(in->estimated_input_tokens),
+                              param_i64(in->estimated_output_tokens), param_text(in->model_key),
+                              param_text(in->staging), param_text(in->route)),
                       NULL, err);
 }
 

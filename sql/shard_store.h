@@ -41,6 +41,9 @@ struct shard_new {
     int ordinal;
     int64_t record_count;
     const char *folder_uri, *output_uri, *bedrock_name, *client_token;
+    int64_t video_bytes, planned_input_bytes; /* of the JSONL: an upper bound */
+    int64_t estimated_input_tokens, estimated_output_tokens;
+    const char *model_key, *staging, *route; /* "copy", "in_place"; "batch", "on_demand" */
 };
 MUST_CHECK bool shard_store_create(struct db *db, const struct shard_new *in, struct err *err);
 

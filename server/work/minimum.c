@@ -1,26 +1,41 @@
 #include "server/work/minimum.h"
 
-const char *minimum_refusal(int64_t selected, int64_t eligible, int64_t minimum, struct buf *words)
+#include <string.h>
+
+static const char *refuse_none(const struct minimum *m, struct buf *words)
 {
-    if (selected >= minimum)
-        return NULL;
-    if (eligible == 0) {
-        buf_text(words, "The prefix holds no video that can be run: check its bucket, prefix and suffixes, and GET its "
-                        "videos with eligible=false for the "
-                        "reasons.");
+    if (m->eligible == 0 && strcmp(m->select_mode, "videos") == 0) {
+        buf_text(words, "None of these videos can be run: GET each of them for its reason.");
         return "no_eligible_videos";
     }
-    if (selected == 0) {
-        buf_fmt(words,
-                "All %lld eligible videos have a summary by this very prompt, model and parameters: to run them again, "
-                "ask with \"select\": \"all\".",
-                (long long)eligible);
-        return "no_new_videos";
+    if (m->eligible == 0 && strcmp(m->select_mode, "retry") != 0) {
+        buf_text(words, "The prefix holds no video that can be run: check its bucket, prefix and suffixes, and GET its "
+                        "videos with eligible=false for the reasons.");
+        return "no_eligible_videos";
     }
+    if (strcmp(m->select_mode, "failed") == 0 || strcmp(m->select_mode, "retry") == 0) {
+        buf_text(words, "No video failed, or has no result, that could be run again: the plan's skipped ones say why. "
+                        "To run others, ask with \"select\": \"new\" or \"all\".");
+        return "no_failed_videos";
+    }
+    buf_fmt(words,
+            "All %lld eligible videos have a summary by this very prompt, model and parameters: to run them again, "
+            "ask with \"select\": \"all\".",
+            (long long)m->eligible);
+    return "no_new_videos";
+}
+
+const char *minimum_refusal(const struct minimum *m, struct buf *words)
+{
+    if (m->selected > 0 && m->selected >= m->minimum)
+        return NULL;
+    if (m->selected == 0)
+        return refuse_none(m, words);
     buf_fmt(words, "%lld videos would be run, but a Bedrock batch job takes at least %lld: add %lld more",
-            (long long)selected, (long long)minimum, (long long)(minimum - selected));
-    if (selected < eligible)
-        buf_fmt(words, ", or take all %lld eligible ones with \"select\": \"all\"", (long long)eligible);
-    buf_char(words, '.');
+            (long long)m->selected, (long long)m->minimum, (long long)(m->minimum - m->selected));
+    if (m->selected < m->eligible)
+        buf_fmt(words, ", take all %lld eligible ones with \"select\": \"all\"", (long long)m->eligible);
+    buf_text(words, ", or ask with \"below_minimum\": \"wait\" (starts when they are there) or \"on_demand\" (one "
+                    "call a video, at the full price).");
     return "below_minimum";
 }

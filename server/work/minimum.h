@@ -7,9 +7,14 @@
 
 #include <stdint.h>
 
-/* NULL when so many videos can be run; else the stable code ("no_eligible_videos", "below_minimum"), and the rule and
- * the remedy appended to words. Pure. selected  videos that the job would take;  eligible  those of the prefix that
- * could be run at all */
-const char *minimum_refusal(int64_t selected, int64_t eligible, int64_t minimum, struct buf *words);
+struct minimum {
+    int64_t selected;        /* videos that the job would take */
+    int64_t eligible;        /* of those that it considered, all that could be run */
+    int64_t minimum;         /* of a batch job */
+    const char *select_mode; /* new all failed videos retry */
+};
+/* NULL when so many videos can be run; else the stable code ("no_eligible_videos", "no_new_videos", "no_failed_videos",
+ * "below_minimum"), and the rule and the remedy appended to words. Pure. */
+const char *minimum_refusal(const struct minimum *m, struct buf *words);
 
 #endif

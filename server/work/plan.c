@@ -1,96 +1,32 @@
-/* Step plan: chooses the videos, cuts them into shards, names what AWS will be asked for; all in one transaction. */
-#include "server/base/buf.h"
+/* Step plan: waits for the scan of the prefix, looks into the videos, then decides in one transaction what the job
+ * takes, how it is cut and what it should cost. A job that is launched goes straight on; a plan waits for somebody to
+ * launch it. Everything before the transaction may be repeated: it only finds out. */
+#include "server/work/plan.h"
+
+#include "server/base/clock.h"
 #include "server/base/id.h"
+#include "server/base/json_writer.h"
 #include "server/base/log.h"
-#include "server/base/text.h"
-#include "server/work/minimum.h"
-#include "server/work/step.h"
+#include "server/work/launch.h"
+#include "sql/estimate_store.h"
 #include "sql/event_store.h"
-#include "sql/job_store.h"
-#include "sql/prefix_store.h"
-#include "sql/record_store.h"
-#include "sql/shard_store.h"
-#include "sql/video_store.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { SCAN_POLL_MS = 500, URI_SIZE = 1200 };
+enum { SCAN_POLL_MS = 500, PLAN_BYTES = 4 * 1024 * 1024, WORDS_BYTES = 4096 };
 
-struct plan {
-    struct step *step;
-    struct job_row job;
-    int64_t eligible; /* videos of the prefix that can be run at all */
-    int64_t videos;   /* those that the job takes */
-    int64_t shards;
-};
-
-/* A random token by AWS's pattern, stored before AWS sees it: letters and digits only. */
-static void make_token(char out[40])
+static void plan_done(struct plan *plan)
 {
-    AUTO(buf_done) struct buf hex = { .max = 64 };
-    unsigned char bytes[16];
-
-    text_random(bytes, sizeof bytes);
-    text_hex(&hex, bytes, sizeof bytes);
-    snprintf(out, 40, "vb%s", buf_cstr(&hex));
+    db_rows_done(&plan->shard_rows);
+    buf_done(&plan->words);
 }
 
-static bool create_shard(struct db *db, const struct plan *plan, int ordinal, struct err *err)
-{
-    const struct work_settings *settings = plan->step->settings;
-    char job[ID_SIZE], shard[ID_SIZE], digits[ID_SIZE], folder[URI_SIZE], output[URI_SIZE], name[64], token[40];
-    struct shard_new row = { .job_id = plan->job.id, .ordinal = ordinal };
-
-    if (!shard_store_new_id(db, &row.id, err))
-        return false;
-    id_format(ID_JOB, plan->job.id, job);
-    id_format(ID_SHARD, row.id, shard);
-    id_format(ID_RECORD, row.id, digits);
-    snprintf(folder, sizeof folder, "%s/%s/%s/", settings->staging_uri, job, shard);
-    snprintf(output, sizeof output, "%s/%s/%s/", settings->output_uri, job, shard);
-    snprintf(name, sizeof name, "vidbatch-%s", digits);
-    make_token(token);
-    row.folder_uri = folder;
-    row.output_uri = output;
-    row.bedrock_name = name;
-    row.client_token = token;
-    return shard_store_create(db, &row, err);
-}
-
-static bool add_stage_tasks(struct db *db, const struct plan *plan, struct err *err)
-{
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct shard_row shard;
-
-    if (!shard_store_list(db, plan->job.id, -1, (int)plan->shards, &rows, err))
-        return false;
-    for (int i = 0; i < rows.count; i++) {
-        shard_row_read(&rows, i, &shard);
-        if (!task_store_add(db, "stage", shard.id, 0, err))
-            return false;
-    }
-    return true;
-}
-
-static bool cut(struct db *db, const struct plan *plan, const unsigned char recipe[32], struct err *err)
-{
-    int64_t planned = 0;
-
-    for (int i = 0; i < (int)plan->shards; i++)
-        if (!create_shard(db, plan, i, err))
-            return false;
-    if (!record_store_plan(db, plan->job.id, plan->job.prefix_id, plan->job.select_mode, recipe, (int)plan->shards,
-                           &planned, err))
-        return false;
-    if (planned != plan->videos) /* a scan was stored in between: choose again */
-        return err_set(err, ERR_BUSY, true, HERE, "the videos changed while the job was planned");
-    return record_store_recount(db, plan->job.id, err);
-}
+/* ---- the ways in which a plan ends ---- */
 
 static bool fail_job(struct db *db, struct plan *plan, const char *code, const char *words, struct err *err)
 {
-    AUTO(buf_done) struct buf json = { .max = 8192 };
+    AUTO(buf_done) struct buf json = { .max = 16384 };
     bool moved;
 
     error_words_to_json(code, words, &json);
@@ -100,34 +36,140 @@ static bool fail_job(struct db *db, struct plan *plan, const char *code, const c
            task_store_done(db, &plan->step->task, err);
 }
 
-static bool plan_work(struct db *db, void *arg, struct err *err)
+static bool store(struct db *db, struct plan *plan, const struct plan_estimate *estimate, struct err *err)
 {
-    AUTO(buf_done) struct buf words = { .max = 1024 };
-    struct plan *plan = arg;
+    AUTO(buf_done) struct buf json = { .max = PLAN_BYTES };
+    struct plan_result result = { .route = plan->on_demand ? "on_demand" : "batch",
+                                  .keep_ms = plan->step->settings->plan_expires_ms };
+
+    if (!plan_store_skips(db, plan->job.id, plan->job.is_plan, err) || !plan_json(plan, estimate, &json, err))
+        return false;
+    result.json = buf_cstr(&json);
+    if (estimate && estimate->has_cost) {
+        result.has_cost = true;
+        result.low_micros = estimate->cost.low;
+        result.expected_micros = estimate->cost.expected;
+        result.high_micros = estimate->cost.high;
+        result.currency = plan->terms.prices.currency;
+    }
+    return plan_store_result(db, plan->job.id, &result, err);
+}
+
+/* Why it does not start yet: shown in the job and the plan. */
+static bool wait_for_more(struct db *db, struct plan *plan, struct err *err)
+{
+    AUTO(buf_done) struct buf json = { .max = 8192 };
+    struct json_writer w = json_writer_on(&json);
+
+    json_begin_object(&w);
+    json_put_text(&w, "code", plan->refusal);
+    json_put_span(&w, "message", buf_view(&plan->words));
+    json_put_i64(&w, "minimum", plan->terms.min_records);
+    json_put_i64(&w, "eligible", plan->counts.taken);
+    json_put_i64(&w, "missing", plan->terms.min_records - plan->counts.taken);
+    json_end_object(&w);
+    plan->step->again_ms = plan->step->settings->wait_rescan_ms;
+    return buf_check(&json, "what a job waits for", err) && plan_store_wait(db, plan->job.id, buf_cstr(&json), err);
+}
+
+static bool is_about_number(const char *code)
+{
+    return strcmp(code, "below_minimum") == 0 || strcmp(code, "no_eligible_videos") == 0 ||
+           strcmp(code, "no_new_videos") == 0 || strcmp(code, "no_failed_videos") == 0;
+}
+
+/* estimate NULL: it did not come so far. */
+static bool refuse(struct db *db, struct plan *plan, const struct plan_estimate *estimate, struct err *err)
+{
+    if (strcmp(plan->job.below_minimum, "wait") == 0 && is_about_number(plan->refusal))
+        return wait_for_more(db, plan, err);
+    return store(db, plan, estimate, err) && fail_job(db, plan, plan->refusal, buf_cstr(&plan->words), err);
+}
+
+/* ---- the one transaction ---- */
+
+/* May a job that is launched already spend what it was found to cost? A refusal is the plan's. */
+static bool judge_cost(struct db *db, struct plan *plan, const struct plan_estimate *estimate, struct err *err)
+{
     const struct work_settings *settings = plan->step->settings;
-    const char *refusal;
-    unsigned char recipe[32];
-    char state[16], detail[96];
+    const struct launch_rules rules = { settings->models, settings->region, settings->monthly_budget_micros };
+    const struct launch_cost cost = { .job_id = plan->job.id,
+                                      .model_id = plan->job.model_id,
+                                      .currency = estimate->has_cost ? plan->terms.prices.currency : NULL,
+                                      .has_estimate = estimate->has_cost,
+                                      .has_max_cost = plan->job.has_max_cost,
+                                      .high_micros = estimate->cost.high,
+                                      .max_cost_micros = plan->job.max_cost_micros };
+    struct launch_refusal refusal;
+
+    if (!launch_judge(db, &rules, &cost, &refusal, err))
+        return false;
+    plan->refusal = refusal.code;
+    if (refusal.code)
+        buf_text(&plan->words, refusal.words);
+    return true;
+}
+
+static bool launch(struct db *db, struct plan *plan, struct err *err)
+{
+    const struct span same = { NULL, 0 };
+
+    return plan->job.launched_ms == 0 || launch_job(db, plan->job.id, same, same, err);
+}
+
+static bool finish(struct db *db, struct plan *plan, struct err *err)
+{
+    const struct plan_question question = { plan_text_bytes(&plan->job), plan->job.max_tokens };
+    struct plan_estimate estimate;
+    struct estimate_fit fit;
+    char detail[96];
     bool moved;
 
+    if (!estimate_store_get(db, plan->terms.key, plan->step->settings->region, &fit, err))
+        return false;
+    plan_sum(plan);
+    plan_estimate(&plan->terms, &question, &plan->totals, &fit, plan->on_demand, &estimate);
+    if (plan->job.launched_ms && !judge_cost(db, plan, &estimate, err))
+        return false;
+    if (plan->refusal)
+        return refuse(db, plan, &estimate, err);
+    snprintf(detail, sizeof detail, "{\"videos\":%lld,\"shards\":%d}", (long long)plan->totals.records,
+             plan->shard_rows.count);
+    return plan_create(plan, err) && store(db, plan, &estimate, err) &&
+           job_store_move(db, plan->job.id, "{planning}", "planned", NULL, NULL, &moved, err) &&
+           event_store_add(db, plan->job.id, "job.planned", detail, err) && launch(db, plan, err) &&
+           task_store_done(db, &plan->step->task, err);
+}
+
+static bool plan_work(struct db *db, void *arg, struct err *err)
+{
+    struct plan *plan = arg;
+    char state[16];
+
+    plan->step->again_ms = -1;
     if (!task_store_fence(db, &plan->step->task, err) || !job_store_lock(db, plan->job.id, state, err))
         return false;
-    if (strcmp(state, "queued") != 0 && strcmp(state, "planning") != 0)
+    if (strcmp(state, "planning") != 0)
         return task_store_done(db, &plan->step->task, err);
-    if (!job_store_move(db, plan->job.id, "{queued}", "planning", NULL, NULL, &moved, err) ||
-        !job_store_plan_lock(db, plan->job.prefix_id, err) || !job_store_recipe(db, plan->job.id, recipe, err) ||
-        !video_store_count_selected(db, plan->job.prefix_id, plan->job.select_mode, recipe, &plan->videos, err))
+    if (!job_store_plan_lock(db, plan->job.prefix_id, err) || !plan_choose(plan, err))
         return false;
-    refusal = minimum_refusal(plan->videos, plan->eligible, settings->min_records, &words);
-    if (refusal)
-        return fail_job(db, plan, refusal, buf_cstr(&words), err);
-    plan->shards = (plan->videos + settings->shard_records - 1) / settings->shard_records;
-    snprintf(detail, sizeof detail, "{\"videos\":%lld,\"shards\":%lld}", (long long)plan->videos,
-             (long long)plan->shards);
-    return cut(db, plan, recipe, err) && add_stage_tasks(db, plan, err) &&
-           job_store_move(db, plan->job.id, "{planning}", "staging", NULL, NULL, &moved, err) &&
-           event_store_add(db, plan->job.id, "job.planned", detail, err) && task_store_done(db, &plan->step->task, err);
+    plan_judge_count(plan);
+    if (!plan->refusal && !plan->staging.mode) {
+        plan->refusal = "in_place_refused";
+        buf_fmt(&plan->words, "The videos cannot be run in place: %s. Ask with \"staging\": \"auto\" or \"copy\".",
+                plan->staging.why);
+    }
+    if (!plan->refusal && !plan_cut(plan, err))
+        return false;
+    if (plan->refusal)
+        return refuse(db, plan, NULL, err);
+    /* The way of staging was decided for one shard, outside of this transaction: the videos may be others by now. */
+    if (strcmp(plan->staging.mode, "in_place") == 0 && plan->shard_rows.count != 1)
+        return err_set(err, ERR_BUSY, true, HERE, "the videos changed while the job was planned");
+    return finish(db, plan, err);
 }
+
+/* ---- before it ---- */
 
 struct scan_refusal {
     struct plan *plan;
@@ -142,30 +184,102 @@ static bool refuse_scan(struct db *db, void *arg, struct err *err)
            fail_job(db, refusal->plan, "scan_failed", refusal->words, err);
 }
 
+static bool rescan(struct db *db, void *arg, struct err *err)
+{
+    struct plan *plan = arg;
+
+    return task_store_fence(db, &plan->step->task, err) && prefix_store_scan_queued(db, plan->prefix.id, err) &&
+           task_store_add(db, "scan", plan->prefix.id, 0, err);
+}
+
+/* *ready: the scan is done, the plan can be made. Else the task is ended, or to run again. */
+static bool await_scan(struct plan *plan, bool *ready, struct err *err)
+{
+    const char *scan = plan->prefix.scan_state;
+    const int64_t age_ms = clock_wall_ms() - plan->prefix.scan_finished_ms;
+    struct scan_refusal refusal = { plan, NULL };
+
+    *ready = false;
+    if (strcmp(scan, "queued") == 0 || strcmp(scan, "running") == 0) {
+        *ready = strcmp(plan->job.state, "planning") == 0;
+        plan->step->again_ms = *ready ? -1 : SCAN_POLL_MS;
+        return true;
+    }
+    if (plan->job.waiting && age_ms >= plan->step->settings->wait_rescan_ms) {
+        plan->step->again_ms = SCAN_POLL_MS;
+        return db_transaction(plan->step->db, rescan, plan, err);
+    }
+    if (strcmp(scan, "failed") != 0) {
+        *ready = true;
+        return true;
+    }
+    if (plan->job.waiting) { /* the next scan may succeed */
+        plan->step->again_ms = plan->step->settings->wait_rescan_ms;
+        return true;
+    }
+    buf_reset(&plan->words);
+    buf_fmt(&plan->words, "the scan of the prefix failed, so nothing is known of its videos: %.3000s",
+            plan->prefix.scan_error ? plan->prefix.scan_error : "");
+    refusal.words = buf_cstr(&plan->words);
+    return db_transaction(plan->step->db, refuse_scan, &refusal, err);
+}
+
+static bool begin(struct db *db, void *arg, struct err *err)
+{
+    struct plan *plan = arg;
+    bool moved;
+
+    return task_store_fence(db, &plan->step->task, err) &&
+           job_store_move(db, plan->job.id, "{queued}", "planning", NULL, NULL, &moved, err);
+}
+
+/* What has to be found out from S3 before anything can be decided. *alive false: the job is no longer to be planned. */
+static bool find_out(struct plan *plan, bool *alive, struct err *err)
+{
+    const bool looks = strcmp(plan->job.preflight, "full") == 0;
+
+    *alive = true;
+    plan->staging.mode = "copy";
+    snprintf(plan->staging.why, sizeof plan->staging.why, "asked for");
+    if (!looks && strcmp(plan->job.staging, "copy") == 0)
+        return true;
+    if (!plan_choose(plan, err))
+        return false;
+    if (looks && (!plan_look(plan, alive, err) || !*alive))
+        return *alive || step_end(plan->step, err);
+    if (looks && !plan_choose(plan, err)) /* some were refused */
+        return false;
+    plan_judge_count(plan);
+    return plan->refusal || plan_stage_how(plan, err);
+}
+
+static bool run(struct plan *plan, struct err *err)
+{
+    bool ready, alive;
+
+    if (!await_scan(plan, &ready, err))
+        return false;
+    if (!ready)
+        return true;
+    if (!models_terms(plan->step->settings->models, span_of(plan->job.model_id), plan->step->settings->region,
+                      &plan->terms, err))
+        return false;
+    return job_store_recipe(plan->step->db, plan->job.id, plan->recipe, err) && plan_measure_line(plan, err) &&
+           db_transaction(plan->step->db, begin, plan, err) && find_out(plan, &alive, err) &&
+           (!alive || db_transaction(plan->step->db, plan_work, plan, err));
+}
+
 bool step_plan(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows job_rows = { 0 };
     AUTO(db_rows_done) struct db_rows prefix_rows = { 0 };
-    struct plan plan = { .step = step };
-    struct prefix_row prefix;
+    AUTO(plan_done) struct plan plan = { .step = step };
 
-    if (!job_store_get(step->db, step->task.subject_id, &job_rows, &plan.job, err) ||
-        !prefix_store_get_any(step->db, plan.job.prefix_id, &prefix_rows, &prefix, err))
+    buf_init(&plan.words, WORDS_BYTES);
+    if (!job_store_get_any(step->db, step->task.subject_id, &job_rows, &plan.job, err) ||
+        !prefix_store_get_any(step->db, plan.job.prefix_id, &prefix_rows, &plan.prefix, err))
         return false;
-    if (strcmp(prefix.scan_state, "queued") == 0 || strcmp(prefix.scan_state, "running") == 0) {
-        if (strcmp(plan.job.state, "queued") == 0) {
-            step->again_ms = SCAN_POLL_MS;
-            return true;
-        }
-    } else if (strcmp(prefix.scan_state, "failed") == 0) {
-        AUTO(buf_done) struct buf words = { .max = 4096 };
-        struct scan_refusal refusal = { &plan, NULL };
-
-        buf_fmt(&words, "the scan of the prefix failed, so nothing is known of its videos: %.3000s",
-                prefix.scan_error ? prefix.scan_error : "");
-        refusal.words = buf_cstr(&words);
-        return db_transaction(step->db, refuse_scan, &refusal, err);
-    }
-    plan.eligible = prefix.eligible_count;
-    return db_transaction(step->db, plan_work, &plan, err);
+    if (strcmp(plan.job.state, "queued") != 0 && strcmp(plan.job.state, "planning") != 0)
+        return step_end(step, err);
+    return run(&plan, err);
 }

@@ -7,6 +7,7 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/work/step.h"
+#include "sql/plan_store.h"
 #include "sql/prefix_store.h"
 #include "sql/video_store.h"
 
@@ -138,7 +139,7 @@ static bool merge(struct db *db, void *arg, struct err *err)
 
     if (!task_store_fence(db, &scan->step->task, err) || !video_store_scan_merge(db, scan->prefix.id, &result, err) ||
         !prefix_store_scan_finished(db, scan->prefix.id, scan->listed, NULL, err) ||
-        !task_store_done(db, &scan->step->task, err))
+        !plan_store_wake(db, scan->prefix.id, err) || !task_store_done(db, &scan->step->task, err))
         return false;
     log_info("scan.done", "listed=%lld new=%lld changed=%lld vanished=%lld", (long long)scan->listed,
              (long long)result.inserted, (long long)result.updated, (long long)result.vanished);

@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/work/causes.h"
+#include "sql/estimate_store.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
 
@@ -16,7 +17,7 @@
 const struct step_kind step_kinds[STEP_KINDS] = {
     { "watch",  "",        step_watch,  step_keep_trying,    false },
     { "cancel", ID_JOB,    step_cancel, step_job_give_up,    false },
-    { "plan",   ID_JOB,    step_plan,   step_job_give_up,    false },
+    { "plan",   ID_JOB,    step_plan,   step_job_give_up,    true },
     { "submit", ID_SHARD,  step_submit, step_submit_give_up, false },
     { "finish", ID_JOB,    step_finish, step_keep_trying,    false },
     { "invoke", ID_SHARD,  step_invoke, step_invoke_give_up, true },
@@ -25,6 +26,7 @@ const struct step_kind step_kinds[STEP_KINDS] = {
     { "stage",  ID_SHARD,  step_stage,  step_shard_give_up,  true },
     { "scan",   ID_PREFIX, step_scan,   step_scan_give_up,   true },
     { "sweep",  ID_PREFIX, step_sweep,  step_keep_trying,    true },
+    { "expire", ID_PLAN,   step_expire, step_keep_trying,    true },
 };
 /* clang-format on */
 
@@ -76,6 +78,7 @@ bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_r
 
     return summary_store_mark_missing(step->db, shard_id, ingest_round, reason, words, &missing, err) &&
            shard_store_finish(step->db, shard_id, to, error_json, err) &&
+           estimate_store_add(step->db, shard_id, step->settings->region, err) &&
            task_store_add(step->db, "finish", job_id, 0, err);
 }
 

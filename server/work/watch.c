@@ -12,6 +12,7 @@
 #include "sql/event_store.h"
 #include "sql/idempotency_store.h"
 #include "sql/job_store.h"
+#include "sql/plan_store.h"
 #include "sql/shard_store.h"
 
 #include <stdio.h>
@@ -192,7 +193,7 @@ bool step_watch(struct step *step, struct err *err)
     int64_t oldest_ms = 0, removed;
 
     if (!shard_store_running(step->db, MAX_FOLLOWED, &rows, err) ||
-        !idempotency_store_expire(step->db, answers_kept_ms, &removed, err))
+        !idempotency_store_expire(step->db, answers_kept_ms, &removed, err) || !plan_store_expire_due(step->db, err))
         return false;
     items = mem_alloc((size_t)rows.count + 1, sizeof *items);
     if (!items)

@@ -20,10 +20,6 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int64_t retry_base_ms, retry_cap_ms;
     int64_t lookup_grace_ms; /* how long a Bedrock job that was asked for may stay invisible in the list */
     int max_failures;        /* in a row, of one task: then its subject fails with the last error */
-    int64_t min_records;     /* smallest batch job */
-    int64_t shard_records; /* most records of one Bedrock job; at least 2 * min_records - 1, so that a cut never leaves
-                              too small a tail */
-    int64_t concurrent_jobs; /* Bedrock jobs of ours at a time */
     int64_t max_video_bytes; /* that any model takes */
     const struct models *models;
     const char *region; /* in which Bedrock and the buckets are */
@@ -33,6 +29,9 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int preflight_concurrency; /* videos looked into at a time */
     int job_timeout_hours;
     bool keep_staging;
+    int64_t plan_expires_ms;                         /* after so long nobody can launch a plan any more */
+    int64_t wait_rescan_ms;                          /* a job that waits for videos has its prefix scanned so often */
+    int64_t monthly_budget_micros;                   /* of a calendar month (UTC); 0: none */
     const char *role_arn, *staging_uri, *output_uri; /* URIs without trailing slash */
     const char *bucket_owner;                        /* of staging and output; "" */
     const char *output_kms_key;                      /* "" */

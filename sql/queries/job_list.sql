@@ -1,10 +1,13 @@
--- A page of jobs, newest first. Walks the primary key, job_by_prefix or job_by_state backward (planned for what is given), and
+-- A page of launched jobs, newest first. Walks the primary key, job_by_prefix or job_by_state backward (planned for what is given), and
 -- shard_by_job for each job.
 -- $1 int8 before this id, $2 int8 prefix or NULL, $3 text state or NULL, $4 int8 limit.  Columns: job_row_read.
 SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.system,
        j.max_tokens, j.temperature, j.top_p, j.top_k, j.select_mode, j.staging, j.metadata::text, j.error::text, j.version,
        epoch_ms(j.created_at), epoch_ms(j.started_at), epoch_ms(j.completed_at),
-       s.total, s.succeeded, s.failed, s.missing, s.processed, s.input_tokens, s.output_tokens, s.shards, j.cancel_requested
+       s.total, s.succeeded, s.failed, s.missing, s.processed, s.input_tokens, s.output_tokens, s.shards, j.cancel_requested,
+       epoch_ms(j.launched_at), epoch_ms(j.planned_at), epoch_ms(j.expires_at), j.is_plan, j.retry_of, j.retry_hopeless,
+       j.below_minimum, j.preflight, j.route, j.max_cost_micros, j.keep_staging, j.estimated_low_micros, j.estimated_micros,
+       j.estimated_high_micros, j.currency, j.waiting::text
   FROM job j
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(record_count), 0) AS total, coalesce(sum(succeeded), 0) AS succeeded,
@@ -13,5 +16,5 @@ SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.sy
               coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens,
               count(*) AS shards
          FROM shard WHERE job_id = j.id) s
- WHERE j.id < $1 AND ($2::int8 IS NULL OR j.prefix_id = $2) AND ($3::text IS NULL OR j.state = $3)
+ WHERE j.launched_at IS NOT NULL AND j.id < $1 AND ($2::int8 IS NULL OR j.prefix_id = $2) AND ($3::text IS NULL OR j.state = $3)
  ORDER BY j.id DESC LIMIT $4

@@ -6,7 +6,7 @@ SELECT count(*) FROM (SELECT
   FROM (SELECT id, etag FROM video WHERE prefix_id = $1 AND vanished_at IS NULL AND reason IS NULL) v
   FULL JOIN (SELECT r.video_id, r.etag
                FROM job j JOIN record r ON r.job_id = j.id LEFT JOIN summary s ON s.record_id = r.id
-               WHERE j.prefix_id = $1 AND j.recipe = $2
+               WHERE j.prefix_id = $1 AND j.recipe = $2 AND j.launched_at IS NOT NULL
                  AND (s.state = 'succeeded'
                       OR (s.record_id IS NULL AND j.state NOT IN ('completed', 'failed', 'cancelled')))) answered
     ON answered.video_id = v.id AND answered.etag = v.etag

@@ -15,8 +15,8 @@ def put_long_texts(database, count):
     """Succeeded summaries of 30 KB each, all words different."""
     database.query("""
         WITH job AS (
-            INSERT INTO job (prefix_id, name, state, model_id, prompt, recipe, select_mode, staging)
-            SELECT id, 'n', 'completed', 'm', 'p', '\\x00', 'all', 'copy' FROM prefix RETURNING id, prefix_id
+            INSERT INTO job (prefix_id, name, state, model_id, prompt, recipe, select_mode, staging, launched_at)
+            SELECT id, 'n', 'completed', 'm', 'p', '\\x00', 'all', 'copy', now() FROM prefix RETURNING id, prefix_id
         ), video AS (
             INSERT INTO video (prefix_id, size_bytes, modified_at, name, etag)
             SELECT prefix_id, 1, now(), 'v' || n, 'e' FROM job, generate_series(1, %s) n RETURNING id

@@ -66,7 +66,7 @@ def bad_jobs(prefix):
         ({**good, "inference": {"max_tokens": "600"}}, 422, "/inference/max_tokens"), ({**good, "inference": []}, 422, "/inference"),
         ({**good, "inference": {"heat": 1}}, 422, "/inference/heat"), ({**good, "model_id": "amazon.nova-micro-v1:0"}, 422, "/model_id"),
         ({**good, "model_id": "a model"}, 422, "/model_id"), ({**good, "select": "some"}, 422, "/select"), ({**good, "metadata": "text"}, 422, "/metadata"),
-        ({**good, "staging": "in_place"}, 422, "/staging"),
+        ({**good, "staging": "beside"}, 422, "/staging"),
     ]
 
 

@@ -27,7 +27,7 @@ def groups(client, job):
 def test_groups_by_cause(client, emulator, prefix):
     emulator.fault(job={"error_fraction": 0.1, "missing": 6})
     emulator.fault(op="S3.CopyObject", count=1, action={"status": 403, "code": "AccessDenied"})
-    job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
+    job = client.wait_job(client.launch(prefix["id"], select="all", preflight="listing")["id"])
     assert job["outcome"] == "partial"
     told = groups(client, job)
     assert told["total"] == job["counts"]["failed"] + job["counts"]["missing"]
@@ -50,7 +50,7 @@ def test_groups_by_cause(client, emulator, prefix):
 
 def test_a_whole_job_that_failed(client, emulator, prefix):
     emulator.fault(job={"terminal": "Failed", "message": "Customer doesn't have permissions to invokeModel on x"})
-    job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
+    job = client.wait_job(client.launch(prefix["id"], select="all", preflight="listing")["id"])
     assert job["state"] == "failed" and "bedrock:InvokeModel" in job["error"]["message"]
     (group,) = groups(client, job)["data"]
     assert [group[w] for w in WORDS] == ["role_may_not_invoke", 201, 201, "after_cure"]
@@ -58,7 +58,7 @@ def test_a_whole_job_that_failed(client, emulator, prefix):
 
 
 def test_nothing_failed_and_no_such_job(client, prefix, database):
-    job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
+    job = client.wait_job(client.launch(prefix["id"], select="all", preflight="listing")["id"])
     assert groups(client, job)["total"] == 1
     client.call("GET", "/v1/jobs/job_00000000001/failures", 404)
     client.call("GET", f"/v1/jobs/{job['id']}/failures?limit=3", 400)
@@ -68,7 +68,7 @@ def test_nothing_failed_and_no_such_job(client, prefix, database):
 
 def test_a_job_that_runs(client, emulator, prefix, database):
     emulator.fault(job={"hold": True})
-    launched = client.launch(prefix["id"], select="all")
+    launched = client.launch(prefix["id"], select="all", preflight="listing")
     wait_until("Bedrock to run it", lambda: client.get(f"/v1/jobs/{launched['id']}")["state"] == "running")
     assert groups(client, launched)["data"] == []
     emulator.control("POST", "release", {"name_contains": ""})

@@ -268,7 +268,7 @@ def test_videos_that_vanish_or_change_before_staging(client, emulator):
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket="videos", Prefix="moving/")["Contents"]]
     s3.delete_object(Bucket="videos", Key=keys[0])
     s3.put_object(Bucket="videos", Key=keys[1], Body=(ROOT / "tests/data/README.md").read_bytes())
-    job = client.wait_job(client.launch(made["id"])["id"])
+    job = client.wait_job(client.launch(made["id"], preflight="listing")["id"])
     assert job["outcome"] == "partial" and job["counts"]["succeeded"] == 118 and job["counts"]["failed"] == 2
     reasons = {r["error"]["reason"] for r in client.pages(f"/v1/jobs/{job['id']}/records?state=failed")}
     assert reasons == {"source_vanished", "source_changed"}

@@ -7,101 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct plan {
-    int64_t job, prefix, count;
-    const char *mode;
-    int shards;
-    unsigned char recipe[32];
-};
-
-static bool plan(struct db *db, void *arg, struct err *err)
-{
-    struct plan *p = arg;
-
-    return record_store_plan(db, p->job, p->prefix, p->mode, p->recipe, p->shards, &p->count, err) &&
-           record_store_recount(db, p->job, err);
-}
-
-static void deals_evenly_in_key_order(void)
-{
-    static const int sizes[] = { 0, 1, 2, 3, 7, 10, 99, 100, 101, 1000 };
-    static const int shards[] = { 1, 2, 3, 7, 10, 100 };
-    AUTO(testdb_end) struct testdb t;
-    AUTO(testdb_close) struct db *db = NULL;
-    struct err err = { 0 };
-
-    if (!testdb_begin(&t, true))
-        return;
-    db = testdb_open(&t);
-    testdb_sql(&t, "SELECT setval('id_seq', 100)"); /* far from where its 22 bits begin anew */
-    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
-        int64_t prefix = testdb_prefix(&t, sizes[n]);
-
-        for (size_t s = 0; s < sizeof shards / sizeof shards[0]; s++) {
-            struct plan p = { .prefix = prefix, .mode = s % 2 ? "all" : "new", .shards = shards[s], .count = -1 };
-            long long job = p.job = testdb_job(&t, prefix, shards[s], 1);
-
-            test_case("%d videos, %d shards", sizes[n], shards[s]);
-            OK(db_transaction(db, plan, &p, &err));
-            CHECK_I64(p.count, sizes[n]);
-            CHECK_I64(testdb_number(&t, "SELECT sum(record_count) FROM shard WHERE job_id = %lld", job), sizes[n]);
-            CHECK(testdb_number(&t, "SELECT max(record_count) - min(record_count) FROM shard WHERE job_id = %lld",
-                                job) <= 1);
-            CHECK_I64(
-                testdb_number(&t,
-                              "SELECT count(*) FROM (SELECT r.id - lag(r.id) OVER w AS step, s.ordinal - lag(s.ordinal)"
-                              " OVER w AS turn FROM record r JOIN video v ON v.id = r.video_id JOIN shard s ON"
-                              " s.id = r.shard_id WHERE r.job_id = %lld WINDOW w AS (ORDER BY v.name)) x"
-                              " WHERE step <= 0 OR turn < 0",
-                              job),
-                0);
-            CHECK_I64(testdb_number(&t,
-                                    "SELECT count(*) FROM shard s WHERE job_id = %lld AND record_count <>"
-                                    " (SELECT count(*) FROM record WHERE shard_id = s.id)",
-                                    job),
-                      0);
-        }
-    }
-    test_case(NULL);
-}
-
-static void takes_what_was_counted(void)
-{
-    AUTO(testdb_end) struct testdb t;
-    AUTO(testdb_close) struct db *db = NULL;
-    struct err err = { 0 };
-    struct plan p = { .mode = "new", .shards = 2, .recipe = { 0 } };
-
-    if (!testdb_begin(&t, true))
-        return;
-    db = testdb_open(&t);
-    p.prefix = testdb_prefix(&t, 6);
-    memset(p.recipe, 1, sizeof p.recipe);
-    testdb_planned_job(&t, p.prefix, 1, 1);
-    testdb_sql(
-        &t,
-        "INSERT INTO summary (record_id, job_id, shard_id, video_id, created_at, state, ingest_round, text_altered)"
-        " SELECT r.id, job_id, shard_id, video_id, now(), CASE WHEN size_bytes < 3 THEN 'failed' ELSE 'succeeded' END"
-        "::summary_state, 1, false FROM record r JOIN video v ON v.id = video_id");
-    testdb_sql(
-        &t, "UPDATE video SET etag = 'new' WHERE size_bytes = 6; UPDATE video SET reason = 'x' WHERE size_bytes = 1");
-    p.job = testdb_job(&t, p.prefix, 2, 1);
-    OK(db_transaction(db, plan, &p, &err));
-    CHECK_I64(p.count, 2); /* the failed one and the changed one */
-    CHECK_I64(testdb_number(&t,
-                            "SELECT sum(size_bytes) FROM record r JOIN video v ON v.id = r.video_id AND v.etag = r.etag"
-                            " WHERE r.job_id = %lld",
-                            (long long)p.job),
-              8);
-    p.job = testdb_job(&t, p.prefix, 2, 1);
-    p.mode = "all";
-    OK(db_transaction(db, plan, &p, &err));
-    CHECK_I64(p.count, 5);
-    p.job = testdb_job(&t, p.prefix, 1, 1);
-    FAILS(db_transaction(db, plan, &p, &err), ERR_DATABASE, NULL); /* more shards asked for than there are */
-    FAILS(record_store_plan(db, p.job, p.prefix, "all", p.recipe, 1, &p.count, &err), ERR_INTERNAL, NULL);
-}
-
 static void gives_sources_and_keys(void)
 {
     AUTO(testdb_end) struct testdb t;
@@ -213,8 +118,6 @@ static void lists_by_state(void)
 }
 
 static const struct test tests[] = {
-    { "deals evenly in key order", deals_evenly_in_key_order },
-    { "takes what was counted", takes_what_was_counted },
     { "gives sources and keys", gives_sources_and_keys },
     { "lists by state", lists_by_state },
 };

@@ -27,7 +27,14 @@ static void a_shard_goes_its_way(void)
                             .folder_uri = "s3://b/f/",
                             .output_uri = "s3://b/o/",
                             .bedrock_name = "name",
-                            .client_token = "token" };
+                            .client_token = "token",
+                            .video_bytes = 70,
+                            .planned_input_bytes = 700,
+                            .estimated_input_tokens = 7000,
+                            .estimated_output_tokens = 70000,
+                            .model_key = "model",
+                            .staging = "copy",
+                            .route = "batch" };
     bool moved = true;
 
     if (!testdb_begin(&t, true))

@@ -1,4 +1,5 @@
-/* The small rules of handlers/: S3 locations, upload names, suffixes, money, metrics. */
+/* The small rules of handlers/: S3 locations, upload names, suffixes, metrics. */
+#include "handlers/app.h"
 #include "handlers/common.h"
 #include "handlers/job_json.h"
 #include "handlers/metrics_text.h"
@@ -137,14 +138,6 @@ static void test_suffixes(void)
 
 static void test_small_texts(void)
 {
-    char money[MONEY_BYTES];
-
-    money_text(0, money);
-    CHECK_TEXT(money, "0.000000");
-    money_text(1234567, money);
-    CHECK_TEXT(money, "1.234567");
-    money_text(70, money);
-    CHECK_TEXT(money, "0.000070");
     CHECK(text_is_account(SPAN_LIT("111122223333")));
     CHECK(!text_is_account(SPAN_LIT("11112222333")));
     CHECK(!text_is_account(SPAN_LIT("1111222233334")));
@@ -179,6 +172,7 @@ static void test_job(void)
     AUTO(buf_done) struct buf out = { .max = 1 << 16 };
     AUTO(release) json_t *json = NULL;
     struct json_writer w = json_writer_on(&out);
+    struct handlers_app app = { .region = "us-east-1" };
     struct err err = { 0 };
     struct job_row job = { .id = 1,
                            .prefix_id = 2,
@@ -188,6 +182,9 @@ static void test_job(void)
                            .prompt = "p",
                            .select_mode = "all",
                            .staging = "copy",
+                           .route = "batch",
+                           .has_max_cost = true,
+                           .max_cost_micros = 1500000,
                            .has_top_k = true,
                            .total = 100,
                            .succeeded = 40,
@@ -196,16 +193,18 @@ static void test_job(void)
                            .input_tokens = 1000000,
                            .metadata = "{\"a\": [1]}" };
 
-    models = models_builtin(&err);
+    app.models = models = models_builtin(&err);
     if (!CHECK(models != NULL))
         return;
-    job_json(&w, &job, models);
+    job_json(&w, &job, &app);
     json = json_loads(buf_cstr(&out), JSON_REJECT_DUPLICATES, NULL);
     CHECK_I64(number_at(json, "counts", "pending"), 58);
     CHECK_I64(number_at(json, "progress", "processed"), 72);
     CHECK(json_is_integer(json_object_get(json_object_get(json, "inference"), "top_k")));
     CHECK(json_is_null(json_object_get(json_object_get(json, "inference"), "top_p")));
     CHECK_TEXT(json_string_value(json_object_get(json_object_get(json, "cost"), "actual")), "0.030000");
+    CHECK_TEXT(json_string_value(json_object_get(json, "max_cost")), "1.500000");
+    CHECK(json_is_null(json_object_get(json_object_get(json, "cost"), "estimated")));
     CHECK(json_is_array(json_object_get(json_object_get(json, "metadata"), "a")));
     CHECK(json_is_null(json_object_get(json, "error")));
 
@@ -214,7 +213,7 @@ static void test_job(void)
     w = json_writer_on(&out);
     job.bedrock_processed = 100;
     job.model_id = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x";
-    job_json(&w, &job, models);
+    job_json(&w, &job, &app);
     json_decref(json);
     json = json_loads(buf_cstr(&out), 0, NULL);
     CHECK_I64(number_at(json, "progress", "processed"), 100);
@@ -253,7 +252,7 @@ static const struct test tests[] = {
     { "names that may be uploaded", test_upload_names },
     { "what Bedrock says of a shard", test_shard_message },
     { "suffixes", test_suffixes },
-    { "money, accounts, control characters, final states", test_small_texts },
+    { "accounts, control characters, final states", test_small_texts },
     { "progress and cost of a job", test_job },
     { "Prometheus text", test_metrics },
 };

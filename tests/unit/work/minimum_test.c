@@ -6,24 +6,31 @@
 
 static const struct {
     long long selected, eligible, minimum;
+    const char *mode;
     const char *code;  /* NULL: it may run */
     const char *words; /* must be among what is said */
 } cases[] = {
-    { 100, 100, 100, NULL, "" },
-    { 101, 5000, 100, NULL, "" },
-    { 1, 1, 1, NULL, "" },
-    { 0, 0, 100, "no_eligible_videos", "eligible=false" },
-    { 0, 0, 1, "no_eligible_videos", "no video that can be run" },
-    { 0, 230, 100, "no_new_videos", "All 230 eligible videos" },
-    { 60, 60, 100, "below_minimum", "add 40 more." },
-    { 99, 400, 100, "below_minimum", "add 1 more, or take all 400 eligible ones" },
+    { 100, 100, 100, "new", NULL, "" },
+    { 101, 5000, 100, "new", NULL, "" },
+    { 1, 1, 1, "all", NULL, "" },
+    { 0, 0, 100, "new", "no_eligible_videos", "eligible=false" },
+    { 0, 0, 1, "all", "no_eligible_videos", "no video that can be run" },
+    { 0, 0, 0, "all", "no_eligible_videos", "no video that can be run" },
+    { 0, 0, 100, "videos", "no_eligible_videos", "None of these videos" },
+    { 0, 230, 100, "new", "no_new_videos", "All 230 eligible videos" },
+    { 0, 230, 100, "failed", "no_failed_videos", "No video failed" },
+    { 0, 0, 100, "retry", "no_failed_videos", "No video failed" },
+    { 60, 60, 100, "new", "below_minimum", "add 40 more, or ask" },
+    { 60, 60, 100, "videos", "below_minimum", "\"below_minimum\": \"wait\"" },
+    { 99, 400, 100, "new", "below_minimum", "add 1 more, take all 400 eligible ones" },
 };
 
 static void rule(void)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         AUTO(buf_done) struct buf words = { .max = 1024 };
-        const char *code = minimum_refusal(cases[i].selected, cases[i].eligible, cases[i].minimum, &words);
+        const struct minimum m = { cases[i].selected, cases[i].eligible, cases[i].minimum, cases[i].mode };
+        const char *code = minimum_refusal(&m, &words);
 
         test_case("%lld of %lld, at least %lld", cases[i].selected, cases[i].eligible, cases[i].minimum);
         CHECK((code == NULL) == (cases[i].code == NULL));

@@ -1,0 +1,43 @@
+/* Launching what was planned: the only way in which a job leaves `planned`, whoever asks. Both budgets are judged here,
+ * so that nothing is staged that may cost more than it should. */
+#ifndef VIDBATCH_WORK_LAUNCH_H
+#define VIDBATCH_WORK_LAUNCH_H
+
+#include "server/base/err.h"
+#include "server/base/span.h"
+#include "server/work/models.h"
+#include "sql/db.h"
+
+struct launch_rules {
+    const struct models *models;
+    const char *region;
+    int64_t monthly_budget_micros; /* of the whole service and a calendar month (UTC); 0: none */
+};
+
+enum { LAUNCH_WORDS = 500 };
+struct launch_refusal {
+    const char *code; /* NULL: not refused; "budget_exceeded", "price_unknown": static */
+    char words[LAUNCH_WORDS];
+    int64_t estimate_micros, limit_micros; /* the two numbers of "budget_exceeded" */
+    int64_t spent_micros;                  /* of the month, without this job; 0 where the job's own limit was passed */
+    char currency[8];
+};
+
+/* What a job may cost, and the limit of its own. Texts borrowed. */
+struct launch_cost {
+    int64_t job_id;
+    const char *model_id, *currency; /* currency NULL: no price is known */
+    bool has_estimate, has_max_cost;
+    int64_t high_micros, max_cost_micros;
+};
+
+/* May a job that costs so much start now? Holds what is left of the month until the transaction ends. refusal is
+ * written in any case. In a transaction. Any thread. */
+MUST_CHECK bool launch_judge(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
+                             struct launch_refusal *refusal, struct err *err);
+/* Launches a planned job that was judged: launched_at, state staging, the tasks of its shards, event job.launched. In a
+ * transaction that holds the job's lock. name, metadata: ptr NULL leaves them.
+ * ERR_CONFLICT, code "not_planned", where the job is not planned. Any thread. */
+MUST_CHECK bool launch_job(struct db *db, int64_t job_id, struct span name, struct span metadata, struct err *err);
+
+#endif

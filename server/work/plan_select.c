@@ -1,0 +1,125 @@
+/* The plan chooses: which videos of the prefix, what is inside of them, how they will be staged. */
+#include "server/work/minimum.h"
+#include "server/work/plan.h"
+#include "server/work/preflight.h"
+
+#include <string.h>
+
+enum { LOOK_PAGE = 1000, SURVEY_PAGE = 5000 };
+
+bool plan_choose(struct plan *plan, struct err *err)
+{
+    const struct plan_choice choice = { .job_id = plan->job.id,
+                                        .prefix_id = plan->job.prefix_id,
+                                        .select_mode = plan->job.select_mode,
+                                        .created_ms = plan->job.created_ms,
+                                        .recipe = plan->recipe };
+
+    return plan_store_choose(plan->step->db, &choice, &plan->counts, err);
+}
+
+void plan_judge_count(struct plan *plan)
+{
+    const struct minimum minimum = { .selected = plan->counts.taken,
+                                     .eligible = plan->counts.taken + plan->counts.settled,
+                                     .minimum = plan->terms.min_records,
+                                     .select_mode = plan->job.select_mode };
+
+    plan->on_demand = false;
+    plan->refusal = NULL;
+    buf_reset(&plan->words);
+    if (plan->counts.taken > 0 && plan->counts.taken < plan->terms.min_records &&
+        strcmp(plan->job.below_minimum, "on_demand") == 0)
+        plan->on_demand = true;
+    else
+        plan->refusal = minimum_refusal(&minimum, &plan->words);
+}
+
+/* ---- looking into them ---- */
+
+struct page {
+    struct plan *plan;
+    bool alive;
+};
+
+/* The page is stored: the task has made progress. A job that was cancelled meanwhile is not looked at any further. */
+static bool end_page(struct db *db, void *arg, struct err *err)
+{
+    struct page *page = arg;
+    struct step *step = page->plan->step;
+    char state[16];
+
+    if (!task_store_fence(db, &step->task, err) || !job_store_lock(db, page->plan->job.id, state, err))
+        return false;
+    page->alive = strcmp(state, "planning") == 0;
+    return task_store_progress(db, &step->task, err);
+}
+
+bool plan_look(struct plan *plan, bool *alive, struct err *err)
+{
+    struct page page = { plan, true };
+    int64_t after = 0;
+
+    for (bool more = true; more && page.alive;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+        if (!step_alive(plan->step, err) ||
+            !plan_store_unlooked(plan->step->db, plan->job.prefix_id, after, LOOK_PAGE, &rows, err))
+            return false;
+        more = rows.count == LOOK_PAGE;
+        if (rows.count == 0)
+            break;
+        after = db_i64(&rows, rows.count - 1, 4);
+        if (!preflight_page(plan->step, &plan->prefix, &rows, err) ||
+            !db_transaction(plan->step->db, end_page, &page, err))
+            return false;
+    }
+    *alive = page.alive;
+    return true;
+}
+
+/* ---- how they will be staged ---- */
+
+void plan_ask(const struct plan *plan, int64_t shards, struct staging_ask *out)
+{
+    *out = (struct staging_ask){ .wanted = plan->job.staging,
+                                 .shards = shards,
+                                 .on_demand = plan->on_demand,
+                                 .bucket = span_of(plan->prefix.bucket),
+                                 .bucket_region = span_of(plan->prefix.region),
+                                 .bucket_owner = span_of(plan->prefix.bucket_owner) };
+}
+
+static bool survey(struct plan *plan, struct staging_survey *out, struct err *err)
+{
+    int64_t after = 0;
+
+    for (bool more = true; more;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+        if (!step_alive(plan->step, err) ||
+            !plan_store_types(plan->step->db, plan->job.prefix_id, after, SURVEY_PAGE, &rows, err))
+            return false;
+        for (int i = 0; i < rows.count; i++) {
+            staging_survey_add(out, db_span(&rows, i, 0), db_span(&rows, i, 1));
+            after = db_i64(&rows, i, 2);
+        }
+        more = rows.count == SURVEY_PAGE;
+    }
+    return true;
+}
+
+bool plan_stage_how(struct plan *plan, struct err *err)
+{
+    struct staging_survey found = { 0 };
+    struct staging_ask ask;
+    int64_t shards = 0;
+
+    if (!plan_count_shards(plan, &shards, err))
+        return false;
+    plan_ask(plan, shards, &ask);
+    /* Only one shard can lie in the videos' own folder: then a look at each of them is worth while. */
+    if (shards == 1 && !plan->on_demand && strcmp(plan->job.staging, "copy") != 0 && !survey(plan, &found, err))
+        return false;
+    return staging_choose(plan->step, &ask, &found, &plan->staging, err);
+}

@@ -1,0 +1,28 @@
+/* Table estimate_fit, and what jobs of this month cost: how estimates fared, and what may still be spent. */
+#ifndef VIDBATCH_SQL_ESTIMATE_STORE_H
+#define VIDBATCH_SQL_ESTIMATE_STORE_H
+
+#include "sql/db.h"
+
+struct estimate_fit { /* sums over shards that ended whole; all 0 where none has */
+    int64_t records;
+    int64_t estimated_input_tokens, input_tokens, estimated_output_tokens, output_tokens;
+};
+MUST_CHECK bool estimate_store_get(struct db *db, const char *model_key, const char *region, struct estimate_fit *out,
+                                   struct err *err);
+/* In the transaction that ends a shard: one that ended whole is added, once for ever; any other is not. */
+MUST_CHECK bool estimate_store_add(struct db *db, int64_t shard_id, const char *region, struct err *err);
+
+/* In a transaction: launches that look at the budget follow each other until it ends. */
+MUST_CHECK bool budget_store_lock(struct db *db, struct err *err);
+struct budget_part { /* of one model and route; texts borrowed */
+    const char *model_id, *route;
+    int64_t input_tokens, output_tokens; /* that ended jobs took */
+    int64_t estimated_micros;            /* what the others may take at most */
+};
+void budget_part_read(const struct db_rows *rows, int row, struct budget_part *out);
+/* Jobs launched in this calendar month (UTC), job_id left out. */
+MUST_CHECK bool budget_store_month(struct db *db, const char *currency, int64_t job_id, struct db_rows *rows,
+                                   struct err *err);
+
+#endif

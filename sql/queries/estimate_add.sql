@@ -1,0 +1,17 @@
+-- A shard ended whole: what it was estimated at and what it took is added to its model's sums, once. By keys.
+-- $1 int8 shard, $2 text Region.
+WITH taken AS (
+    UPDATE shard SET estimate_stored = true
+     WHERE id = $1 AND NOT estimate_stored AND model_key <> '' AND estimated_input_tokens > 0 AND succeeded > 0
+       AND failed = 0 AND missing = 0
+    RETURNING model_key, succeeded, estimated_input_tokens, estimated_output_tokens,
+              coalesce(manifest_input_tokens, input_tokens) AS input_tokens,
+              coalesce(manifest_output_tokens, output_tokens) AS output_tokens)
+INSERT INTO estimate_fit AS f (model_key, region, shards, records, estimated_input_tokens, input_tokens, estimated_output_tokens, output_tokens)
+SELECT model_key, $2, 1, succeeded, estimated_input_tokens, input_tokens, estimated_output_tokens, output_tokens FROM taken
+ON CONFLICT (model_key, region) DO UPDATE
+   SET shards = f.shards + 1, records = f.records + excluded.records,
+       estimated_input_tokens = f.estimated_input_tokens + excluded.estimated_input_tokens,
+       input_tokens = f.input_tokens + excluded.input_tokens,
+       estimated_output_tokens = f.estimated_output_tokens + excluded.estimated_output_tokens,
+       output_tokens = f.output_tokens + excluded.output_tokens, updated_at = now()

@@ -1,0 +1,17 @@
+-- One job or plan with the sums of its shards. $1 int8 id. By primary key and shard_by_job.  Columns: job_row_read.
+SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.system,
+       j.max_tokens, j.temperature, j.top_p, j.top_k, j.select_mode, j.staging, j.metadata::text, j.error::text, j.version,
+       epoch_ms(j.created_at), epoch_ms(j.started_at), epoch_ms(j.completed_at),
+       s.total, s.succeeded, s.failed, s.missing, s.processed, s.input_tokens, s.output_tokens, s.shards, j.cancel_requested,
+       epoch_ms(j.launched_at), epoch_ms(j.planned_at), epoch_ms(j.expires_at), j.is_plan, j.retry_of, j.retry_hopeless,
+       j.below_minimum, j.preflight, j.route, j.max_cost_micros, j.keep_staging, j.estimated_low_micros, j.estimated_micros,
+       j.estimated_high_micros, j.currency, j.waiting::text
+  FROM job j
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(record_count), 0) AS total, coalesce(sum(succeeded), 0) AS succeeded,
+              coalesce(sum(failed), 0) AS failed, coalesce(sum(missing), 0) AS missing,
+              coalesce(sum(bedrock_processed) FILTER (WHERE state = 'running'), 0) AS processed,
+              coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens,
+              count(*) AS shards
+         FROM shard WHERE job_id = j.id) s
+ WHERE j.id = $1

@@ -1,0 +1,2 @@
+-- Forgets an earlier plan of this session.
+TRUNCATE plan_video, plan_run
