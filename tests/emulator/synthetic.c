@@ -76,10 +76,14 @@ static void make_head(int64_t index, unsigned char head[HEAD])
 void synthetic_read(int64_t index, int64_t offset, unsigned char *out, size_t n)
 {
     unsigned char head[HEAD];
+    uint64_t noise = 0; /* eight bytes of it */
 
     make_head(index, head);
     for (size_t i = 0; i < n; i++) {
-        int64_t at = offset + (int64_t)i;
-        out[i] = at < HEAD ? head[at] : (unsigned char)(emu_mix((uint64_t)(index + at / 8)) >> (at % 8 * 8));
+        const int64_t at = offset + (int64_t)i;
+
+        if (i == 0 || at % 8 == 0)
+            noise = emu_mix((uint64_t)(index + at / 8));
+        out[i] = at < HEAD ? head[at] : (unsigned char)(noise >> (at % 8 * 8));
     }
 }
