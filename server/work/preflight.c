@@ -29,8 +29,8 @@ struct page {
     const struct prefix_row *prefix;
     struct item *items;
     int count;
-    int next;            /* the first one that is not asked for yet */
-    struct item **again; /* those that want a second piece, a stack */
+    int next;   /* the first one that is not asked for yet */
+    int *again; /* the places of those that want a second piece, a stack */
     int again_count;
     int looks, denied;
     struct err denial; /* the first of those */
@@ -84,7 +84,7 @@ static bool next_range(void *arg, struct s3_range *range, void **item)
     struct item *it = NULL;
 
     if (page->again_count > 0) {
-        it = page->again[--page->again_count];
+        it = &page->items[page->again[--page->again_count]];
     } else {
         while (page->next < page->count && page->items[page->next].is_known)
             page->next++;
@@ -149,7 +149,7 @@ static void take_head(struct page *page, struct item *it, const struct s3_range_
     if (it->look.is_no_video)
         it->refusal = "not_a_video";
     else if (it->look.more_len > 0)
-        page->again[page->again_count++] = it;
+        page->again[page->again_count++] = (int)(it - page->items);
 }
 
 static bool range_done(void *arg, void *item, const struct s3_range_got *got, const struct err *range_err,
