@@ -245,8 +245,10 @@ static bool find_out(struct plan *plan, bool *alive, struct err *err)
         return true;
     if (!plan_choose(plan, err))
         return false;
-    if (looks && (!plan_look(plan, alive, err) || !*alive))
-        return *alive || step_end(plan->step, err);
+    if (looks && !plan_look(plan, alive, err))
+        return false;
+    if (!*alive)
+        return step_end(plan->step, err);
     if (looks && !plan_choose(plan, err)) /* some were refused */
         return false;
     plan_judge_count(plan);
