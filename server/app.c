@@ -169,6 +169,7 @@ static bool start_work(struct app *app, struct err *err)
                                         .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                         .models = app->models,
                                         .region = c->aws_region,
+                                        .list_concurrency = (int)c->list_concurrency,
                                         .copy_concurrency = (int)c->copy_concurrency,
                                         .invoke_concurrency = (int)c->invoke_concurrency,
                                         .invoke_timeout_ms = c->invoke_timeout_ms,

@@ -67,6 +67,8 @@ static const struct setting settings[] = {
       "most that the jobs launched in a calendar month (UTC) may cost by their high estimates, such as 250.00; unset: "
       "no "
       "limit" },
+    { "VIDBATCH_LIST_CONCURRENCY", INTEGER, AT(list_concurrency), "32", 1, 128, NULL,
+      "pages of one prefix that are listed at a time; each takes about half a MiB" },
     { "VIDBATCH_COPY_CONCURRENCY", INTEGER, AT(copy_concurrency), "32", 1, 256, NULL,
       "server-side copies at a time while staging" },
     { "VIDBATCH_PREFLIGHT_CONCURRENCY", INTEGER, AT(preflight_concurrency), "32", 1, 256, NULL,

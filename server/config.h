@@ -19,7 +19,8 @@ struct config { /* texts are owned; "" where unset */
         lookup_grace_ms;
     int64_t min_records, shard_records, shard_bytes, concurrent_jobs,
         max_video_bytes; /* 0: as the table of models says */
-    int64_t copy_concurrency, invoke_concurrency, invoke_timeout_ms, preflight_concurrency, job_timeout_hours;
+    int64_t list_concurrency, copy_concurrency, invoke_concurrency, invoke_timeout_ms, preflight_concurrency,
+        job_timeout_hours;
     int64_t presign_expires_ms, query_timeout_ms;
     int64_t plan_expires_ms, wait_rescan_ms;
     char *monthly_budget;

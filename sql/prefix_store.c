@@ -114,7 +114,8 @@ bool prefix_store_delete(struct db *db, int64_t id, struct err *err)
 
     if (!db_need_transaction(db, "prefix_store_delete", err))
         return false;
-    /* From here on no job and no scan of it can begin (job_create and video_merge take a lock that this one excludes).
+    /* From here on no job and no scan of it can begin (job_create and video_scan_lock take a lock that this one
+     * excludes).
      */
     if (!db_query(db, Q_PREFIX_LOCK, DB_ARGS(param_i64(id)), &locked, err))
         return false;
@@ -150,14 +151,15 @@ bool prefix_store_scan_progress(struct db *db, int64_t id, int64_t listed, struc
     return change(db, Q_PREFIX_SCAN_PROGRESS, DB_ARGS(param_i64(id), param_i64(listed)), id, err);
 }
 
-bool prefix_store_scan_finished(struct db *db, int64_t id, int64_t listed, const char *error_json, struct err *err)
+bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_scan_counts *counts, struct err *err)
 {
-    int64_t changed = 0;
+    return change(db, Q_PREFIX_SCAN_DONE,
+                  DB_ARGS(param_i64(id), param_i64(counts->listed), param_i64(counts->videos),
+                          param_i64(counts->eligible), param_i64(counts->bytes)),
+                  id, err);
+}
 
-    if (error_json)
-        return change(db, Q_PREFIX_SCAN_FAILED, DB_ARGS(param_i64(id), param_i64(listed), param_text(error_json)), id,
-                      err);
-    if (!db_query_planned(db, Q_PREFIX_SCAN_DONE, DB_ARGS(param_i64(id), param_i64(listed)), NULL, &changed, err))
-        return false;
-    return changed > 0 || not_found(id, err);
+bool prefix_store_scan_failed(struct db *db, int64_t id, int64_t listed, const char *error_json, struct err *err)
+{
+    return change(db, Q_PREFIX_SCAN_FAILED, DB_ARGS(param_i64(id), param_i64(listed), param_text(error_json)), id, err);
 }

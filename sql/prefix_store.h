@@ -45,8 +45,14 @@ MUST_CHECK bool prefix_store_sweep(struct db *db, int64_t id, int64_t limit, int
 MUST_CHECK bool prefix_store_scan_queued(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_started(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_progress(struct db *db, int64_t id, int64_t listed, struct err *err);
-/* error_json NULL: done, and the three counts are computed anew from video; else failed, counts untouched. */
-MUST_CHECK bool prefix_store_scan_finished(struct db *db, int64_t id, int64_t listed, const char *error_json,
+struct prefix_scan_counts {
+    int64_t listed;                  /* objects of any kind */
+    int64_t videos, eligible, bytes; /* of the videos that are there; bytes are those of all of them */
+};
+MUST_CHECK bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_scan_counts *counts,
                                            struct err *err);
+/* What the last complete scan counted stays. */
+MUST_CHECK bool prefix_store_scan_failed(struct db *db, int64_t id, int64_t listed, const char *error_json,
+                                         struct err *err);
 
 #endif

@@ -65,58 +65,6 @@ bool video_store_list(struct db *db, int64_t prefix_id, enum video_filter filter
                             rows, NULL, err);
 }
 
-/* The table goes with its connection, and with it what was listed: the scan as a whole can be repeated. */
-static bool lost_table(struct err *err)
-{
-    if (err && strcmp(err->code, "undefined_table") == 0)
-        err->retryable = true;
-    return false;
-}
-
-bool video_store_scan_open(struct db *db, struct err *err)
-{
-    return db_execute(db, Q_VIDEO_SCAN_TABLE, NULL, 0, NULL, err) &&
-           (db_execute(db, Q_VIDEO_SCAN_EMPTY, NULL, 0, NULL, err) || lost_table(err));
-}
-
-bool video_store_scan_copy(struct db *db, struct db_copy *copy, struct err *err)
-{
-    return db_copy_begin(db, Q_VIDEO_SCAN_COPY, copy, err) || lost_table(err);
-}
-
-void video_store_scan_add(struct db_copy *copy, struct span name, int64_t size_bytes, int64_t modified_ms,
-                          struct span etag, struct span reason)
-{
-    db_copy_row(copy, 5);
-    db_copy_span(copy, name);
-    db_copy_i64(copy, size_bytes);
-    db_copy_time_ms(copy, modified_ms);
-    db_copy_span(copy, etag);
-    db_copy_span(copy, reason);
-}
-
-bool video_store_scan_merge(struct db *db, int64_t prefix_id, struct video_scan_result *out, struct err *err)
-{
-    AUTO(db_rows_done) struct db_rows locked = { 0 };
-    AUTO(db_rows_done) struct db_rows counts = { 0 };
-
-    if (!db_need_transaction(db, "video_store_scan_merge", err) ||
-        !db_query(db, Q_PREFIX_SHARE, DB_ARGS(param_i64(prefix_id)), &locked, err))
-        return false;
-    if (locked.count == 0)
-        return err_set(err, ERR_NOT_FOUND, false, HERE, "there is no prefix %" PRId64, prefix_id);
-    /* Without statistics of the temporary table the join is planned for a handful of rows. */
-    if (!db_script(db, "video_scan_merge", "ANALYZE scan_video", err) ||
-        !db_query_planned(db, Q_VIDEO_SCAN_MERGE, DB_ARGS(param_i64(prefix_id)), &counts, NULL, err))
-        return lost_table(err);
-    if (!db_execute(db, Q_VIDEO_SCAN_EMPTY, NULL, 0, NULL, err))
-        return false;
-    *out = (struct video_scan_result){ .inserted = db_i64(&counts, 0, 0),
-                                       .updated = db_i64(&counts, 0, 1),
-                                       .vanished = db_i64(&counts, 0, 2) };
-    return true;
-}
-
 static bool count_selected(struct db *db, int64_t prefix_id, const char *select_mode, const unsigned char recipe[32],
                            struct param at_most, int64_t *count, struct err *err)
 {

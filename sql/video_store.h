@@ -1,4 +1,4 @@
-/* Table video, and the temporary table through which a scan passes. */
+/* Table video, but for what a scan writes (video_scan.h). */
 #ifndef VIDBATCH_SQL_VIDEO_STORE_H
 #define VIDBATCH_SQL_VIDEO_STORE_H
 
@@ -30,19 +30,6 @@ enum video_filter { VIDEO_ALL, VIDEO_ELIGIBLE, VIDEO_NOT_ELIGIBLE };
 /* In key order after after_name ("" with has_after false: from the start); vanished ones left out. */
 MUST_CHECK bool video_store_list(struct db *db, int64_t prefix_id, enum video_filter filter, bool has_after,
                                  struct span after_name, int limit, struct db_rows *rows, struct err *err);
-
-/* A scan: open (creates or empties the session's temporary table scan_video), rows by COPY (video_store_scan_copy ..
- * db_copy_end, several times), merge in the caller's transaction: inserts new ones, updates changed ones, marks
- * vanished ones, touches nothing else. */
-MUST_CHECK bool video_store_scan_open(struct db *db, struct err *err);
-MUST_CHECK bool video_store_scan_copy(struct db *db, struct db_copy *copy, struct err *err);
-void video_store_scan_add(struct db_copy *copy, struct span name, int64_t size_bytes, int64_t modified_ms,
-                          struct span etag, struct span reason /* ptr NULL: eligible */);
-struct video_scan_result {
-    int64_t inserted, updated, vanished;
-};
-MUST_CHECK bool video_store_scan_merge(struct db *db, int64_t prefix_id, struct video_scan_result *out,
-                                       struct err *err);
 
 /* How many videos a job would take now: eligible, not vanished, and in mode "new" without a succeeded summary for this
  * recipe (32 bytes) at their present ETag. */

@@ -1,19 +1,21 @@
-/* Step scan: lists a prefix and brings the video table up to date. Rows pass through a temporary table; only
+/* Step scan: lists a prefix over many connections and brings the video table up to date, stretch by stretch; only
  * differences are written. */
 #include "aws/batch_input.h"
-#include "aws/s3.h"
+#include "aws/s3_list_many.h"
 #include "server/base/buf.h"
 #include "server/base/json_reader.h"
 #include "server/base/log.h"
+#include "server/base/mem.h"
 #include "server/base/text.h"
+#include "server/work/scan_diff.h"
 #include "server/work/step.h"
 #include "sql/plan_store.h"
 #include "sql/prefix_store.h"
-#include "sql/video_store.h"
+#include "sql/video_scan.h"
 
 #include <string.h>
 
-enum { MAX_SUFFIXES = 32, PAGES_PER_PROGRESS = 20 };
+enum { MAX_SUFFIXES = 32, PROGRESS_KEYS = 50000 };
 
 struct scan {
     struct step *step;
@@ -22,9 +24,19 @@ struct scan {
     size_t suffix_count;
     struct span hidden[2]; /* key prefixes in this bucket that are never scanned: staging and output */
     size_t hidden_count;
-    int64_t listed;
-    int pages;
+    struct prefix_scan_counts counts;
+    int64_t told; /* how many were listed when progress was told */
+    struct scan_found *found;
+    size_t found_capacity;
+    struct scan_diff diff;
 };
+
+static void scan_done(struct scan *scan)
+{
+    scan_diff_done(&scan->diff);
+    mem_free(scan->found);
+    scan->found = NULL;
+}
 
 static bool hide_location(struct scan *scan, const char *uri, struct err *err)
 {
@@ -76,53 +88,98 @@ static const char *reason_of(const struct scan *scan, const struct s3_object *ob
     return NULL;
 }
 
-static bool store_page(struct scan *scan, const struct s3_page *page, struct err *err)
+static bool is_storable(struct span key)
+{
+    return text_is_utf8(key) && !memchr(key.ptr, 0, key.len);
+}
+
+static bool is_video(const struct scan *scan, struct span key)
+{
+    if (key.len < strlen(scan->prefix.key_prefix) || is_hidden(scan, key) || !has_wanted_suffix(scan, key))
+        return false;
+    if (is_storable(key))
+        return true;
+    log_warn("scan.key_refused", "bucket=%s reason='not storable text'", scan->prefix.bucket);
+    return false;
+}
+
+/* Those of the stretch that are videos, into scan->found. */
+static bool find_videos(struct scan *scan, const struct s3_stretch *stretch, size_t *count, struct err *err)
 {
     const size_t prefix_len = strlen(scan->prefix.key_prefix);
-    struct db_copy copy = { 0 };
 
-    if (!video_store_scan_copy(scan->step->db, &copy, err))
-        return false;
-    for (size_t i = 0; i < page->object_count; i++) {
-        const struct s3_object *object = &page->objects[i];
-        const char *reason;
+    *count = 0;
+    if (stretch->object_count > scan->found_capacity) {
+        struct scan_found *more = mem_resize(scan->found, stretch->object_count, sizeof *more);
 
-        if (object->key.len < prefix_len || is_hidden(scan, object->key) || !has_wanted_suffix(scan, object->key))
-            continue;
-        if (!text_is_utf8(object->key) || memchr(object->key.ptr, 0, object->key.len)) {
-            log_warn("scan.key_refused", "bucket=%s reason='not storable text'", scan->prefix.bucket);
-            continue;
-        }
-        reason = reason_of(scan, object);
-        video_store_scan_add(&copy, span_tail(object->key, prefix_len), object->size_bytes, object->last_modified_ms,
-                             object->etag, reason ? span_of(reason) : (struct span){ NULL, 0 });
+        if (!more)
+            return err_memory(err, HERE);
+        scan->found = more;
+        scan->found_capacity = stretch->object_count;
     }
-    scan->listed += (int64_t)page->object_count;
-    return db_copy_end(&copy, err);
+    for (size_t i = 0; i < stretch->object_count; i++) {
+        const struct s3_object *object = &stretch->objects[i];
+        struct scan_found *found = &scan->found[*count];
+
+        if (!is_video(scan, object->key))
+            continue;
+        *found = (struct scan_found){ .name = span_tail(object->key, prefix_len),
+                                      .size_bytes = object->size_bytes,
+                                      .modified_ms = object->last_modified_ms,
+                                      .etag = object->etag,
+                                      .reason = reason_of(scan, object) };
+        scan->counts.videos++;
+        scan->counts.eligible += !found->reason;
+        scan->counts.bytes += found->size_bytes;
+        (*count)++;
+    }
+    return true;
+}
+
+static bool tell_progress(struct scan *scan, struct err *err)
+{
+    if (scan->counts.listed - scan->told < PROGRESS_KEYS)
+        return true;
+    scan->told = scan->counts.listed;
+    return prefix_store_scan_progress(scan->step->db, scan->prefix.id, scan->counts.listed, err);
+}
+
+/* Where a stretch ends must be text: names are compared by the database, too. */
+static bool check_end(const struct scan *scan, struct span key, struct err *err)
+{
+    if (key.len == 0 || is_storable(key))
+        return true;
+    err_set(err, ERR_UPSTREAM, false, HERE, "s3://%s/%s: S3 lists a key that is not UTF-8", scan->prefix.bucket,
+            scan->prefix.key_prefix);
+    return err_code(err, "bad_listing");
+}
+
+static bool take_stretch(void *arg, const struct s3_stretch *stretch, struct err *err)
+{
+    struct scan *scan = arg;
+    const size_t prefix_len = strlen(scan->prefix.key_prefix);
+    const struct span through = stretch->through.ptr ? span_tail(stretch->through, prefix_len) : video_scan_end();
+    size_t count = 0;
+
+    scan->counts.listed += (int64_t)stretch->object_count;
+    return step_alive(scan->step, err) && check_end(scan, stretch->after, err) &&
+           check_end(scan, stretch->through, err) && find_videos(scan, stretch, &count, err) &&
+           scan_diff_stretch(&scan->diff, stretch->after.len > 0, span_tail(stretch->after, prefix_len), through,
+                             scan->found, count, err) &&
+           tell_progress(scan, err);
 }
 
 static bool list_all(struct scan *scan, struct err *err)
 {
-    AUTO(s3_page_done) struct s3_page page = { 0 };
-    AUTO(buf_done) struct buf token = { .max = 8192 };
-    struct s3_list_request rq = { .bucket = span_of(scan->prefix.bucket),
-                                  .prefix = span_of(scan->prefix.key_prefix),
-                                  .owner = span_of(scan->prefix.bucket_owner) };
+    const struct s3_list_many many = { .bucket = span_of(scan->prefix.bucket),
+                                       .prefix = span_of(scan->prefix.key_prefix),
+                                       .owner = span_of(scan->prefix.bucket_owner),
+                                       .concurrency = scan->step->settings->list_concurrency,
+                                       .stretch = take_stretch,
+                                       .arg = scan };
 
-    do {
-        if (!step_alive(scan->step, err) || !s3_list_page(scan->step->client, &rq, &page, err) ||
-            !store_page(scan, &page, err))
-            return false;
-        buf_reset(&token);
-        buf_span(&token, buf_view(&page.next_token));
-        if (!buf_check(&token, "continuation token", err))
-            return false;
-        rq.token = buf_view(&token);
-        if (++scan->pages % PAGES_PER_PROGRESS == 0 &&
-            !prefix_store_scan_progress(scan->step->db, scan->prefix.id, scan->listed, err))
-            return false;
-    } while (page.is_truncated);
-    return true;
+    return scan_diff_init(&scan->diff, scan->step, scan->prefix.id, err) &&
+           s3_list_many(scan->step->client, &many, err) && scan_diff_flush(&scan->diff, err);
 }
 
 static bool begin(struct db *db, void *arg, struct err *err)
@@ -132,18 +189,19 @@ static bool begin(struct db *db, void *arg, struct err *err)
     return task_store_fence(db, &scan->step->task, err) && prefix_store_scan_started(db, scan->prefix.id, err);
 }
 
-static bool merge(struct db *db, void *arg, struct err *err)
+static bool finish(struct db *db, void *arg, struct err *err)
 {
     struct scan *scan = arg;
-    struct video_scan_result result;
 
-    if (!task_store_fence(db, &scan->step->task, err) || !video_store_scan_merge(db, scan->prefix.id, &result, err) ||
-        !prefix_store_scan_finished(db, scan->prefix.id, scan->listed, NULL, err) ||
-        !plan_store_wake(db, scan->prefix.id, err) || !task_store_done(db, &scan->step->task, err))
-        return false;
-    log_info("scan.done", "listed=%lld new=%lld changed=%lld vanished=%lld", (long long)scan->listed,
-             (long long)result.inserted, (long long)result.updated, (long long)result.vanished);
-    return true;
+    return task_store_fence(db, &scan->step->task, err) && video_scan_lock(db, scan->prefix.id, err) &&
+           prefix_store_scan_finished(db, scan->prefix.id, &scan->counts, err) &&
+           plan_store_wake(db, scan->prefix.id, err) && task_store_done(db, &scan->step->task, err);
+}
+
+static void log_done(const struct scan *scan)
+{
+    log_info("scan.done", "listed=%lld new=%lld changed=%lld vanished=%lld", (long long)scan->counts.listed,
+             (long long)scan->diff.inserted, (long long)scan->diff.updated, (long long)scan->diff.vanished);
 }
 
 /* The suffixes come as a JSON array of texts; `text` keeps them. */
@@ -172,7 +230,7 @@ bool step_scan(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(buf_done) struct buf suffixes = { .max = 4096 };
-    struct scan scan = { .step = step };
+    AUTO(scan_done) struct scan scan = { .step = step };
 
     if (!prefix_store_get_any(step->db, step->task.subject_id, &rows, &scan.prefix, err))
         return false;
@@ -181,8 +239,11 @@ bool step_scan(struct step *step, struct err *err)
     if (!read_suffixes(&scan, &suffixes, err) || !hide_location(&scan, step->settings->staging_uri, err) ||
         !hide_location(&scan, step->settings->output_uri, err))
         return false;
-    return db_transaction(step->db, begin, &scan, err) && video_store_scan_open(step->db, err) &&
-           list_all(&scan, err) && db_transaction(step->db, merge, &scan, err);
+    if (!db_transaction(step->db, begin, &scan, err) || !list_all(&scan, err) ||
+        !db_transaction(step->db, finish, &scan, err))
+        return false;
+    log_done(&scan);
+    return true;
 }
 
 struct scan_failure {
@@ -196,7 +257,7 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
     struct step *step = failure->step;
 
     return task_store_fence(db, &step->task, err) &&
-           prefix_store_scan_finished(db, step->task.subject_id, 0, failure->error_json, err) &&
+           prefix_store_scan_failed(db, step->task.subject_id, 0, failure->error_json, err) &&
            task_store_done(db, &step->task, err);
 }
 

@@ -22,7 +22,8 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int max_failures;        /* in a row, of one task: then its subject fails with the last error */
     int64_t max_video_bytes; /* that any model takes */
     const struct models *models;
-    const char *region; /* in which Bedrock and the buckets are */
+    const char *region;   /* in which Bedrock and the buckets are */
+    int list_concurrency; /* pages of one prefix at a time */
     int copy_concurrency;
     int invoke_concurrency;    /* InvokeModel calls of one shard at a time */
     int64_t invoke_timeout_ms; /* of one */

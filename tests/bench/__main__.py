@@ -5,7 +5,7 @@ import sys
 
 from tests.bench.harness import Bench
 
-SECTIONS = ("listing",)
+SECTIONS = ("listing", "scan")
 
 
 def main():

@@ -147,7 +147,7 @@ static void keeps_the_books_of_a_scan(void)
     CHECK_TEXT(row.scan_state, "running");
     CHECK_I64(row.scan_listed, 1000);
     CHECK(row.scan_started_ms > 0 && row.scan_finished_ms == 0);
-    OK(prefix_store_scan_finished(db, id, 1234, NULL, &err));
+    OK(prefix_store_scan_finished(db, id, &(struct prefix_scan_counts){ 1234, 9, 6, 45 }, &err));
     row = reread(db, id, &rows);
     CHECK_TEXT(row.scan_state, "done");
     CHECK_I64(row.scan_listed, 1234);
@@ -158,7 +158,7 @@ static void keeps_the_books_of_a_scan(void)
     CHECK(!row.scan_error);
     OK(prefix_store_scan_queued(db, id, &err));
     CHECK_TEXT(reread(db, id, &rows).scan_state, "queued");
-    OK(prefix_store_scan_finished(db, id, 7, "{\"code\": \"no_bucket\"}", &err));
+    OK(prefix_store_scan_failed(db, id, 7, "{\"code\": \"no_bucket\"}", &err));
     row = reread(db, id, &rows);
     CHECK_TEXT(row.scan_state, "failed");
     CHECK_TEXT(row.scan_error, "{\"code\": \"no_bucket\"}");
@@ -166,8 +166,8 @@ static void keeps_the_books_of_a_scan(void)
     FAILS(prefix_store_scan_queued(db, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(prefix_store_scan_started(db, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(prefix_store_scan_progress(db, 1, 1, &err), ERR_NOT_FOUND, NULL);
-    FAILS(prefix_store_scan_finished(db, 1, 1, NULL, &err), ERR_NOT_FOUND, NULL);
-    FAILS(prefix_store_scan_finished(db, 1, 1, "{}", &err), ERR_NOT_FOUND, NULL);
+    FAILS(prefix_store_scan_finished(db, 1, &(struct prefix_scan_counts){ 0 }, &err), ERR_NOT_FOUND, NULL);
+    FAILS(prefix_store_scan_failed(db, 1, 1, "{}", &err), ERR_NOT_FOUND, NULL);
 }
 
 static void deletion_hides_and_keeps_what_was_paid_for(void)

@@ -1,5 +1,6 @@
 /* Videos: what a scan changes, what lists show, what a job would take. */
 #include "server/base/clock.h"
+#include "sql/video_scan.h"
 #include "sql/video_store.h"
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
@@ -13,143 +14,78 @@ struct listed {
     const char *etag, *reason;
 };
 
-struct scan {
-    int64_t prefix;
-    struct video_scan_result result;
-    bool fail;
-    int runs;
-};
-
-static bool merge(struct db *db, void *arg, struct err *err)
+static void add_videos(struct db *db, int64_t prefix, const struct listed *items, int count)
 {
-    struct scan *scan = arg;
+    struct err err = { 0 };
+    struct db_copy copy;
 
-    scan->runs++;
-    if (!video_store_scan_merge(db, scan->prefix, &scan->result, err))
-        return false;
-    return !scan->fail || err_set(err, ERR_CANCELLED, false, HERE, "stop");
+    if (!OK(video_scan_add_begin(db, &copy, &err)))
+        return;
+    for (int i = 0; i < count; i++)
+        video_scan_add(&copy, prefix, span_of(items[i].name), items[i].size_bytes, items[i].modified_ms,
+                       span_of(items[i].etag), items[i].reason ? span_of(items[i].reason) : (struct span){ 0 });
+    OK(db_copy_end(&copy, &err));
 }
 
-/* One scan that lists these, in two COPYs; the result as "inserted/updated/vanished". */
-static const char *run_scan(struct db *db, int64_t prefix, const struct listed *items, int count)
+/* Names in (after, through], by pages of 2, joined; those that vanished are marked. */
+static const char *known(struct db *db, int64_t prefix, const char *after, struct span through)
 {
-    static char said[80];
+    static char said[400];
+    char last[40] = "";
     struct err err = { 0 };
-    struct scan scan = { .prefix = prefix };
 
-    OK(video_store_scan_open(db, &err));
-    for (int half = 0; half < 2; half++) {
-        struct db_copy copy;
+    said[0] = 0;
+    for (bool more = true; more;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-        if (!OK(video_store_scan_copy(db, &copy, &err)))
+        if (!OK(video_scan_known(db, prefix, after != NULL, span_of(after), through, 2, &rows, &err)))
             return "";
-        for (int i = half; i < count; i += 2)
-            video_store_scan_add(&copy, span_of(items[i].name), items[i].size_bytes, items[i].modified_ms,
-                                 span_of(items[i].etag),
-                                 items[i].reason ? span_of(items[i].reason) : (struct span){ 0 });
-        OK(db_copy_end(&copy, &err));
+        for (int i = 0; i < rows.count; i++) {
+            struct video_known row;
+
+            video_known_read(&rows, i, &row);
+            snprintf(said + strlen(said), sizeof said - strlen(said), "[%.*s%s]", SPAN_ARG(row.name),
+                     row.is_vanished ? " gone" : "");
+            snprintf(last, sizeof last, "%.*s", SPAN_ARG(row.name));
+            after = last;
+        }
+        more = rows.count == 2;
     }
-    OK(db_transaction(db, merge, &scan, &err));
-    snprintf(said, sizeof said, "%lld/%lld/%lld", (long long)scan.result.inserted, (long long)scan.result.updated,
-             (long long)scan.result.vanished);
     return said;
 }
 
-static int64_t versions(struct testdb *t)
-{
-    /* A row that is written gets a new xmin. */
-    return testdb_number(t, "SELECT count(DISTINCT xmin::text) FROM video");
-}
-
-static void a_scan_writes_the_differences(void)
+static void a_scan_asks_for_stretches(void)
 {
     static const struct listed items[] = {
-        { "a.mp4", 1, 1000, "\"1\"", NULL },
-        { "b \xc3\xa9,.mp4", 2, 2000, "\"2\"", NULL },
-        { "c.avi", 3, 3000, "\"3\"", "type" },
-        { "d.mp4", 4, 4000, "\"4\"", NULL },
+        { "", 1, 1, "e", NULL },
+        { "a", 1, 1, "e", NULL },
+        { "b", 1, 1, "e", "type" },
+        { "b/c", 1, 1, "e", NULL },
+        { "\xf4\x8f\xbf\xbf", 1, 1, "e", NULL },
     };
-    struct listed now[5];
-    AUTO(testdb_end) struct testdb t;
-    AUTO(testdb_close) struct db *db = NULL;
-    int64_t prefix = 0;
-    int64_t other = 0;
-
-    if (!testdb_begin(&t, true))
-        return;
-    db = testdb_open(&t);
-    other = testdb_prefix(&t, 3);
-    prefix = testdb_prefix(&t, 0);
-    CHECK_TEXT(run_scan(db, prefix, items, 4), "4/0/0");
-    testdb_sql(&t, "CREATE TABLE ids AS SELECT id, name FROM video");
-    CHECK_TEXT(run_scan(db, prefix, items, 4), "0/0/0");
-    CHECK_I64(versions(&t), 2); /* the other prefix's insert and ours: nothing was written again */
-    memcpy(now, items, sizeof items);
-    now[0].size_bytes = 10;
-    now[1].etag = "\"x\"";
-    now[2].reason = NULL;
-    now[3].modified_ms = 5000;
-    CHECK_TEXT(run_scan(db, prefix, now, 4), "0/4/0");
-    CHECK_TEXT(run_scan(db, prefix, now, 3), "0/0/1");
-    CHECK_TEXT(run_scan(db, prefix, now, 3), "0/0/0"); /* it vanishes once */
-    CHECK_TEXT(run_scan(db, prefix, now, 4), "0/1/0"); /* back again, the same row */
-    now[4] = (struct listed){ "new.mp4", 9, 9000, "\"9\"", NULL };
-    CHECK_TEXT(run_scan(db, prefix, now + 1, 4), "1/0/1");
-    CHECK_TEXT(run_scan(db, prefix, now, 0), "0/0/4");
-    CHECK_TEXT(run_scan(db, prefix, now, 5), "0/5/0");
-    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video v JOIN ids USING (id, name)"), 7);
-    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld AND vanished_at IS NULL",
-                            (long long)other),
-              3);
-    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE size_bytes = 10 AND modified_at = '1970-01-01Z'"
-                                "::timestamptz + interval '1 s' AND etag = '\"1\"' AND reason IS NULL"),
-              1);
-}
-
-static void a_name_listed_twice_counts_once(void)
-{
-    static const struct listed items[] = {
-        { "a.mp4", 1, 1, "\"1\"", NULL },
-        { "a.mp4", 1, 1, "\"1\"", NULL },
-        { "b.mp4", 1, 1, "\"1\"", NULL },
-    };
-    AUTO(testdb_end) struct testdb t;
-    AUTO(testdb_close) struct db *db = NULL;
-    int64_t prefix = 0;
-
-    if (!testdb_begin(&t, true))
-        return;
-    db = testdb_open(&t);
-    prefix = testdb_prefix(&t, 0);
-    CHECK_TEXT(run_scan(db, prefix, items, 3), "2/0/0");
-    CHECK_TEXT(run_scan(db, prefix, items, 3), "0/0/0");
-}
-
-static void a_merge_can_be_rolled_back_and_run_again(void)
-{
     AUTO(testdb_end) struct testdb t;
     AUTO(testdb_close) struct db *db = NULL;
     struct err err = { 0 };
-    struct scan scan = { .fail = true };
-    struct db_copy copy;
+    bool is_first = false;
+    int64_t prefix = 0;
 
     if (!testdb_begin(&t, true))
         return;
     db = testdb_open(&t);
-    scan.prefix = testdb_prefix(&t, 2);
-    OK(video_store_scan_open(db, &err));
-    OK(video_store_scan_copy(db, &copy, &err));
-    video_store_scan_add(&copy, SPAN_LIT("new.mp4"), 1, 1, SPAN_LIT("e"), (struct span){ 0 });
-    OK(db_copy_end(&copy, &err));
-    FAILS(db_transaction(db, merge, &scan, &err), ERR_CANCELLED, NULL);
-    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE vanished_at IS NULL"), 2);
-    scan.fail = false;
-    OK(db_transaction(db, merge, &scan, &err));
-    CHECK_I64(scan.result.inserted, 1);
-    CHECK_I64(scan.result.vanished, 2);
-    testdb_sql(&t, "UPDATE prefix SET deleted_at = now()");
-    FAILS(db_transaction(db, merge, &scan, &err), ERR_NOT_FOUND, NULL);
-    FAILS(video_store_scan_merge(db, scan.prefix, &scan.result, &err), ERR_INTERNAL, NULL);
+    testdb_prefix(&t, 3);
+    prefix = testdb_prefix(&t, 0);
+    OK(video_scan_is_first(db, prefix, &is_first, &err));
+    CHECK(is_first);
+    add_videos(db, prefix, items, 5);
+    OK(video_scan_is_first(db, prefix, &is_first, &err));
+    CHECK(!is_first);
+    testdb_sql(&t, "UPDATE video SET vanished_at = now() WHERE name = 'a'");
+    CHECK_I64(video_scan_end().len, 1024);
+    CHECK_TEXT(known(db, prefix, NULL, video_scan_end()), "[][a gone][b][b/c][\xf4\x8f\xbf\xbf]");
+    CHECK_TEXT(known(db, prefix, "", video_scan_end()), "[a gone][b][b/c][\xf4\x8f\xbf\xbf]");
+    CHECK_TEXT(known(db, prefix, NULL, SPAN_LIT("")), "[]");
+    CHECK_TEXT(known(db, prefix, "a", SPAN_LIT("b")), "[b]");
+    CHECK_TEXT(known(db, prefix, "b", SPAN_LIT("b/")), "");
 }
 
 /* All names by pages of 2, joined with blanks. */
@@ -194,7 +130,7 @@ static void lists_in_key_order(void)
         return;
     db = testdb_open(&t);
     prefix = testdb_prefix(&t, 0);
-    run_scan(db, prefix, items, 8);
+    add_videos(db, prefix, items, 8);
     testdb_sql(&t, "UPDATE video SET vanished_at = now() WHERE name = 'gone'");
     CHECK_TEXT(list(db, prefix, VIDEO_ALL), "[][B][_][a/1][b][z][\xc3\xa9]");
     CHECK_TEXT(list(db, prefix, VIDEO_ELIGIBLE), "[][_][a/1][b][z]");
@@ -378,7 +314,7 @@ static void looks_refuse(void)
         return;
     db = testdb_open(&t);
     prefix = testdb_prefix(&t, 0);
-    run_scan(db, prefix, items, 6);
+    add_videos(db, prefix, items, 6);
     testdb_sql(&t,
                "INSERT INTO video_media (video_id, etag, checked_at, duration_ms, width, height, container, refusal)"
                " SELECT id, CASE name WHEN 'd' THEN 'e0' ELSE etag END, to_timestamp(5), 1500, 640, 360, 'mp4',"
@@ -408,9 +344,7 @@ static void looks_refuse(void)
 }
 
 static const struct test tests[] = {
-    { "a scan writes the differences", a_scan_writes_the_differences },
-    { "a name listed twice counts once", a_name_listed_twice_counts_once },
-    { "a merge can be rolled back and run again", a_merge_can_be_rolled_back_and_run_again },
+    { "a scan asks for stretches", a_scan_asks_for_stretches },
     { "lists in key order", lists_in_key_order },
     { "looks refuse", looks_refuse },
     { "gets one", gets_one },
