@@ -1,6 +1,7 @@
 /* Pieces of objects, against a scripted server. */
 #include "aws/s3.h"
 
+#include "server/base/mem.h"
 #include "tests/unit/aws/aws_fixture.h"
 
 #include <stdio.h>
@@ -144,12 +145,39 @@ static void reading_stops(void)
     }
 }
 
+/* Whichever allocation fails, the piece is read whole or its failure is told once. */
+static void out_of_memory(void)
+{
+    static const struct http_answer answers[] = { { .status = 206, .headers = RANGE("0-3/9"), .body = "ftyp" } };
+    bool all_done = false;
+
+    for (uint64_t n = 1; n < 200 && !all_done; n++) {
+        AUTO(fixture_done) struct fixture f = { 0 };
+        struct pieces p = { .keys = { "a" }, .len = 4 };
+        const struct s3_range_many many = { next_piece, piece_done, &p, 1 };
+        bool ok;
+
+        test_case("allocation %d", (int)n);
+        if (!fixture_start(&f, answers, 1))
+            return;
+        mem_fail_at(n);
+        ok = s3_read_ranges(f.client, &many, &f.err);
+        mem_fail_never();
+        all_done = ok && strcmp(p.story, "a:ftyp(video/mp4) ") == 0;
+        CHECK(all_done || (!ok && f.err.kind == ERR_MEMORY && p.results == 0) ||
+              (p.results == 1 && strncmp(p.story, "a:memory/", 9) == 0));
+    }
+    CHECK(all_done);
+    test_case(NULL);
+}
+
 static const struct test tests[] = {
     { "pieces", pieces },
     { "refused_pieces", refused_pieces },
     { "odd_servers", odd_servers },
     { "whole_objects_have_no_middle", whole_objects_have_no_middle },
     { "reading_stops", reading_stops },
+    { "out_of_memory", out_of_memory },
 };
 
 TEST_MAIN("s3_ranges", tests)
