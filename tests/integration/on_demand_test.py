@@ -198,6 +198,19 @@ def test_kill_loses_only_the_calls_on_their_way(alone):
     assert shard["usage"]["input_tokens"] == alone.database.value("SELECT sum(input_tokens)::int8 FROM summary")
 
 
+def test_a_stop_does_not_wait_for_the_model(alone):
+    alone.emulator.fault(op=INVOKE, count=8, action={"delay_ms": 60000})
+    service = alone.service(VIDBATCH_INVOKE_CONCURRENCY="8")
+    client = service.client()
+    job_id = launch(client, alone.database, prepare(client, alone.emulator, 12), 12)
+    wait_until("the calls to be on their way", lambda: len(calls(alone.emulator)) == 8)
+    assert service.stop(timeout_s=15) == 0
+    client = service.start().client()
+    job = client.wait_job(job_id)
+    assert (job["state"], job["counts"]["succeeded"]) == ("completed", 12), job
+    assert sum(calls(alone.emulator).values()) == 12 + 8
+
+
 def test_a_database_that_fails_for_a_moment_costs_no_answer(alone):
     videos = 40
     alone.emulator.fault(op=INVOKE, action={"delay_ms": 100})
