@@ -1,7 +1,7 @@
 """Jobs below the minimum of a batch, asked video by video through InvokeModel."""
 
 import collections
-import hashlib
+import decimal
 import time
 
 import pytest
@@ -11,37 +11,24 @@ from tests.support.vidbatch import wait_until
 INVOKE = "BedrockRuntime.InvokeModel"
 
 
-def spell(prefix, number):
-    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    text = ""
-    for _ in range(11):
-        number, digit = divmod(number, 62)
-        text = digits[digit] + text
-    return prefix + text
-
-
-def launch(client, database, prefix, videos):
-    """A job on demand as a plan leaves it."""
-    name = f"on demand {time.monotonic_ns()}"
-    prefix_row = database.value("SELECT id FROM prefix WHERE key_prefix = %s AND deleted_at IS NULL", prefix["prefix"])
-    job = database.value(
-        "INSERT INTO job (prefix_id, name, model_id, prompt, max_tokens, recipe, select_mode, staging, state, launched_at, below_minimum, route)"
-        " VALUES (%s, %s, 'amazon.nova-lite-v1:0', 'Say what you see.', 600, %s, 'all', 'copy', 'staging', now(), 'on_demand', 'on_demand')"
-        " RETURNING id", prefix_row, name, hashlib.sha256(name.encode()).digest())
-    shard = database.value("SELECT next_id()")
-    database.query(
-        "INSERT INTO shard (id, job_id, ordinal, record_count, folder_uri, output_uri, bedrock_name, client_token, route, staging, model_key)"
-        " VALUES (%s, %s, 0, %s, %s, 's3://videos/output/', %s, %s, 'on_demand', 'copy', 'amazon.nova-lite-v1:0')",
-        shard, job, videos, f"s3://videos/staging/{spell('job_', job)}/{spell('shd_', shard)}/", name, name)
-    database.query("INSERT INTO record (job_id, shard_id, video_id, etag) SELECT %s, %s, id, etag FROM video WHERE prefix_id = %s ORDER BY name",
-                   job, shard, prefix_row)
-    database.query("INSERT INTO task (kind, subject_id) VALUES ('stage', %s)", shard)
-    return spell("job_", job)
+def launch(client, prefix):
+    """A job too small for a batch."""
+    job = client.launch(prefix["id"], prompt="Say what you see.", inference={"max_tokens": 600}, select="all", below_minimum="on_demand")
+    return job["id"]
 
 
 def prepare(client, emulator, videos, folder="clips/"):
     emulator.put_videos(folder, videos)
     return client.wait_scan(client.register(folder)["id"])
+
+
+def price(client, job):
+    """What its tokens cost at the model's on-demand price, to the millionth, halves up."""
+    (model,) = [it for it in client.get("/v1/models")["data"] if it["id"] == job["model_id"]]
+    prices = model["prices"]
+    micros = (job["usage"]["input_tokens"] * decimal.Decimal(prices["on_demand_input_per_million"])
+              + job["usage"]["output_tokens"] * decimal.Decimal(prices["on_demand_output_per_million"]))
+    return micros.quantize(decimal.Decimal(1), decimal.ROUND_HALF_UP) / 1000000
 
 
 def calls(emulator):
@@ -69,11 +56,13 @@ def alone(stack):
 
 def test_twelve_videos(alone):
     client = alone.service().client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 12), 12)
+    job_id = launch(client, prepare(client, alone.emulator, 12))
     job = client.wait_job(job_id)
     assert (job["state"], job["outcome"], job["error"]) == ("completed", "success", None), job
     assert job["counts"] == {"total": 12, "pending": 0, "succeeded": 12, "failed": 0, "missing": 0}
     assert job["usage"]["input_tokens"] > 12 * 288 and job["usage"]["output_tokens"] > 12
+    assert job["route"] == "on_demand"
+    assert decimal.Decimal(job["cost"]["actual"]) == price(client, job)
 
     assert set(calls(alone.emulator).values()) == {1} and len(calls(alone.emulator)) == 12
     assert not alone.emulator.requests("Bedrock.CreateModelInvocationJob")
@@ -99,10 +88,34 @@ def test_twelve_videos(alone):
     assert problem["code"] == "no_output" and "video by video" in problem["detail"]
 
 
+def test_a_plan_shows_it_before_it_costs_anything(alone):
+    client = alone.service().client()
+    prefix = prepare(client, alone.emulator, 12)
+    asked = {"prefix_id": prefix["id"], "prompt": "Say what you see.", "below_minimum": "on_demand"}
+    plan = client.post("/v1/plans", asked, 202).json()
+
+    def ready():
+        shown = client.get(f"/v1/plans/{plan['id']}")
+        return shown if shown["state"] in ("ready", "refused") else None
+
+    plan = wait_until("the plan", ready)
+    assert (plan["state"], plan["route"], plan["videos"]["taken"]) == ("ready", "on_demand", 12), plan
+    assert plan["cost"]["expected"] == plan["cost"]["on_demand"]["expected"], "the full price, not half of it"
+    assert not alone.emulator.requests(INVOKE)
+    job = client.wait_job(client.post("/v1/jobs", {"plan_id": plan["id"]}, 202).json()["id"])
+    assert (job["state"], job["counts"]["succeeded"], job["route"]) == ("completed", 12, "on_demand")
+    low, high = (decimal.Decimal(plan["cost"][edge]) for edge in ("low", "high"))
+    assert low <= decimal.Decimal(job["cost"]["actual"]) <= high
+    # nothing is asked twice: all have a summary now
+    again = client.post("/v1/plans", asked, 202).json()
+    refused = wait_until("the second plan", lambda: client.get(f"/v1/plans/{again['id']}")["state"] == "refused")
+    assert refused and len(alone.emulator.requests(INVOKE)) == 12
+
+
 def test_a_refusal_is_one_records_own(alone):
     alone.emulator.fault(op=INVOKE, count=1, action={"status": 400, "code": "ValidationException", "message": "It is {too} \"odd\""})
     client = alone.service().client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 3), 3)
+    job_id = launch(client, prepare(client, alone.emulator, 3))
     job = client.wait_job(job_id)
     assert (job["state"], job["outcome"]) == ("completed", "partial")
     assert (job["counts"]["succeeded"], job["counts"]["failed"]) == (2, 1)
@@ -117,7 +130,7 @@ def test_trouble_that_passes(alone):
     for action, count in faults:
         alone.emulator.fault(op=INVOKE, count=count, action=action)
     client = alone.service(AWS_MAX_ATTEMPTS="2", VIDBATCH_INVOKE_CONCURRENCY="3").client()
-    job = client.wait_job(launch(client, alone.database, prepare(client, alone.emulator, 12), 12))
+    job = client.wait_job(launch(client, prepare(client, alone.emulator, 12)))
     assert (job["state"], job["counts"]["succeeded"] + job["counts"]["failed"]) == ("completed", 12), job
     assert job["counts"]["succeeded"] >= 11, "only the model's own failure, twice in a row, is a record's"
     assert sum(alone.emulator.control("GET", "stats")["ops"][INVOKE][n] for n in ("faults",)) == sum(count for _, count in faults)
@@ -126,11 +139,11 @@ def test_trouble_that_passes(alone):
 def test_throttling_fails_nobody(alone):
     alone.emulator.fault(op=INVOKE, action={"status": 429, "message": "Too many requests, please wait"})
     client = alone.service(AWS_MAX_ATTEMPTS="1", VIDBATCH_MAX_FAILURES="2", VIDBATCH_RETRY_CAP="200ms").client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 12), 12)
+    job_id = launch(client, prepare(client, alone.emulator, 12))
 
     def shows_why():
-        (shard,) = client.pages(f"/v1/jobs/{job_id}/shards")
-        return shard["state"] == "running" and shard["error"]
+        shards = client.pages(f"/v1/jobs/{job_id}/shards")
+        return shards and shards[0]["state"] == "running" and shards[0]["error"]
 
     error = wait_until("the throttling to be shown", shows_why)
     assert error["upstream"]["code"] == "ThrottlingException" and "please wait" in error["upstream"]["message"]
@@ -153,7 +166,7 @@ def test_trouble_that_does_not_pass(alone, action, words):
     """What was answered stays; the others say why they were not."""
     alone.emulator.fault(op=INVOKE, skip=5, action=action)
     client = alone.service(AWS_MAX_ATTEMPTS="1", VIDBATCH_MAX_FAILURES="3", VIDBATCH_INVOKE_CONCURRENCY="1").client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 12), 12)
+    job_id = launch(client, prepare(client, alone.emulator, 12))
     job = client.wait_job(job_id)
     assert (job["state"], job["outcome"]) == ("completed", "partial")
     assert (job["counts"]["succeeded"], job["counts"]["missing"]) == (5, 7)
@@ -166,7 +179,7 @@ def test_trouble_that_does_not_pass(alone, action, words):
 def test_a_call_that_takes_too_long_is_not_made_again(alone):
     alone.emulator.fault(op=INVOKE, count=1, action={"delay_ms": 5000})
     client = alone.service(VIDBATCH_INVOKE_TIMEOUT="1s").client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 3), 3)
+    job_id = launch(client, prepare(client, alone.emulator, 3))
     job = client.wait_job(job_id)
     assert (job["counts"]["succeeded"], job["counts"]["failed"]) == (2, 1)
     (late,) = client.pages(f"/v1/jobs/{job_id}/records?state=failed")
@@ -179,7 +192,7 @@ def test_kill_loses_only_the_calls_on_their_way(alone):
     alone.emulator.fault(op=INVOKE, action={"delay_ms": 150})
     service = alone.service(VIDBATCH_INVOKE_CONCURRENCY=str(at_once))
     client = service.client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, videos), videos)
+    job_id = launch(client, prepare(client, alone.emulator, videos))
     kills = 0
     for share in (0.1, 0.3, 0.6, 0.8):
         wait_until(f"{share:.0%} of the answers", lambda s=share: len(calls(alone.emulator)) >= videos * s)
@@ -202,7 +215,7 @@ def test_a_stop_does_not_wait_for_the_model(alone):
     alone.emulator.fault(op=INVOKE, count=8, action={"delay_ms": 60000})
     service = alone.service(VIDBATCH_INVOKE_CONCURRENCY="8")
     client = service.client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 12), 12)
+    job_id = launch(client, prepare(client, alone.emulator, 12))
     wait_until("the calls to be on their way", lambda: len(calls(alone.emulator)) == 8)
     assert service.stop(timeout_s=15) == 0
     client = service.start().client()
@@ -215,7 +228,7 @@ def test_a_database_that_fails_for_a_moment_costs_no_answer(alone):
     videos = 40
     alone.emulator.fault(op=INVOKE, action={"delay_ms": 100})
     client = alone.service(VIDBATCH_INVOKE_CONCURRENCY="4").client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, videos), videos)
+    job_id = launch(client, prepare(client, alone.emulator, videos))
     for share in (0.2, 0.4, 0.6, 0.8):
         wait_until(f"{share:.0%} of the answers", lambda s=share: len(calls(alone.emulator)) >= videos * s)
         alone.database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -230,7 +243,7 @@ def test_two_replicas_ask_once(alone):
     services = [alone.service(name="a"), alone.service(name="b")]
     client = services[0].client()
     prefix = prepare(client, alone.emulator, 40)
-    jobs = [launch(client, alone.database, prefix, 40) for _ in range(3)]
+    jobs = [launch(client, prefix) for _ in range(3)]
     for job_id in jobs:
         job = client.wait_job(job_id)
         assert (job["state"], job["counts"]["succeeded"]) == ("completed", 40), job
@@ -241,7 +254,7 @@ def test_two_replicas_ask_once(alone):
 def test_cancel_keeps_what_was_paid_for(alone):
     alone.emulator.fault(op=INVOKE, action={"delay_ms": 200})
     client = alone.service(VIDBATCH_INVOKE_CONCURRENCY="2").client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 40), 40)
+    job_id = launch(client, prepare(client, alone.emulator, 40))
     wait_until("some answers", lambda: client.get(f"/v1/jobs/{job_id}")["counts"]["succeeded"] >= 4)
     client.post(f"/v1/jobs/{job_id}/cancel", want=202)
     job = client.wait_job(job_id)
@@ -256,7 +269,7 @@ def test_cancel_keeps_what_was_paid_for(alone):
 def test_cancel_while_it_is_held_up(alone):
     alone.emulator.fault(op=INVOKE, action={"status": 429})
     client = alone.service(AWS_MAX_ATTEMPTS="1", VIDBATCH_RETRY_BASE="30s", VIDBATCH_RETRY_CAP="60s").client()
-    job_id = launch(client, alone.database, prepare(client, alone.emulator, 3), 3)
+    job_id = launch(client, prepare(client, alone.emulator, 3))
     wait_until("throttling", lambda: alone.emulator.requests(INVOKE))
     client.post(f"/v1/jobs/{job_id}/cancel", want=202)
     job = client.wait_job(job_id, timeout_s=20)
