@@ -5,10 +5,11 @@
 
 #include "sql/db.h"
 
-/* Does a shard other than this one (0: any) hold the folder, one inside it or one around it? folder: with its trailing
- * slash, or "" for the bucket. */
-MUST_CHECK bool folder_store_is_held(struct db *db, struct span bucket, struct span folder, int64_t shard_id,
-                                     bool *held, struct err *err);
+/* The shards other than this one (0: all) that hold the folder, one inside it or one around it: rows of id and of the
+ * key of the JSONL that lies there (NULL: input.jsonl in a folder of the shard's own). folder: with its trailing slash,
+ * or "" for the bucket. */
+MUST_CHECK bool folder_store_holders(struct db *db, struct span bucket, struct span folder, int64_t shard_id,
+                                     struct db_rows *rows, struct err *err);
 /* In a transaction: takes the folder for the shard, or sets *taken false where another holds it. A second time changes
  * nothing. */
 MUST_CHECK bool folder_store_take(struct db *db, int64_t shard_id, struct span bucket, struct span folder, bool *taken,

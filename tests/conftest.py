@@ -37,8 +37,8 @@ def stack(tmp_path):
     made = []
 
     class Stack:
-        def emulator(self, **options):
-            made.append(Emulator(tmp_path / f"emulator{len(made)}", **options).start())
+        def emulator(self, *flags, **options):
+            made.append(Emulator(tmp_path / f"emulator{len(made)}", *flags, **options).start())
             return made[-1]
 
         def database(self):

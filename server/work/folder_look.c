@@ -11,6 +11,14 @@ static bool is_jsonl(struct span key)
     return key.len >= suffix.len && span_eq_nocase(span_tail(key, key.len - suffix.len), suffix);
 }
 
+static bool is_known(const struct folder_look *look, struct span key)
+{
+    for (int i = 0; look->held && i < look->held->count; i++)
+        if (span_eq(key, db_span(look->held, i, 1)))
+            return true;
+    return span_eq(key, look->own_key);
+}
+
 /* True: the look is over. */
 static bool has_foreign(const struct folder_look *look, const struct s3_page *page, struct staging_folder *out)
 {
@@ -18,7 +26,7 @@ static bool has_foreign(const struct folder_look *look, const struct s3_page *pa
         const struct s3_object *object = &page->objects[i];
 
         if (is_jsonl(object->key)) {
-            if (span_eq(object->key, look->own_key))
+            if (is_known(look, object->key))
                 continue;
             out->has_foreign = true;
             snprintf(out->foreign_key, sizeof out->foreign_key, "%.*s", SPAN_ARG(object->key));

@@ -7,6 +7,7 @@
 #include "server/base/attr.h"
 #include "server/base/err.h"
 #include "server/work/staging_choice.h"
+#include "sql/db.h"
 
 #include <stdbool.h>
 
@@ -14,9 +15,10 @@ enum { FOLDER_PAGES = 200 }; /* of 1,000 objects: twice what the largest batch j
 
 struct folder_look {
     struct aws_client *client;
-    struct s3_ref folder;  /* key: with its trailing slash, or "" for the bucket */
-    struct span own_key;   /* a .jsonl that is ours; may be empty */
-    bool (*alive)(void *); /* asked between pages; false ends with ERR_CANCELLED */
+    struct s3_ref folder;       /* key: with its trailing slash, or "" for the bucket */
+    struct span own_key;        /* a .jsonl that is not foreign; may be empty */
+    const struct db_rows *held; /* rows of folder_store_holders: nor are the JSONL of those; may be NULL */
+    bool (*alive)(void *);      /* asked between pages; false ends with ERR_CANCELLED */
     void *alive_arg;
     void (*each)(void *arg, const struct s3_object *object); /* every object but the .jsonl; may be NULL */
     void *each_arg;

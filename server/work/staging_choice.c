@@ -195,19 +195,22 @@ void staging_judge(const struct work_settings *settings, const char *region, con
 bool staging_choose(struct step *step, const struct staging_ask *ask, const struct staging_survey *survey,
                     struct staging_choice *out, struct err *err)
 {
+    AUTO(db_rows_done) struct db_rows held = { 0 };
     const char *region = aws_region(step->aws);
     struct staging_folder folder = { 0 };
     const struct folder_look look = { .client = step->client,
                                       .folder = { ask->bucket, span_of(survey->folder), ask->bucket_owner },
+                                      .held = &held,
                                       .alive = step_is_alive,
                                       .alive_arg = step };
 
     staging_judge(step->settings, region, ask, survey, NULL, out);
     if (!out->mode || strcmp(out->mode, "in_place") != 0)
         return true;
-    if (!folder_look(&look, &folder, err) ||
-        !folder_store_is_held(step->db, ask->bucket, span_of(survey->folder), 0, &folder.is_held, err))
+    if (!folder_store_holders(step->db, ask->bucket, span_of(survey->folder), 0, &held, err) ||
+        !folder_look(&look, &folder, err))
         return false;
+    folder.is_held = held.count > 0; /* their JSONL will be gone by the time that it is ours */
     staging_judge(step->settings, region, ask, survey, &folder, out);
     return true;
 }

@@ -11,7 +11,7 @@
 struct record {
     struct model_run run;
     json_t *root;
-    char id[260];
+    char id[128];
 };
 
 /* recordId is optional: Bedrock then makes one up. */
