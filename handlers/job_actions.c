@@ -100,7 +100,7 @@ static bool reset_page(struct db *db, int64_t job_id, struct walk *walk, struct 
         shard_row_read(&rows, i, &shard);
         walk->last = shard.ordinal;
         walk->asked_singly |= strcmp(shard.route, "on_demand") == 0;
-        if (!shard.bedrock_arn)
+        if (!shard.bedrock_arn && strcmp(shard.staging, "none") != 0)
             continue;
         if (!shard_store_ingest_reset(db, shard.id, &moved, err))
             return false;

@@ -76,24 +76,59 @@ static void put_money(struct json_writer *w, const char *name, bool has, int64_t
     json_put_text(w, name, has ? text : NULL);
 }
 
+/* -1: no price is known. terms: filled where the model is. */
+static int64_t micros_of(const struct job_row *job, const struct handlers_app *app, int64_t input_tokens,
+                         int64_t output_tokens, struct model_terms *terms)
+{
+    memset(terms, 0, sizeof *terms);
+    if (!models_terms(app->models, span_of(job->model_id), app->region, terms, NULL))
+        return -1;
+    return model_cost_micros(terms, strcmp(job->route, "on_demand") == 0, input_tokens, output_tokens);
+}
+
 static void put_cost(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
 {
     const bool used = job->input_tokens > 0 || job->output_tokens > 0;
     struct model_terms terms;
-    int64_t micros = -1;
-    const char *currency = job->currency;
+    const int64_t micros = micros_of(job, app, job->input_tokens, job->output_tokens, &terms);
 
-    if (models_terms(app->models, span_of(job->model_id), app->region, &terms, NULL)) {
-        micros = model_cost_micros(&terms, strcmp(job->route, "on_demand") == 0, job->input_tokens, job->output_tokens);
-        currency = currency ? currency : terms.prices.currency;
-    }
     json_name(w, "cost");
     json_begin_object(w);
     put_money(w, "estimated", job->has_estimate, job->estimated_micros);
     put_money(w, "estimated_low", job->has_estimate, job->estimated_low_micros);
     put_money(w, "estimated_high", job->has_estimate, job->estimated_high_micros);
     put_money(w, "actual", used && micros >= 0, micros);
-    json_put_text(w, "currency", currency);
+    json_put_text(w, "currency", job->currency ? job->currency : terms.prices.currency);
+    json_end_object(w);
+}
+
+/* What AWS charges for: also tokens of records that failed or were stopped (Bedrock user guide, batch-inference-stop).
+ */
+static void put_charged(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
+{
+    struct model_terms terms;
+    const int64_t micros = micros_of(job, app, job->charged_input_tokens, job->charged_output_tokens, &terms);
+
+    json_name(w, "charged");
+    json_begin_object(w);
+    json_put_i64(w, "input_tokens", job->charged_input_tokens);
+    json_put_i64(w, "output_tokens", job->charged_output_tokens);
+    put_money(w, "cost", micros >= 0, micros);
+    json_put_text(w, "currency", terms.prices.currency);
+    json_put_bool(w, "complete", job->is_charged && job_state_is_final(job->state));
+    json_end_object(w);
+}
+
+static void put_import(struct json_writer *w, const struct job_row *job)
+{
+    json_name(w, "import");
+    if (!job->import_output_uri) {
+        json_none(w);
+        return;
+    }
+    json_begin_object(w);
+    json_put_text(w, "output_uri", job->import_output_uri);
+    json_put_text(w, "input_uri", job->import_input_uri);
     json_end_object(w);
 }
 
@@ -141,6 +176,8 @@ void job_json(struct json_writer *w, const struct job_row *job, const struct han
     put_counts(w, job);
     usage_json(w, true, job->input_tokens, true, job->output_tokens);
     put_cost(w, job, app);
+    put_charged(w, job, app);
+    put_import(w, job);
     json_put_i64(w, "shards", job->shards);
     json_put_json(w, "metadata", job->metadata);
     json_put_json(w, "error", job->error);

@@ -17,6 +17,7 @@ static void put_record(struct json_writer *w, const struct record_row *row)
     json_put_id(w, "job_id", ID_JOB, row->job_id);
     json_put_id(w, "shard_id", ID_SHARD, row->shard_id);
     video_json_brief(w, row->video_id, row->bucket, row->key_prefix, row->name);
+    json_put_text(w, "source_id", row->source_id);
     json_put_text(w, "etag", row->etag);
     json_put_text(w, "state", row->state);
     json_put_id(w, "summary_id", ID_SUMMARY, strcmp(row->state, "pending") == 0 ? 0 : row->id);

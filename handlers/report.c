@@ -71,7 +71,7 @@ void report_get(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows job_rows = { 0 };
     AUTO(db_rows_done) struct db_rows prefix_rows = { 0 };
-    struct prefix_row prefix = { 0 };
+    struct prefix_row prefix = { .bucket = "", .key_prefix = "" }; /* an import has none before it has read */
     struct job_row job = { 0 };
     struct summary_stream *stream = NULL;
     char cost[MONEY_SIZE + 8];
@@ -81,7 +81,8 @@ void report_get(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_JOB, &id))
         return;
     if (!job_store_get(db_of(rq), id, &job_rows, &job, &err) ||
-        !prefix_store_get_any(db_of(rq), job.prefix_id, &prefix_rows, &prefix, &err) || !add_policy(rp, &err)) {
+        (job.prefix_id && !prefix_store_get_any(db_of(rq), job.prefix_id, &prefix_rows, &prefix, &err)) ||
+        !add_policy(rp, &err)) {
         reply_failure(rq, rp, &err);
         return;
     }

@@ -31,6 +31,7 @@ static const struct route routes[] = {
     { "GET", "/v1/jobs/{id}/failures", ACCESS_READ, 0, failures_list, false },
     { "GET", "/v1/jobs/{id}/summaries", ACCESS_READ, 0, summaries_of_job, false },
     { "GET", "/v1/jobs/{id}/report", ACCESS_READ, 0, report_get, false },
+    { "POST", "/v1/imports", ACCESS_RUN, 16 * KIB, imports_create, false },
     { "GET", "/v1/summaries", ACCESS_READ, 0, summaries_search, false },
     { "GET", "/v1/summaries/{id}", ACCESS_READ, 0, summaries_get, false },
     { "GET", "/v1/models", ACCESS_READ, 0, models_list, false },

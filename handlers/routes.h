@@ -11,6 +11,7 @@ handler_fn plans_create, plans_list, plans_get, plans_delete, plans_videos;
 handler_fn jobs_create, jobs_list, jobs_get, jobs_cancel, jobs_reingest;
 handler_fn shards_list, records_list, failures_list;
 handler_fn summaries_of_job, summaries_search, summaries_get, report_get;
+handler_fn imports_create;
 handler_fn models_list;
 handler_fn system_livez, system_readyz, system_metrics, system_openapi_yaml, system_openapi_json;
 

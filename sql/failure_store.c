@@ -4,7 +4,7 @@
 
 void failure_row_read(const struct db_rows *rows, int row, struct failure_row *out)
 {
-    int c = 13; /* behind those of the record */
+    int c = 14; /* behind those of the record */
 
     *out = (struct failure_row){ 0 };
     record_row_read(rows, row, &out->record);

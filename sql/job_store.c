@@ -32,6 +32,11 @@ static void read_plan(const struct db_rows *rows, int row, int c, struct job_row
     out->estimated_high_micros = db_i64(rows, row, c++);
     out->currency = db_text(rows, row, c++);
     out->waiting = db_text(rows, row, c++);
+    out->import_output_uri = db_text(rows, row, c++);
+    out->import_input_uri = db_text(rows, row, c++);
+    out->charged_input_tokens = db_i64(rows, row, c++);
+    out->charged_output_tokens = db_i64(rows, row, c++);
+    out->is_charged = db_bool(rows, row, c++);
 }
 
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out)

@@ -27,8 +27,12 @@ struct job_row { /* texts borrowed from the rows; NULL where SQL NULL */
     bool has_max_cost, has_keep_staging, keep_staging, has_estimate;
     int64_t max_cost_micros;
     int64_t estimated_low_micros, estimated_micros, estimated_high_micros;
-    const char *currency; /* of the estimates, or NULL */
-    const char *waiting;  /* JSON or NULL */
+    const char *currency;                             /* of the estimates, or NULL */
+    const char *waiting;                              /* JSON or NULL */
+    const char *import_output_uri, *import_input_uri; /* of an import; the second may be NULL there too */
+    int64_t charged_input_tokens,
+        charged_output_tokens; /* by Bedrock's manifests, or the stored lines where there are more */
+    bool is_charged;           /* that is all: no part runs, and no output is unread */
 };
 void job_row_read(const struct db_rows *rows, int row, struct job_row *out);
 

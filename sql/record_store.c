@@ -68,6 +68,13 @@ bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out,
     return true;
 }
 
+bool record_store_source_ids(struct db *db, int64_t shard_id, int64_t after_id, int limit, struct db_rows *rows,
+                             struct err *err)
+{
+    return db_query_planned(db, Q_RECORD_SOURCE_IDS,
+                            DB_ARGS(param_i64(shard_id), param_i64(after_id), param_i64(limit)), rows, NULL, err);
+}
+
 void record_row_read(const struct db_rows *rows, int row, struct record_row *out)
 {
     int c = 0;
@@ -87,6 +94,7 @@ void record_row_read(const struct db_rows *rows, int row, struct record_row *out
     out->has_error_code = !db_is_null(rows, row, c);
     out->error_code = db_i64(rows, row, c++);
     out->error_retryable = db_bool(rows, row, c++);
+    out->source_id = db_text(rows, row, c++);
 }
 
 bool record_store_list(struct db *db, int64_t job_id, const char *state, int64_t after_id, int limit,

@@ -26,12 +26,17 @@ struct record_key {
 MUST_CHECK bool record_store_keys(struct db *db, int64_t shard_id, struct record_key **out, size_t *count,
                                   struct err *err);
 
+/* What the other tool called an import's records: id int8, source_id text. By id after after_id. */
+MUST_CHECK bool record_store_source_ids(struct db *db, int64_t shard_id, int64_t after_id, int limit,
+                                        struct db_rows *rows, struct err *err);
+
 struct record_row { /* for the API; texts borrowed */
     int64_t id, job_id, shard_id, video_id;
     const char *bucket, *key_prefix, *name, *etag, *state; /* pending succeeded failed missing */
     const char *error_reason, *error_message;              /* or NULL */
     bool has_error_code, error_retryable;
     int64_t error_code;
+    const char *source_id; /* what another tool called an imported one; or NULL */
 };
 void record_row_read(const struct db_rows *rows, int row, struct record_row *out);
 /* By id after after_id; state NULL: any. */

@@ -3,6 +3,8 @@
 #include "server/base/json_lexer.h"
 
 #include <limits.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Which of the open containers are objects; one bit a level. */
@@ -190,6 +192,19 @@ bool json_take_i64_if_fits(struct json_reader *r, int64_t *out, struct err *err)
     if (!take_number(r, &number, err))
         return false;
     (void)!json_number_i64(r, &number, out, NULL);
+    return true;
+}
+
+bool json_take_f64_if_fits(struct json_reader *r, double *out, struct err *err)
+{
+    struct json_number number; /* as above */
+    double x;
+
+    if (!take_number(r, &number, err))
+        return false;
+    x = strtod(number.text, NULL); /* the process never leaves the C locale, so the point is a point */
+    if (isfinite(x))
+        *out = x;
     return true;
 }
 

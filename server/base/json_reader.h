@@ -73,6 +73,8 @@ MUST_CHECK bool json_take_string(struct json_reader *r, struct buf *out, struct 
 MUST_CHECK bool json_take_i64(struct json_reader *r, int64_t *out, struct err *err);
 /* The same, but one beyond int64 is read and leaves *out as it was. */
 MUST_CHECK bool json_take_i64_if_fits(struct json_reader *r, int64_t *out, struct err *err);
+/* A number as double; one beyond double is read and leaves *out as it was. */
+MUST_CHECK bool json_take_f64_if_fits(struct json_reader *r, double *out, struct err *err);
 MUST_CHECK bool json_take_bool(struct json_reader *r, bool *out, struct err *err);
 MUST_CHECK bool json_skip_value(struct json_reader *r, struct err *err);
 /* The same, but every byte judged as a taken one would be (a number must fit int64, or double if it has a fraction or

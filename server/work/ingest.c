@@ -137,7 +137,7 @@ static bool note_file(struct folder *folder, const struct s3_object *object, str
 
 static bool note_object(struct folder *folder, const struct s3_object *object, struct err *err)
 {
-    const struct s3_ref ref = { folder->bucket, object->key, span_of(folder->ingest->step->settings->bucket_owner) };
+    const struct s3_ref ref = { folder->bucket, object->key, ingest_owner(folder->ingest) };
 
     if (span_ends(object->key, SPAN_LIT(".jsonl.out")))
         return note_file(folder, object, err);
@@ -146,21 +146,40 @@ static bool note_object(struct folder *folder, const struct s3_object *object, s
     return true;
 }
 
+/* An import may name the one object. */
+static bool note_named(struct folder *folder, struct span key, struct err *err)
+{
+    const struct s3_ref ref = { folder->bucket, key, ingest_owner(folder->ingest) };
+    struct s3_object object = { .key = key };
+    struct s3_head head;
+
+    if (!s3_head(folder->ingest->step->client, &ref, &head, err))
+        return false;
+    object.etag = span_of(head.etag);
+    object.size_bytes = head.size_bytes;
+    return note_file(folder, &object, err);
+}
+
 static bool list_folder(struct folder *folder, struct err *err)
 {
     AUTO(s3_page_done) struct s3_page page = { 0 };
     AUTO(buf_done) struct buf prefix = { .max = 2048 };
     AUTO(buf_done) struct buf token = { .max = 8192 };
     const struct ingest *ingest = folder->ingest;
-    struct s3_list_request rq = { .owner = span_of(ingest->step->settings->bucket_owner), .max_keys = LIST_KEYS };
+    struct s3_list_request rq = { .owner = ingest_owner(ingest), .max_keys = LIST_KEYS };
     struct span path;
 
     if (!s3_parse_uri(span_of(ingest->shard.output_uri), &folder->bucket, &path, err))
         return false;
-    buf_fmt(&prefix, "%.*s%s/", SPAN_ARG(path), bedrock_job_id(ingest->shard.bedrock_arn));
+    rq.bucket = folder->bucket;
+    if (ingest_is_import(ingest) && span_ends(path, SPAN_LIT(".jsonl.out")))
+        return note_named(folder, path, err);
+    if (ingest_is_import(ingest))
+        buf_span(&prefix, path);
+    else
+        buf_fmt(&prefix, "%.*s%s/", SPAN_ARG(path), bedrock_job_id(ingest->shard.bedrock_arn));
     if (!buf_check(&prefix, "output folder", err))
         return false;
-    rq.bucket = folder->bucket;
     rq.prefix = buf_view(&prefix);
     do {
         if (!s3_list_page(ingest->step->client, &rq, &page, err))
@@ -241,28 +260,20 @@ static bool split(struct db *db, void *arg, struct err *err)
            (open > 0 || ingest_end_shard(db, ingest, err)) && task_store_done(db, &ingest->step->task, err);
 }
 
-static void keys_free(struct record_key **keys)
-{
-    mem_free(*keys);
-}
-
 static bool read_one(struct folder *folder, struct err *err)
 {
-    AUTO(keys_free) struct record_key *keys = NULL;
     struct ingest *ingest = folder->ingest;
-    const struct s3_ref ref = { folder->bucket, buf_view(&folder->key), span_of(ingest->step->settings->bucket_owner) };
+    const struct s3_ref ref = { folder->bucket, buf_view(&folder->key), ingest_owner(ingest) };
 
-    if (!record_store_keys(ingest->step->db, ingest->shard.id, &keys, &ingest->key_count, err))
-        return false;
-    ingest->keys = keys;
-    return ingest_one_file(ingest, &ref, buf_view(&folder->etag), folder->size_bytes, err);
+    return ingest_load_keys(ingest, err) &&
+           ingest_one_file(ingest, &ref, buf_view(&folder->etag), folder->size_bytes, err);
 }
 
 bool step_ingest(struct step *step, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(folder_done) struct folder folder = { .key = { .max = 2048 }, .etag = { .max = 136 } };
-    struct ingest ingest = { .step = step };
+    AUTO(ingest_done) struct ingest ingest = { .step = step };
 
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &ingest.shard, err))
         return false;
@@ -270,7 +281,7 @@ bool step_ingest(struct step *step, struct err *err)
     if (strcmp(ingest.shard.state, "ingesting") != 0)
         return step_end(step, err);
     folder.ingest = &ingest;
-    if (ingest.shard.bedrock_arn && !list_folder(&folder, err))
+    if ((ingest.shard.bedrock_arn || ingest_is_import(&ingest)) && !list_folder(&folder, err))
         return false;
     if (folder.files > 1)
         return db_transaction(step->db, split, &ingest, err);

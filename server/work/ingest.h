@@ -14,8 +14,19 @@ struct ingest {
     struct shard_row shard;
     struct record_key *keys; /* of the shard's records, in id order; stored_round follows what is stored */
     size_t key_count;
-    bool is_shared; /* other workers store rows of this shard too, from its other files */
+    struct source_key *sources; /* of an import: by what the other tool called the records; else NULL */
+    bool is_shared;             /* other workers store rows of this shard too, from its other files */
 };
+
+/* ---- its records (ingest_keys.c) ---- */
+/* Fills keys, and sources where the shard is an import's; ingest_done frees them, also after a failure. */
+MUST_CHECK bool ingest_load_keys(struct ingest *ingest, struct err *err);
+void ingest_done(struct ingest *ingest);
+/* Index of the record that a line names, or key_count: it is none of the shard's. */
+size_t ingest_find_key(const struct ingest *ingest, struct span record_id);
+/* What another tool's Bedrock job left: its output is where output_uri says, and whose it is, nobody knows. */
+bool ingest_is_import(const struct ingest *ingest);
+struct span ingest_owner(const struct ingest *ingest); /* of the output bucket, may be empty */
 
 enum { CHUNK_ROWS = 10000, CHUNK_TEXT_BYTES = 6 * 1024 * 1024 };
 

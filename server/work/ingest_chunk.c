@@ -1,6 +1,5 @@
 /* A chunk of answers: collected in one arena, stored by COPY together with the offset that it reaches. */
 #include "server/base/clock.h"
-#include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/work/answer.h"
@@ -26,25 +25,6 @@ void chunk_done(struct chunk *chunk)
 bool chunk_is_full(const struct chunk *chunk)
 {
     return chunk->count == CHUNK_ROWS || chunk->arena.len > CHUNK_TEXT_BYTES;
-}
-
-/* Index of the record, or key_count: an id that is not of this shard. */
-static size_t find_key(const struct ingest *ingest, struct span record_id)
-{
-    size_t low = 0, high = ingest->key_count;
-    int64_t id;
-
-    if (!id_parse(ID_RECORD, record_id, &id))
-        return ingest->key_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (ingest->keys[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < ingest->key_count && ingest->keys[low].id == id ? low : ingest->key_count;
 }
 
 static void add_row(struct chunk *chunk, const struct batch_line *line, size_t key)
@@ -86,7 +66,7 @@ bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *e
                  (long long)line->offset, LOGQ(line->problem.what));
         return true;
     }
-    key = find_key(chunk->ingest, line->record_id);
+    key = ingest_find_key(chunk->ingest, line->record_id);
     if (key == chunk->ingest->key_count) {
         progress->unknown_lines++;
         return true;

@@ -1,6 +1,5 @@
 /* Step ingest_file: one of several output files of a shard. Workers share nothing but the rows: where two files hold a
  * record twice, the rule of the merge says which line counts. The last file that ends, ends the shard. */
-#include "server/base/mem.h"
 #include "server/work/ingest.h"
 #include "sql/job_store.h"
 #include "sql/shard_file_store.h"
@@ -36,6 +35,11 @@ static void file_rows_done(struct file_rows *rows)
     db_rows_done(&rows->shard);
 }
 
+static void file_step_done(struct file_step *file)
+{
+    ingest_done(&file->ingest);
+}
+
 /* *open false: the file has ended, or is no longer known because its shard is read anew. */
 static bool load(struct step *step, struct file_rows *rows, struct shard_file_row *row, struct file_step *file,
                  bool *open, struct err *err)
@@ -53,23 +57,15 @@ static bool load(struct step *step, struct file_rows *rows, struct shard_file_ro
     return true;
 }
 
-static void keys_free(struct record_key **keys)
-{
-    mem_free(*keys);
-}
-
 static bool read_file(struct ingest *ingest, const char *key, struct err *err)
 {
-    AUTO(keys_free) struct record_key *keys = NULL;
-    struct s3_ref ref = { .key = span_of(key), .owner = span_of(ingest->step->settings->bucket_owner) };
+    struct s3_ref ref = { .key = span_of(key), .owner = ingest_owner(ingest) };
     struct s3_head head;
     struct span path;
 
     if (!s3_parse_uri(span_of(ingest->shard.output_uri), &ref.bucket, &path, err) ||
-        !s3_head(ingest->step->client, &ref, &head, err) ||
-        !record_store_keys(ingest->step->db, ingest->shard.id, &keys, &ingest->key_count, err))
+        !s3_head(ingest->step->client, &ref, &head, err) || !ingest_load_keys(ingest, err))
         return false;
-    ingest->keys = keys;
     return ingest_one_file(ingest, &ref, span_of(head.etag), head.size_bytes, err);
 }
 
@@ -77,7 +73,7 @@ bool step_ingest_file(struct step *step, struct err *err)
 {
     AUTO(file_rows_done) struct file_rows rows = { 0 };
     struct shard_file_row row;
-    struct file_step file;
+    AUTO(file_step_done) struct file_step file = { 0 };
     bool open;
 
     if (!load(step, &rows, &row, &file, &open, err))
@@ -94,7 +90,7 @@ bool step_ingest_file_give_up(struct step *step, const struct err *cause, struct
     AUTO(buf_done) struct buf json = { .max = 8192 };
     AUTO(buf_done) struct buf words = { .max = 4096 };
     struct shard_file_row row;
-    struct file_step file;
+    AUTO(file_step_done) struct file_step file = { 0 };
     bool open;
 
     if (!load(step, &rows, &row, &file, &open, err))

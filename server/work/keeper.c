@@ -5,10 +5,20 @@
 #include "server/base/mem.h"
 #include "server/work/pool.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
-static const char all_kinds[] = "{watch,cancel,plan,submit,finish,ingest,ingest_file,invoke,stage,scan,sweep}";
 static const int64_t database_pause_ms = 1000;
+
+/* As an SQL array. */
+static void all_kinds(char out[256])
+{
+    size_t len = 0;
+
+    for (int k = 0; k < STEP_KINDS; k++)
+        len += (size_t)snprintf(out + len, 256 - len, "%s%s", k ? "," : "{", step_kinds[k].name);
+    snprintf(out + len, 256 - len, "}");
+}
 
 static void wake_workers(struct work_pool *pool)
 {
@@ -72,6 +82,7 @@ static bool one_turn(struct work_pool *pool, int64_t *next_heartbeat_ms, bool *l
     int64_t due_ms, wait_ms = pool->settings->poll_ms;
     const int64_t now = clock_mono_ms();
     bool notified = false;
+    char kinds[256];
 
     if (!*listening && !db_listen(pool->keeper_db, "vidbatch_task", err))
         return false;
@@ -81,7 +92,8 @@ static bool one_turn(struct work_pool *pool, int64_t *next_heartbeat_ms, bool *l
             return false;
         *next_heartbeat_ms = now + pool->settings->heartbeat_ms;
     }
-    if (!task_store_next_due(pool->keeper_db, all_kinds, &due_ms, err))
+    all_kinds(kinds);
+    if (!task_store_next_due(pool->keeper_db, kinds, &due_ms, err))
         return false;
     if (due_ms == 0) {
         wake_workers(pool);

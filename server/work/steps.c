@@ -23,6 +23,7 @@ const struct step_kind step_kinds[STEP_KINDS] = {
     { "invoke", ID_SHARD,  step_invoke, step_invoke_give_up, true },
     { "ingest", ID_SHARD,  step_ingest, step_ingest_give_up, true },
     { "ingest_file", "",   step_ingest_file, step_ingest_file_give_up, true },
+    { "import", ID_JOB,    step_import, step_import_give_up, true },
     { "stage",  ID_SHARD,  step_stage,  step_shard_give_up,  true },
     { "scan",   ID_PREFIX, step_scan,   step_scan_give_up,   true },
     { "sweep",  ID_PREFIX, step_sweep,  step_keep_trying,    true },

@@ -189,7 +189,7 @@ static bool claim(struct worker *worker, struct task *task)
 {
     struct work_pool *pool = worker->pool;
     struct err err = { 0 };
-    char kinds[128];
+    char kinds[256];
     bool found = false;
 
     pthread_mutex_lock(&pool->claiming);

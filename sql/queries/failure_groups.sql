@@ -37,7 +37,7 @@ WITH cause AS MATERIALIZED (
       FROM told GROUP BY code
 )
 SELECT r.id, r.job_id, r.shard_id, r.video_id, p.bucket, p.key_prefix, v.name, r.etag, s.state::text,
-       s.error_reason, s.error_message, s.error_code, s.error_retryable, g.code, g.count, g.missing
+       s.error_reason, s.error_message, s.error_code, s.error_retryable, r.source_id, g.code, g.count, g.missing
   FROM grouped g
  CROSS JOIN LATERAL (SELECT DISTINCT id FROM unnest(g.examples) id) e
   JOIN record r ON r.id = e.id

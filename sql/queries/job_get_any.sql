@@ -5,13 +5,17 @@ SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.sy
        s.total, s.succeeded, s.failed, s.missing, s.processed, s.input_tokens, s.output_tokens, s.shards, j.cancel_requested,
        epoch_ms(j.launched_at), epoch_ms(j.planned_at), epoch_ms(j.expires_at), j.is_plan, j.retry_of, j.retry_hopeless,
        j.below_minimum, j.preflight, j.route, j.max_cost_micros, j.keep_staging, j.estimated_low_micros, j.estimated_micros,
-       j.estimated_high_micros, j.currency, j.waiting::text
+       j.estimated_high_micros, j.currency, j.waiting::text,
+       j.import_output_uri, j.import_input_uri, s.charged_input, s.charged_output, s.is_charged
   FROM job j
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(record_count), 0) AS total, coalesce(sum(succeeded), 0) AS succeeded,
               coalesce(sum(failed), 0) AS failed, coalesce(sum(missing), 0) AS missing,
               coalesce(sum(bedrock_processed) FILTER (WHERE state = 'running'), 0) AS processed,
               coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens,
+              coalesce(sum(greatest(manifest_input_tokens, input_tokens)), 0) AS charged_input,
+              coalesce(sum(greatest(manifest_output_tokens, output_tokens)), 0) AS charged_output,
+              coalesce(bool_and(state = 'completed' OR (state IN ('failed', 'cancelled') AND bedrock_arn IS NULL)), true) AS is_charged,
               count(*) AS shards
          FROM shard WHERE job_id = j.id) s
  WHERE j.id = $1

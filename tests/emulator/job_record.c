@@ -11,7 +11,7 @@
 struct record {
     struct model_run run;
     json_t *root;
-    char id[128];
+    char id[260];
 };
 
 /* recordId is optional: Bedrock then makes one up. */
