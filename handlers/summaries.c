@@ -1,5 +1,4 @@
-/* What became of each video: a job's summaries in three forms, the search over all, and a single one with its
- * provenance. */
+/* What became of each video: a job's summaries in three forms, and a single one with its provenance. */
 #include "handlers/app.h"
 #include "handlers/common.h"
 #include "handlers/routes.h"
@@ -13,7 +12,6 @@
 #include <stdio.h>
 
 enum form { FORM_JSON, FORM_NDJSON, FORM_CSV };
-enum { QUERY_MAX_BYTES = 1000 };
 
 /* ---- of a job ---- */
 
@@ -98,40 +96,6 @@ void summaries_of_job(struct request *rq, struct reply *rp)
         reply_export(rq, rp, &of, (enum form)form);
     else
         reply_failure(rq, rp, &err);
-}
-
-/* ---- search ---- */
-
-static bool fetch_found(struct db *db, void *arg, int64_t after, int limit, struct db_rows *rows, struct err *err)
-{
-    struct summary_search search = *(struct summary_search *)arg;
-
-    search.before_id = after;
-    search.limit = limit;
-    return summary_store_search(db, &search, rows, err);
-}
-
-static bool read_words(struct request *rq, struct reply *rp, struct summary_search *search)
-{
-    search->q = rq_query(rq, "q");
-    if (!search->q.ptr || (span_trim(search->q).len > 0 && search->q.len <= QUERY_MAX_BYTES))
-        return true;
-    return query_refuse(rq, rp, "q", "It must have 1 to %d bytes, not all blank.", QUERY_MAX_BYTES);
-}
-
-void summaries_search(struct request *rq, struct reply *rp)
-{
-    static const char *const known[] = { "q", "prefix_id", "job_id", "from", "to", "limit", "after", NULL };
-    struct summary_search search = { 0 };
-    struct summary_page page = { .fetch = fetch_found, .arg = &search, .cursor = "summaries", .with_snippet = true };
-    bool has = false;
-
-    if (rq_check_query(rq, rp, known) && read_words(rq, rp, &search) &&
-        query_id(rq, rp, "prefix_id", ID_PREFIX, &search.prefix_id) &&
-        query_id(rq, rp, "job_id", ID_JOB, &search.job_id) && query_time(rq, rp, "from", &search.from_ms) &&
-        query_time(rq, rp, "to", &search.to_ms) && rq_limit(rq, rp, &page.limit) &&
-        rq_cursor_i64(rq, rp, page.cursor, &has, &page.after))
-        summary_page_reply(rq, rp, &page);
 }
 
 /* ---- one ---- */

@@ -38,6 +38,14 @@ static void put_rows(struct json_writer *w, const struct summary_page *page, con
     }
 }
 
+static void put_next(struct request *rq, struct reply *rp, struct json_writer *w, const struct summary_page *page,
+                     const struct progress *progress)
+{
+    bool more = (progress->full || page->rest != 0) && !page->is_only;
+
+    reply_next_i64(rq, rp, w, more, page->cursor, progress->full ? progress->last : page->rest);
+}
+
 void summary_page_reply(struct request *rq, struct reply *rp, const struct summary_page *page)
 {
     struct json_writer w = json_writer_on(reply_body(rp));
@@ -46,6 +54,8 @@ void summary_page_reply(struct request *rq, struct reply *rp, const struct summa
     bool more = true;
 
     json_begin_object(&w);
+    if (page->head)
+        page->head(&w, page->arg);
     json_name(&w, "data");
     json_begin_array(&w);
     while (more && !progress.full) {
@@ -64,7 +74,7 @@ void summary_page_reply(struct request *rq, struct reply *rp, const struct summa
         return;
     }
     json_end_array(&w);
-    reply_next_i64(rq, rp, &w, progress.full, page->cursor, progress.last);
+    put_next(rq, rp, &w, page, &progress);
     json_end_object(&w);
     reply_page(rq, rp);
 }

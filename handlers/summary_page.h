@@ -18,8 +18,11 @@ struct summary_page {
     bool (*when_empty)(struct db *db, void *arg, struct err *err);
     const char *cursor; /* kind */
     int64_t after;
+    int64_t rest; /* where the next page begins although fetch has no more rows; 0: nowhere */
+    bool is_only; /* there is no next page, come what may */
     int limit;
     bool with_snippet;
+    void (*head)(struct json_writer *w, void *arg); /* more members of the answer; may be NULL */
 };
 void summary_page_reply(struct request *rq, struct reply *rp, const struct summary_page *page);
 

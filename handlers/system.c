@@ -6,6 +6,7 @@
 #include "openapi_files.h"
 #include "server/base/log.h"
 #include "sql/task_store.h"
+#include "sql/word_store.h"
 
 enum { MAX_TASK_COUNTS = 64 };
 
@@ -61,6 +62,19 @@ static void put_tasks(struct request *rq, struct buf *out)
         log_warn("metrics.no_tasks", "cause=%s", LOGQ(err.what));
 }
 
+static void put_index(struct request *rq, struct buf *out)
+{
+    struct word_lag lag = { 0 };
+    struct err err = { 0 };
+
+    if (!word_store_lag(db_of(rq), &lag, &err)) {
+        log_warn("metrics.no_index", "cause=%s", LOGQ(err.what));
+        return;
+    }
+    metrics_gauge(out, "vidbatch_index_pending", "Summaries that full-text search does not know yet.", lag.pending);
+    metrics_gauge(out, "vidbatch_index_lag_seconds", "Since the oldest of them was stored.", lag.lag_ms / 1000);
+}
+
 void system_metrics(struct request *rq, struct reply *rp)
 {
     const struct handlers_app *app = app_of(rq);
@@ -69,6 +83,7 @@ void system_metrics(struct request *rq, struct reply *rp)
     metrics_info(out, app->version);
     put_http(rq, out);
     put_tasks(rq, out);
+    put_index(rq, out);
     app->metrics(app->arg, out);
     reply_type(rp, "text/plain; version=0.0.4; charset=utf-8");
     reply_header(rp, "Cache-Control", "no-store");

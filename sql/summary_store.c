@@ -177,13 +177,3 @@ bool summary_store_list_video(struct db *db, int64_t video_id, int limit, struct
 {
     return db_query_planned(db, Q_SUMMARY_LIST_VIDEO, DB_ARGS(param_i64(video_id), param_i64(limit)), rows, NULL, err);
 }
-
-bool summary_store_search(struct db *db, const struct summary_search *in, struct db_rows *rows, struct err *err)
-{
-    return db_query_planned(db, Q_SUMMARY_SEARCH,
-                            DB_ARGS(param_span(in->q), param_i64_or_null(in->prefix_id != 0, in->prefix_id),
-                                    param_i64_or_null(in->job_id != 0, in->job_id), param_time_ms(in->from_ms),
-                                    param_time_ms(in->to_ms), param_i64(in->before_id > 0 ? in->before_id : INT64_MAX),
-                                    param_i64(in->limit)),
-                            rows, NULL, err);
-}

@@ -56,16 +56,5 @@ MUST_CHECK bool summary_store_list_job(struct db *db, int64_t job_id, const char
 /* The latest summaries of a video, newest first. */
 MUST_CHECK bool summary_store_list_video(struct db *db, int64_t video_id, int limit, struct db_rows *rows,
                                          struct err *err);
-struct summary_search {
-    struct span q;          /* ptr NULL: no text condition; PostgreSQL websearch syntax */
-    int64_t prefix_id;      /* 0: any */
-    int64_t job_id;         /* 0: any */
-    int64_t from_ms, to_ms; /* created_at in [from, to); 0: open */
-    int64_t before_id;      /* newest first, before this record id; 0: from the newest */
-    int limit;
-};
-/* Succeeded summaries that match, newest first. */
-MUST_CHECK bool summary_store_search(struct db *db, const struct summary_search *in, struct db_rows *rows,
-                                     struct err *err);
 
 #endif

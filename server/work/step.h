@@ -48,11 +48,11 @@ struct step_kind {
     step_give_up_fn *give_up;
     bool is_long; /* may hold a worker for minutes: such kinds never take all workers */
 };
-enum { STEP_KINDS = 13 };
+enum { STEP_KINDS = 14 };
 extern const struct step_kind step_kinds[STEP_KINDS];
 
 step_fn step_scan, step_plan, step_stage, step_submit, step_watch, step_ingest, step_finish, step_cancel, step_sweep,
-    step_invoke, step_ingest_file, step_import, step_expire;
+    step_invoke, step_ingest_file, step_import, step_expire, step_index;
 step_give_up_fn step_scan_give_up, step_job_give_up, step_shard_give_up, step_submit_give_up, step_keep_trying,
     step_ingest_give_up, step_invoke_give_up, step_ingest_file_give_up, step_import_give_up;
 

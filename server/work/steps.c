@@ -9,6 +9,7 @@
 #include "sql/estimate_store.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
+#include "sql/word_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,7 @@ const struct step_kind step_kinds[STEP_KINDS] = {
     { "scan",   ID_PREFIX, step_scan,   step_scan_give_up,   true },
     { "sweep",  ID_PREFIX, step_sweep,  step_keep_trying,    true },
     { "expire", ID_PLAN,   step_expire, step_keep_trying,    true },
+    { "index",  ID_SHARD,  step_index,  step_keep_trying,    true },
 };
 /* clang-format on */
 
@@ -76,10 +78,13 @@ bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_r
                const char *reason, const char *words, const char *error_json, struct err *err)
 {
     int64_t missing = 0;
+    bool has_words = false;
 
     return summary_store_mark_missing(step->db, shard_id, ingest_round, reason, words, &missing, err) &&
            shard_store_finish(step->db, shard_id, to, error_json, err) &&
            estimate_store_add(step->db, shard_id, step->settings->region, err) &&
+           word_store_want(step->db, shard_id, &has_words, err) &&
+           (!has_words || task_store_add(step->db, "index", shard_id, 0, err)) &&
            task_store_add(step->db, "finish", job_id, 0, err);
 }
 

@@ -11,7 +11,7 @@
 #include <time.h>
 
 /* Which kinds this worker may take now, as an SQL array: long ones take no more than half of the workers each, and all
- * but one together. */
+ * but one together. The index of words, which nobody waits for, takes one. */
 static void allowed_kinds(struct work_pool *pool, char *out, size_t size)
 {
     int running[STEP_KINDS] = { 0 }, long_running = 0;
@@ -28,8 +28,10 @@ static void allowed_kinds(struct work_pool *pool, char *out, size_t size)
             long_running += running[k];
     len += (size_t)snprintf(out, size, "{");
     for (int k = 0; k < STEP_KINDS; k++) {
+        const int most = step_kinds[k].run == step_index ? 1 : half;
+
         if (step_kinds[k].is_long &&
-            (running[k] >= half || (pool->worker_count > 1 && long_running >= pool->worker_count - 1)))
+            (running[k] >= most || (pool->worker_count > 1 && long_running >= pool->worker_count - 1)))
             continue;
         len += (size_t)snprintf(out + len, size - len, "%s%s", len > 1 ? "," : "", step_kinds[k].name);
     }

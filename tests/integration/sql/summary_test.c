@@ -1,4 +1,4 @@
-/* Summaries: the rule of which row wins, accounting for every record, reading and searching. */
+/* Summaries: the rule of which row wins, accounting for every record, and reading. */
 #include "server/base/clock.h"
 #include "sql/db_internal.h"
 #include "sql/shard_store.h"
@@ -314,68 +314,6 @@ static void lists_of_jobs_and_videos(void)
     CHECK(row.record_id > p.records[2]);
 }
 
-/* The names' last digits of what is found, newest first. */
-static const char *search(struct place *p, struct summary_search in, char *snippet, size_t size)
-{
-    static char said[64];
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct err err = { 0 };
-
-    said[0] = 0;
-    if (!OK(summary_store_search(p->db, &in, &rows, &err)))
-        return "";
-    for (int i = 0; i < rows.count; i++) {
-        struct summary_row row;
-        summary_row_read(&rows, i, &row);
-        snprintf(said + strlen(said), sizeof said - strlen(said), "%.1s", row.name + 6);
-        if (snippet)
-            snprintf(snippet, size, "%s", row.snippet ? row.snippet : "none");
-    }
-    return said;
-}
-
-static void searches(void)
-{
-    AUTO(place_end) struct place p = { 0 };
-    struct err err = { 0 };
-    struct summary_new in;
-    char snippet[400];
-    int64_t prefix = 0;
-
-    if (!place_begin(&p, 3))
-        return;
-    in = make(&p, 0, "succeeded", 1, "<thinking>a dog?</thinking><answer>A <b>Cat</b> &amp; a mouse.</answer>");
-    in.summary = SPAN_LIT("A <b>Cat</b> & a mouse.");
-    OK(summary_store_put(p.db, &in, &err));
-    in = make(&p, 1, "succeeded", 1, "The cat chases a DOG over the \xc3\xa9t\xc3\xa9 meadow.");
-    OK(summary_store_put(p.db, &in, &err));
-    in = make(&p, 2, "failed", 1, "cat");
-    OK(summary_store_put(p.db, &in, &err));
-    prefix = testdb_number(&p.t, "SELECT id FROM prefix");
-
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("cat"), .limit = 10 }, snippet, sizeof snippet), "21");
-    CHECK_TEXT(snippet, "A  \xee\x80\x80"
-                        "Cat\xee\x80\x81  & a mouse");
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("dog"), .limit = 10 }, NULL, 0),
-               "2"); /* not in thoughts */
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("cat -dog"), .limit = 10 }, NULL, 0), "1");
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("\"chases a dog\""), .limit = 10 }, NULL, 0), "2");
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("\xc3\x89T\xc3\x89"), .limit = 10 }, NULL, 0), "2");
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("':*&!<->()\\"), .limit = 10 }, NULL, 0), "");
-    CHECK_TEXT(search(&p, (struct summary_search){ .q = SPAN_LIT("cat"), .limit = 1 }, NULL, 0), "2");
-    CHECK_TEXT(
-        search(&p, (struct summary_search){ .q = SPAN_LIT("cat"), .before_id = p.records[1], .limit = 9 }, NULL, 0),
-        "1");
-    CHECK_TEXT(search(&p, (struct summary_search){ .limit = 10 }, snippet, sizeof snippet), "21");
-    CHECK_TEXT(snippet, "none");
-    CHECK_TEXT(search(&p, (struct summary_search){ .job_id = p.job, .prefix_id = prefix, .limit = 10 }, NULL, 0), "21");
-    CHECK_TEXT(search(&p, (struct summary_search){ .job_id = p.job + 1, .limit = 10 }, NULL, 0), "");
-    CHECK_TEXT(search(&p, (struct summary_search){ .prefix_id = prefix + 1, .limit = 10 }, NULL, 0), "");
-    /* from is within, to is not */
-    CHECK_TEXT(search(&p, (struct summary_search){ .from_ms = INT64_C(1704067201000), .limit = 10 }, NULL, 0), "2");
-    CHECK_TEXT(search(&p, (struct summary_search){ .to_ms = INT64_C(1704067201000), .limit = 10 }, NULL, 0), "1");
-}
-
 static bool count_new(struct db *db, void *arg, struct err *err)
 {
     struct rows *rows = arg;
@@ -438,6 +376,5 @@ static const struct test tests[] = {
     { "gets one with its provenance", gets_one_with_its_provenance },
     { "lists of jobs and videos", lists_of_jobs_and_videos },
     { "pages keep their plan", pages_keep_their_plan },
-    { "searches", searches },
 };
 TEST_MAIN("sql/summary", tests)
