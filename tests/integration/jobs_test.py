@@ -104,6 +104,7 @@ def test_report(client, job):
 
 
 def test_search(client, job, prefix):
+    wait_until("the words to be indexed", lambda: client.get("/v1/summaries?q=any")["index"]["pending"] == 0)
     word = client.get(f"/v1/jobs/{job['id']}/summaries?limit=1")["data"][0]["summary"].split()[1].strip(".,:[]")
     found = client.get(f"/v1/summaries?q={word}&job_id={job['id']}&limit=10")
     assert found["data"] and found["next"]
