@@ -104,20 +104,33 @@ static void read_inference(struct fields *f, const struct handlers_app *app, str
     fields_end_nested(&in, f);
 }
 
+/* NULL: it was not given. */
+static const char *read_word(struct fields *f, const char *name, const char *const words[])
+{
+    int which = 0;
+
+    return fields_word(f, name, false, words, &which) ? words[which] : NULL;
+}
+
+static void read_ways(struct fields *f, struct job_new *row)
+{
+    row->staging = read_word(f, "staging", stagings);
+    row->preflight = read_word(f, "preflight", preflights);
+    row->below_minimum = read_word(f, "below_minimum", belows);
+    row->has_keep_staging = fields_bool(f, "keep_staging", false, &row->keep_staging);
+}
+
 static void read_modes(struct fields *f, struct job_new *row)
 {
-    int select = 0, staging = 0, preflight = 0, below = 0;
+    const char *select = read_word(f, "select", selects);
 
-    if (fields_word(f, "select", false, selects, &select) && row->picked.ptr)
+    if (select && row->picked.ptr)
         fields_refuse(f, "select", "It cannot be given with \"video_ids\", which say themselves what is taken.");
-    (void)fields_word(f, "staging", false, stagings, &staging);
-    (void)fields_word(f, "preflight", false, preflights, &preflight);
-    (void)fields_word(f, "below_minimum", false, belows, &below);
-    row->has_keep_staging = fields_bool(f, "keep_staging", false, &row->keep_staging);
-    row->select_mode = row->picked.ptr ? "videos" : selects[select];
-    row->staging = stagings[staging];
-    row->preflight = preflights[preflight];
-    row->below_minimum = belows[below];
+    read_ways(f, row);
+    row->select_mode = row->picked.ptr ? "videos" : select ? select : selects[0];
+    row->staging = row->staging ? row->staging : stagings[0];
+    row->preflight = row->preflight ? row->preflight : preflights[0];
+    row->below_minimum = row->below_minimum ? row->below_minimum : belows[0];
 }
 
 static void read_max_cost(struct fields *f, struct job_new *row)
@@ -243,4 +256,28 @@ bool job_input_read(struct request *rq, struct reply *rp, bool may_launch, struc
     if (!launches)
         hash_recipe(&in->row);
     return true;
+}
+
+bool job_input_read_retry(struct request *rq, struct reply *rp, struct job_retry_input *in)
+{
+    struct err err = { 0 };
+    struct fields f;
+    json_t *body;
+
+    if (rq_body(rq).len == 0)
+        return true;
+    body = rq_json(rq, rp);
+    if (!body)
+        return false;
+    fields_begin(&f, rq, rp, body);
+    (void)fields_bool(&f, "force", false, &in->force);
+    read_name(&f, &in->job.row);
+    read_ways(&f, &in->job.row);
+    read_max_cost(&f, &in->job.row);
+    if (!read_metadata(&f, &in->job)) {
+        err_memory(&err, HERE);
+        reply_error(rq, rp, &err);
+        return false;
+    }
+    return fields_end(&f);
 }

@@ -28,6 +28,13 @@ void job_input_done(struct job_input *in);
 /* may_launch: "plan_id" may stand in the body. False: the problem is filled. A model that the client named has been
  * judged then; the default one has not. */
 bool job_input_read(struct request *rq, struct reply *rp, bool may_launch, struct job_input *in);
+struct job_retry_input {
+    struct job_input job; /* name, metadata, staging, preflight, below_minimum, keep_staging, max_cost; what was not
+                             given is NULL, or not `has` */
+    bool force;
+};
+/* The body of a retry, which may be empty. False: the problem is filled. End it with job_input_done(&in->job). */
+bool job_input_read_retry(struct request *rq, struct reply *rp, struct job_retry_input *in);
 /* Can a job take this model? Where not, sentences for the client are appended to `why`. */
 bool job_input_model_ok(const struct models *models, struct span model_id, struct buf *why);
 

@@ -158,9 +158,8 @@ void job_question_json(struct json_writer *w, const struct job_row *job)
     json_put_json(w, "waiting", strcmp(job->state, "queued") == 0 ? job->waiting : NULL);
 }
 
-void job_json(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
+void job_json_members(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
 {
-    json_begin_object(w);
     json_put_id(w, "id", ID_JOB, job->id);
     json_put_text(w, "name", job->name);
     json_put_id(w, "prefix_id", ID_PREFIX, job->prefix_id);
@@ -185,6 +184,12 @@ void job_json(struct json_writer *w, const struct job_row *job, const struct han
     json_put_time(w, "launched_at", job->launched_ms);
     json_put_time(w, "started_at", job->started_ms);
     json_put_time(w, "completed_at", job->completed_ms);
+}
+
+void job_json(struct json_writer *w, const struct job_row *job, const struct handlers_app *app)
+{
+    json_begin_object(w);
+    job_json_members(w, job, app);
     json_end_object(w);
 }
 

@@ -12,6 +12,8 @@
 
 /* app: for what the tokens cost. */
 void job_json(struct json_writer *w, const struct job_row *job, const struct handlers_app *app);
+/* The same, inside an object that the caller began. */
+void job_json_members(struct json_writer *w, const struct job_row *job, const struct handlers_app *app);
 /* The members that a job and a plan share: what is asked of which videos, and how. */
 void job_question_json(struct json_writer *w, const struct job_row *job);
 /* position: in the queue for a slot; 0: it is not in it. */

@@ -7,7 +7,12 @@
 #include "server/base/id.h"
 #include "sql/job_store.h"
 
-enum { BATCH = 32, PAGE_BYTES = 8 * 1024 * 1024, ESCAPED = 6 /* most bytes that one byte becomes in JSON */ };
+enum {
+    MOST_RETRIES = 1000,
+    BATCH = 32,
+    PAGE_BYTES = 8 * 1024 * 1024,
+    ESCAPED = 6 /* most bytes that one byte becomes in JSON */
+};
 
 static bool is_full(const struct buf *body, const struct job_row *next)
 {
@@ -79,9 +84,23 @@ void jobs_list(struct request *rq, struct reply *rp)
         put_page(rq, rp, &list);
 }
 
+static void put_retries(struct json_writer *w, const struct db_rows *rows)
+{
+    char id[ID_SIZE];
+
+    json_name(w, "retries");
+    json_begin_array(w);
+    for (int i = 0; i < rows->count; i++) {
+        id_format(ID_JOB, db_i64(rows, i, 0), id);
+        json_text(w, id);
+    }
+    json_end_array(w);
+}
+
 void jobs_get(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(db_rows_done) struct db_rows retries = { 0 };
     struct json_writer w = json_writer_on(reply_body(rp));
     struct job_row row = { 0 };
     struct err err = { 0 };
@@ -89,10 +108,14 @@ void jobs_get(struct request *rq, struct reply *rp)
 
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_JOB, &id))
         return;
-    if (!job_store_get(db_of(rq), id, &rows, &row, &err)) {
+    if (!job_store_get(db_of(rq), id, &rows, &row, &err) ||
+        !job_store_retries(db_of(rq), id, MOST_RETRIES, &retries, &err)) {
         reply_failure(rq, rp, &err);
         return;
     }
-    job_json(&w, &row, app_of(rq));
+    json_begin_object(&w);
+    job_json_members(&w, &row, app_of(rq));
+    put_retries(&w, &retries);
+    json_end_object(&w);
     reply_resource(rq, rp);
 }

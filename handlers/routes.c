@@ -25,6 +25,7 @@ static const struct route routes[] = {
     { "GET", "/v1/jobs", ACCESS_READ, 0, jobs_list, false },
     { "GET", "/v1/jobs/{id}", ACCESS_READ, 0, jobs_get, false },
     { "POST", "/v1/jobs/{id}/cancel", ACCESS_RUN, 0, jobs_cancel, false },
+    { "POST", "/v1/jobs/{id}/retry", ACCESS_RUN, 32 * KIB, jobs_retry, false },
     { "POST", "/v1/jobs/{id}/reingest", ACCESS_RUN, 0, jobs_reingest, false },
     { "GET", "/v1/jobs/{id}/shards", ACCESS_READ, 0, shards_list, false },
     { "GET", "/v1/jobs/{id}/records", ACCESS_READ, 0, records_list, false },

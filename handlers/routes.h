@@ -8,7 +8,7 @@ handler_fn prefixes_create, prefixes_list, prefixes_get, prefixes_update, prefix
 handler_fn uploads_create;
 handler_fn videos_list, videos_get, videos_content;
 handler_fn plans_create, plans_list, plans_get, plans_delete, plans_videos;
-handler_fn jobs_create, jobs_list, jobs_get, jobs_cancel, jobs_reingest;
+handler_fn jobs_create, jobs_list, jobs_get, jobs_cancel, jobs_retry, jobs_reingest;
 handler_fn shards_list, records_list, failures_list;
 handler_fn summaries_of_job, summaries_search, summaries_get, report_get;
 handler_fn imports_create;

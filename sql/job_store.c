@@ -134,6 +134,11 @@ bool job_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct j
     return get(db, Q_JOB_GET_ANY, id, rows, out, err);
 }
 
+bool job_store_retries(struct db *db, int64_t id, int limit, struct db_rows *rows, struct err *err)
+{
+    return db_query(db, Q_JOB_RETRIES, DB_ARGS(param_i64(id), param_i64(limit)), rows, err);
+}
+
 bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit,
                     struct db_rows *rows, struct err *err)
 {

@@ -63,6 +63,8 @@ MUST_CHECK bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, s
 /* A plan too. */
 MUST_CHECK bool job_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out,
                                   struct err *err);
+/* Ids of the launched retries of a job, oldest first: column 0. */
+MUST_CHECK bool job_store_retries(struct db *db, int64_t id, int limit, struct db_rows *rows, struct err *err);
 /* Launched ones, newest first, before before_id (0: from the newest). prefix_id 0 and state NULL: any. */
 MUST_CHECK bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *state, int limit,
                                struct db_rows *rows, struct err *err);

@@ -24,8 +24,9 @@ static bool fill(struct db *db, const struct plan_choice *choice, struct err *er
         return db_query_planned(db, Q_PLAN_SELECT_VIDEOS, DB_ARGS(prefix, since, param_i64(choice->job_id)), NULL, NULL,
                                 err);
     if (strcmp(mode, "retry") == 0)
-        return db_query_planned(db, Q_PLAN_SELECT_RETRY, DB_ARGS(prefix, since, param_i64(choice->job_id)), NULL, NULL,
-                                err);
+        return db_query_planned(db, Q_PLAN_SELECT_RETRY,
+                                DB_ARGS(prefix, since, param_i64(choice->job_id), param_text(choice->causes_json)),
+                                NULL, NULL, err);
     return err_set(err, ERR_INTERNAL, false, HERE, "nothing is selected by '%s'", mode);
 }
 

@@ -11,6 +11,7 @@ struct plan_choice {
     const char *select_mode;     /* new all failed videos retry */
     int64_t created_ms;          /* of the job: passing refusals found before that are asked for again */
     const unsigned char *recipe; /* 32 bytes */
+    const char *causes_json;     /* select_mode "retry": the catalogue of causes, as plan_select_retry.sql takes it */
 };
 struct plan_counts {
     int64_t considered, taken;

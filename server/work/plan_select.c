@@ -1,4 +1,5 @@
 /* The plan chooses: which videos of the prefix, what is inside of them, how they will be staged. */
+#include "server/work/causes.h"
 #include "server/work/minimum.h"
 #include "server/work/plan.h"
 #include "server/work/preflight.h"
@@ -9,12 +10,17 @@ enum { LOOK_PAGE = 1000, SURVEY_PAGE = 5000 };
 
 bool plan_choose(struct plan *plan, struct err *err)
 {
-    const struct plan_choice choice = { .job_id = plan->job.id,
-                                        .prefix_id = plan->job.prefix_id,
-                                        .select_mode = plan->job.select_mode,
-                                        .created_ms = plan->job.created_ms,
-                                        .recipe = plan->recipe };
+    AUTO(buf_done) struct buf causes = { .max = 64 * 1024 };
+    const bool is_retry = strcmp(plan->job.select_mode, "retry") == 0;
+    struct plan_choice choice = { .job_id = plan->job.id,
+                                  .prefix_id = plan->job.prefix_id,
+                                  .select_mode = plan->job.select_mode,
+                                  .created_ms = plan->job.created_ms,
+                                  .recipe = plan->recipe };
 
+    if (is_retry && !causes_for_sql(&causes))
+        return err_memory(err, HERE);
+    choice.causes_json = is_retry ? buf_cstr(&causes) : NULL;
     return plan_store_choose(plan->step->db, &choice, &plan->counts, err);
 }
 
