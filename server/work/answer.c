@@ -10,7 +10,7 @@ static struct span or_null(struct span text)
 static void take_error(const struct batch_line *line, struct summary_new *row)
 {
     row->state = "failed";
-    row->error_reason = span_of("bedrock");
+    row->error_reason = span_of(line->error_expired ? "expired" : "bedrock");
     row->has_error_code = line->error_code != 0;
     row->error_code = (int32_t)line->error_code;
     row->error_message = or_null(line->error_message);

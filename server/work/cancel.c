@@ -66,6 +66,10 @@ static bool cancel_work(struct db *db, void *arg, struct err *err)
                 return false;
         }
     }
+    /* what waits to be planned, or to be read, will not be */
+    if (!task_store_remove(db, "plan", step->task.subject_id, err) ||
+        !task_store_remove(db, "import", step->task.subject_id, err))
+        return false;
     return task_store_add(db, "finish", step->task.subject_id, 0, err) && task_store_add(db, "watch", 0, 0, err) &&
            (cancel->again || task_store_done(db, &step->task, err));
 }

@@ -34,7 +34,7 @@ struct chunk_row {
     size_t key;  /* index into ingest.keys */
     size_t text; /* where its texts begin in the arena */
     size_t text_len, stop_len, message_len;
-    bool is_answer, altered, error_retryable, had_row;
+    bool is_answer, altered, error_retryable, error_expired, had_row;
     int64_t input_tokens, output_tokens, error_code;
 };
 

@@ -41,6 +41,7 @@ static void add_row(struct chunk *chunk, const struct batch_line *line, size_t k
     row->output_tokens = line->output_tokens;
     row->error_code = line->error_code;
     row->error_retryable = line->error_retryable;
+    row->error_expired = line->error_expired;
     row->text_len = line->text.len;
     row->stop_len = line->stop_reason.len;
     row->message_len = line->error_message.len;
@@ -107,7 +108,8 @@ static void row_to_summary(const struct chunk *chunk, const struct chunk_row *ro
                                      .output_tokens = row->output_tokens,
                                      .error_code = row->error_code,
                                      .error_message = part(chunk, stop + row->stop_len, row->message_len),
-                                     .error_retryable = row->error_retryable };
+                                     .error_retryable = row->error_retryable,
+                                     .error_expired = row->error_expired };
 
     *out = (struct summary_new){ .record_id = ingest->keys[row->key].id,
                                  .job_id = ingest->shard.job_id,

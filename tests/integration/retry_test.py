@@ -145,3 +145,31 @@ def test_a_job_cancelled_before_it_ran_is_charged_nothing(client, emulator):
     client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
     ended = client.wait_job(job["id"])
     assert ended["charged"] == {"input_tokens": 0, "output_tokens": 0, "cost": "0.000000", "currency": "USD", "complete": True}
+
+
+def test_cancel_of_a_job_that_waits_for_videos(client, emulator, database):
+    prefix = prefix_of(client, emulator, "waiting", 20)
+    job = client.launch(prefix["id"], prompt="waiting", below_minimum="wait")
+    wait_until("it to wait", lambda: client.get(f"/v1/jobs/{job['id']}")["waiting"])
+    client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
+    ended = client.wait_job(job["id"])
+    assert ended["state"] == "cancelled" and ended["charged"]["complete"] and ended["charged"]["cost"] == "0.000000"
+    emulator.put_videos("waiting/more", 110)
+    client.post(f"/v1/prefixes/{prefix['id']}/scan", want=202)
+    client.wait_scan(prefix["id"])
+    wait_until("the plan to be forgotten", lambda: database.value(
+        "SELECT count(*) FROM task WHERE kind = 'plan' AND subject_id = (SELECT id FROM job WHERE prompt = 'waiting')") == 0)
+    assert client.get(f"/v1/jobs/{job['id']}")["state"] == "cancelled"
+
+
+def test_cancel_on_demand_says_what_the_answers_cost(client, emulator):
+    prefix = prefix_of(client, emulator, "calls", 60)
+    emulator.fault(op="BedrockRuntime.*", action={"delay_ms": 150})
+    job = client.launch(prefix["id"], prompt="calls", below_minimum="on_demand")
+    wait_until("some answers", lambda: client.get(f"/v1/jobs/{job['id']}")["counts"]["succeeded"] > 3)
+    client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
+    ended = client.wait_job(job["id"])
+    summaries = client.pages(f"/v1/jobs/{job['id']}/summaries?limit=1000&state=succeeded")
+    assert ended["state"] == "cancelled" and 3 < len(summaries) < 60
+    assert ended["charged"]["complete"] and ended["charged"]["input_tokens"] == sum(s["usage"]["input_tokens"] for s in summaries)
+    assert client.get(f"/v1/jobs/{job['id']}/failures")["data"][0]["cause"] == "cancelled"
