@@ -5,8 +5,12 @@
 #include "server/base/mem.h"
 
 enum {
-    PIECE_BYTES = 128 * 1024,             /* of one fill */
-    BATCH_BYTES = 128 * 1024,             /* wanted of one query */
+    PIECE_BYTES = 192 * 1024,             /* of one fill, and wanted of one query */
+    PIECE_LEAST_BYTES = 144 * 1024,       /* then a fill asks for no more rows */
+    PIECE_MOST_BYTES = 240 * 1024,        /* rows that are there already may add so much */
+    FILL_MAX_BYTES = 1024 * 1024,         /* reply_stream takes no more of one fill */
+    ROW_PLAIN_BYTES = 32 * 1024,          /* of a row beside its long texts: twice its key, and names */
+    ROW_GROWTH = 12,                      /* a long text may come twice, and each byte may become six */
     WAITING_MAX_BYTES = 64 * 1024 * 1024, /* a single summary cannot be larger, however it is escaped */
     WAITING_KEEP_BYTES = 1024 * 1024,
     FIRST_ROW_BYTES = 8 * 1024, /* a guess before any row is seen */
@@ -53,23 +57,54 @@ static void drain(struct summary_stream *stream, struct buf *out)
     stream->sent = 0;
 }
 
-static int batch_size(const struct summary_stream *stream)
+static int batch_size(const struct summary_stream *stream, const struct buf *out)
 {
-    size_t rows = BATCH_BYTES / (stream->row_bytes + 1);
+    size_t room = out->len < PIECE_BYTES ? PIECE_BYTES - out->len : 0;
+    size_t rows = room / (stream->row_bytes + 1);
 
     if (rows < MIN_BATCH)
         return MIN_BATCH;
     return rows > MAX_BATCH ? MAX_BATCH : (int)rows;
 }
 
-/* Writes the next rows behind what waits; at the end of the last pass, what comes last. */
-static bool advance(struct summary_stream *stream, struct db *db, struct err *err)
+/* Where a row is written: straight to the client's buffer, if it surely fits there. */
+static struct buf *place(struct summary_stream *stream, struct buf *out, const struct summary_row *row)
+{
+    size_t weight = summary_weight(row);
+    bool fits =
+        weight < FILL_MAX_BYTES / ROW_GROWTH && out->len + ROW_GROWTH * weight + ROW_PLAIN_BYTES <= FILL_MAX_BYTES;
+
+    return fits && stream->head.len == 0 ? out : &stream->head;
+}
+
+static void put_rows(struct summary_stream *stream, const struct db_rows *rows, int wanted, struct buf *out)
+{
+    struct summary_row row = { 0 };
+    int i = 0;
+
+    while (i < rows->count && stream->head.len == 0 && out->len < PIECE_MOST_BYTES) {
+        struct buf *to = NULL;
+        size_t before = 0;
+
+        summary_row_read(rows, i++, &row);
+        to = place(stream, out, &row);
+        before = to->len;
+        stream->row(stream, to, &row);
+        stream->after = row.record_id;
+        stream->row_bytes = (stream->row_bytes * 7 + (to->len - before)) / 8;
+    }
+    if (i == rows->count && rows->count < wanted) {
+        stream->pass++;
+        stream->after = 0;
+    }
+}
+
+/* Writes the next rows; at the end of the last pass, what comes last. Nothing waits in head. */
+static bool advance(struct summary_stream *stream, struct db *db, struct buf *out, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     const char *state = stream->pass < SUMMARY_STREAM_STATES ? stream->states[stream->pass] : NULL;
-    struct summary_row row = { 0 };
-    int wanted = batch_size(stream);
-    int i = 0;
+    int wanted = batch_size(stream, out);
 
     if (!state) {
         stream->finished = true;
@@ -79,17 +114,7 @@ static bool advance(struct summary_stream *stream, struct db *db, struct err *er
     }
     if (!summary_store_list_job(db, stream->job_id, state[0] ? state : NULL, stream->after, wanted, &rows, err))
         return false;
-    while (i < rows.count && stream->head.len < WAITING_KEEP_BYTES) {
-        size_t before = stream->head.len;
-        summary_row_read(&rows, i++, &row);
-        stream->row(stream, &stream->head, &row);
-        stream->after = row.record_id;
-        stream->row_bytes = (stream->row_bytes * 7 + (stream->head.len - before)) / 8;
-    }
-    if (i == rows.count && rows.count < wanted) {
-        stream->pass++;
-        stream->after = 0;
-    }
+    put_rows(stream, &rows, wanted, out);
     return buf_check(&stream->head, "rows of an export", err);
 }
 
@@ -100,13 +125,13 @@ static bool fill(void *state, void *context, struct buf *out, bool *end, struct 
 
     for (;;) {
         drain(stream, out);
-        if (out->len >= PIECE_BYTES || stream->head.len > 0)
+        if (out->len >= PIECE_LEAST_BYTES || stream->head.len > 0)
             return true;
         if (stream->finished) {
             *end = true;
             return true;
         }
-        if (!advance(stream, handler->db, err))
+        if (!advance(stream, handler->db, out, err))
             return false;
     }
 }

@@ -22,7 +22,7 @@ enum {
     ETAG_BYTES = 24,
     REPLY_MAX_BYTES = 16 << 20,
     STREAM_MAX_BYTES = 1 << 20,    /* most that one fill may append */
-    STREAM_KEEP_BYTES = 128 << 10, /* a larger buffer is given back when it has been sent */
+    STREAM_KEEP_BYTES = 256 << 10, /* a larger buffer is given back when it has been sent */
     STREAM_BLOCK_BYTES = 8 << 10,  /* libmicrohttpd's own, for clients that know no chunks */
     DRAIN_MAX_BYTES = 1 << 20,     /* of a refused body: read and dropped, so that the client gets to see the answer */
     MAX_FIELD_ERRORS = 100
