@@ -5,7 +5,7 @@ import sys
 
 from tests.bench.harness import Bench
 
-SECTIONS = ("listing", "scan")
+SECTIONS = ("listing", "scan", "serving")
 
 
 def main():
