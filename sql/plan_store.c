@@ -208,5 +208,9 @@ void plan_difference_read(const struct db_rows *rows, int row, struct plan_diffe
 
 bool plan_store_differences(struct db *db, int64_t job_id, bool twice_too, struct db_rows *rows, struct err *err)
 {
-    return db_query_planned(db, Q_PLAN_DIFFERENCES, DB_ARGS(param_i64(job_id), param_bool(twice_too)), rows, NULL, err);
+    return db_need_transaction(db, "plan_store_differences", err) && db_query(db, Q_PLAN_MEMORY, NULL, 0, NULL, err) &&
+           db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text("off")), NULL, err) &&
+           db_query_planned(db, Q_PLAN_DIFFERENCES, DB_ARGS(param_i64(job_id), param_bool(twice_too)), rows, NULL,
+                            err) &&
+           db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text("on")), NULL, err);
 }

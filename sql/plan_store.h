@@ -90,8 +90,8 @@ struct plan_difference { /* a row an example; texts borrowed */
     const char *bucket, *key_prefix, *name;
 };
 void plan_difference_read(const struct db_rows *rows, int row, struct plan_difference *out);
-/* How the plan's videos differ from what they were; no rows: not at all. twice_too: being answered meanwhile is a
- * difference too. */
+/* How the plan's videos differ from what they were; no rows: not at all. In a transaction. twice_too: being answered
+ * meanwhile is a difference too. */
 MUST_CHECK bool plan_store_differences(struct db *db, int64_t job_id, bool twice_too, struct db_rows *rows,
                                        struct err *err);
 /* ids: "{1,2}". Rows: place int8 from 0, id int8 of those that the prefix does not have, at most 20. */

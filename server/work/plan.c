@@ -237,6 +237,7 @@ static bool begin(struct db *db, void *arg, struct err *err)
 static bool find_out(struct plan *plan, bool *alive, struct err *err)
 {
     const bool looks = strcmp(plan->job.preflight, "full") == 0;
+    bool looked = false;
 
     *alive = true;
     plan->staging.mode = "copy";
@@ -245,11 +246,11 @@ static bool find_out(struct plan *plan, bool *alive, struct err *err)
         return true;
     if (!plan_choose(plan, err))
         return false;
-    if (looks && !plan_look(plan, alive, err))
+    if (looks && !plan_look(plan, alive, &looked, err))
         return false;
     if (!*alive)
         return step_end(plan->step, err);
-    if (looks && !plan_choose(plan, err)) /* some were refused */
+    if (looked && !plan_choose(plan, err)) /* some may be refused by now */
         return false;
     plan_judge_count(plan);
     return plan->refusal || plan_stage_how(plan, err);

@@ -44,8 +44,8 @@ static inline int64_t plan_text_bytes(const struct job_row *job)
 /* Fills plan_video and counts; in a transaction or before one. */
 MUST_CHECK bool plan_choose(struct plan *plan, struct err *err);
 /* Looks into the chosen videos that nobody has looked into, page by page; each is kept. *alive false: the job is no
- * longer to be planned. */
-MUST_CHECK bool plan_look(struct plan *plan, bool *alive, struct err *err);
+ * longer to be planned. *looked: there was something to look into, so that some may be refused by now. */
+MUST_CHECK bool plan_look(struct plan *plan, bool *alive, bool *looked, struct err *err);
 /* Decides how they are staged. Outside transactions: it may ask S3. A refusal is in plan->refusal. */
 MUST_CHECK bool plan_stage_how(struct plan *plan, struct err *err);
 /* Judges the number of what was chosen: sets on_demand, or the refusal. */

@@ -61,11 +61,12 @@ static bool end_page(struct db *db, void *arg, struct err *err)
     return task_store_progress(db, &step->task, err);
 }
 
-bool plan_look(struct plan *plan, bool *alive, struct err *err)
+bool plan_look(struct plan *plan, bool *alive, bool *looked, struct err *err)
 {
     struct page page = { plan, true };
     int64_t after = 0;
 
+    *looked = false;
     for (bool more = true; more && page.alive;) {
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
@@ -79,6 +80,7 @@ bool plan_look(struct plan *plan, bool *alive, struct err *err)
         if (!preflight_page(plan->step, &plan->prefix, &rows, err) ||
             !db_transaction(plan->step->db, end_page, &page, err))
             return false;
+        *looked = true;
     }
     *alive = page.alive;
     return true;
