@@ -103,7 +103,7 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
     struct prefix_row prefix = { 0 };
     int64_t id = 0;
 
-    if (creation->in.plan_id)
+    if (creation->in.has_plan)
         return job_launch_plan(db, creation->rq, creation->rp, &creation->in, out, err);
     if (!job_rules_pass(db, creation->rq, creation->rp, &creation->in, &rows, &prefix, out, err) ||
         !check_videos(db, creation, &prefix, out, err))

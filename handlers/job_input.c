@@ -131,6 +131,10 @@ static void read_modes(struct fields *f, struct job_new *row)
     row->staging = row->staging ? row->staging : stagings[0];
     row->preflight = row->preflight ? row->preflight : preflights[0];
     row->below_minimum = row->below_minimum ? row->below_minimum : belows[0];
+    if (row->picked.ptr && strcmp(row->below_minimum, "wait") == 0)
+        fields_refuse(f, "below_minimum",
+                      "\"wait\" needs videos that can become more, but \"video_ids\" names them all: leave one of the "
+                      "two out, or ask with \"on_demand\".");
 }
 
 static void read_max_cost(struct fields *f, struct job_new *row)
@@ -217,6 +221,7 @@ static bool read_launch(struct fields *f, bool may_launch, struct job_input *in)
         return false;
     if (fields_text(f, "plan_id", true, 1, 64, &text) && !id_parse(ID_PLAN, text, &in->plan_id))
         fields_refuse(f, "plan_id", "It must be the id of a plan: \"%s\" and %d characters.", ID_PLAN, ID_DIGITS);
+    in->has_plan = true;
     read_name(f, &in->row);
     return true;
 }

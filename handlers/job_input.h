@@ -22,7 +22,8 @@ struct job_input {
     struct job_new row; /* name: ptr NULL where none was given */
     char *metadata;     /* JSON; NULL where none was given */
     struct buf picked;  /* video_ids as an SQL array */
-    int64_t plan_id;    /* launch this one: then only name and metadata are there beside it; 0: none */
+    bool has_plan;      /* launch plan_id: then only name and metadata are there beside it */
+    int64_t plan_id;
 };
 void job_input_done(struct job_input *in);
 /* may_launch: "plan_id" may stand in the body. False: the problem is filled. A model that the client named has been

@@ -81,6 +81,7 @@ bool plan_json_put(struct json_writer *w, struct request *rq, const struct job_r
     json_put_text(w, "state", state);
     json_put_id(w, "prefix_id", ID_PREFIX, job->prefix_id);
     json_put_id(w, "job_id", ID_JOB, job->launched_ms ? job->id : 0);
+    json_put_text(w, "region", app_of(rq)->region);
     job_question_json(w, job);
     put_found(w, &rows);
     if (!put_quota(w, rq, job, err))

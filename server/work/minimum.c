@@ -35,7 +35,12 @@ const char *minimum_refusal(const struct minimum *m, struct buf *words)
             (long long)m->selected, (long long)m->minimum, (long long)(m->minimum - m->selected));
     if (m->selected < m->eligible)
         buf_fmt(words, ", take all %lld eligible ones with \"select\": \"all\"", (long long)m->eligible);
-    buf_text(words, ", or ask with \"below_minimum\": \"wait\" (starts when they are there) or \"on_demand\" (one "
-                    "call a video, at the full price).");
+    if (m->waits)
+        buf_text(words, ". The job starts by itself when a scan finds them.");
+    else if (strcmp(m->select_mode, "videos") == 0 || strcmp(m->select_mode, "retry") == 0)
+        buf_text(words, ", or ask with \"below_minimum\": \"on_demand\" (one call a video, at the full price).");
+    else
+        buf_text(words, ", or ask with \"below_minimum\": \"wait\" (starts when they are there) or \"on_demand\" (one "
+                        "call a video, at the full price).");
     return "below_minimum";
 }

@@ -5,6 +5,7 @@
 
 #include "server/base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct minimum {
@@ -12,6 +13,7 @@ struct minimum {
     int64_t eligible;        /* of those that it considered, all that could be run */
     int64_t minimum;         /* of a batch job */
     const char *select_mode; /* new all failed videos retry */
+    bool waits;              /* the job waits for more: then the words say so */
 };
 /* NULL when so many videos can be run; else the stable code ("no_eligible_videos", "no_new_videos", "no_failed_videos",
  * "below_minimum"), and the rule and the remedy appended to words. Pure. */

@@ -159,7 +159,7 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
         buf_fmt(&plan->words, "The videos cannot be run in place: %s. Ask with \"staging\": \"auto\" or \"copy\".",
                 plan->staging.why);
     }
-    if (!plan->refusal && !plan_cut(plan, err))
+    if (!plan->refusal && !(plan_measure_line(plan, err) && plan_cut(plan, err)))
         return false;
     if (plan->refusal)
         return refuse(db, plan, NULL, err);

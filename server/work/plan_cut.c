@@ -33,6 +33,7 @@ bool plan_measure_line(struct plan *plan, struct err *err)
     AUTO(input_free) struct batch_input *input = NULL;
     AUTO(buf_done) struct buf line = { .max = 4 * 1024 * 1024 };
     const int64_t copy_uri = (int64_t)strlen(plan->step->settings->staging_uri) + COPY_NAME;
+    const bool is_copy = plan->staging.mode && strcmp(plan->staging.mode, "copy") == 0;
 
     input = plan_input_new(&plan->job, span_of("000000000000"), err);
     if (!input)
@@ -40,7 +41,7 @@ bool plan_measure_line(struct plan *plan, struct err *err)
     batch_input_line(input, &line, "00000000000", "three_gp", span_of(""));
     if (!buf_check(&line, "a JSONL line", err))
         return false;
-    plan->line_bytes = (int64_t)line.len + (copy_uri > IN_PLACE_URI ? copy_uri : IN_PLACE_URI);
+    plan->line_bytes = (int64_t)line.len + (is_copy || copy_uri > IN_PLACE_URI ? copy_uri : IN_PLACE_URI);
     return true;
 }
 

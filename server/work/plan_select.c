@@ -29,7 +29,8 @@ void plan_judge_count(struct plan *plan)
     const struct minimum minimum = { .selected = plan->counts.taken,
                                      .eligible = plan->counts.taken + plan->counts.settled,
                                      .minimum = plan->terms.min_records,
-                                     .select_mode = plan->job.select_mode };
+                                     .select_mode = plan->job.select_mode,
+                                     .waits = strcmp(plan->job.below_minimum, "wait") == 0 };
 
     plan->on_demand = false;
     plan->refusal = NULL;

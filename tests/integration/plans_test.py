@@ -201,6 +201,7 @@ def test_failed_and_named_videos(client, emulator):
     ({"max_cost": "-1"}, "/max_cost"), ({"max_cost": "1e3"}, "/max_cost"), ({"max_cost": 5}, "/max_cost"),
     ({"keep_staging": "yes"}, "/keep_staging"), ({"plan_id": "pln_00000000001"}, "/plan_id"),
     ({"inference": {"max_tokens": 5001}}, "/inference/max_tokens"),
+    ({"video_ids": ["vid_00000000001"], "below_minimum": "wait"}, "/below_minimum"),
 ])
 def test_bad_plans_are_told_which_field(client, more, pointer):
     problem = client.post("/v1/plans", {"prefix_id": "pfx_00000000001", "prompt": "?", **more}, 422).json()
@@ -208,7 +209,8 @@ def test_bad_plans_are_told_which_field(client, more, pointer):
 
 
 def test_plans_that_are_not_there(client):
-    assert launch_plan(client, "pln_00000000001", 422)["code"] == "plan_unknown"
+    for unknown in ("pln_00000000001", "pln_00000000000"):
+        assert launch_plan(client, unknown, 422)["code"] == "plan_unknown"
     assert client.post("/v1/jobs", {"plan_id": "pln_00000000001", "prompt": "?"}, 422).json()["code"] == "invalid_fields"
     client.get("/v1/plans/pln_00000000001", 404)
     client.get("/v1/plans/pln_00000000001/videos", 404)

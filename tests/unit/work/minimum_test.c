@@ -21,7 +21,8 @@ static const struct {
     { 0, 230, 100, "failed", "no_failed_videos", "No video failed" },
     { 0, 0, 100, "retry", "no_failed_videos", "No video failed" },
     { 60, 60, 100, "new", "below_minimum", "add 40 more, or ask" },
-    { 60, 60, 100, "videos", "below_minimum", "\"below_minimum\": \"wait\"" },
+    { 60, 60, 100, "new", "below_minimum", "\"below_minimum\": \"wait\"" },
+    { 60, 60, 100, "videos", "below_minimum", "add 40 more, or ask with \"below_minimum\": \"on_demand\"" },
     { 99, 400, 100, "new", "below_minimum", "add 1 more, take all 400 eligible ones" },
 };
 
@@ -29,7 +30,7 @@ static void rule(void)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         AUTO(buf_done) struct buf words = { .max = 1024 };
-        const struct minimum m = { cases[i].selected, cases[i].eligible, cases[i].minimum, cases[i].mode };
+        const struct minimum m = { cases[i].selected, cases[i].eligible, cases[i].minimum, cases[i].mode, false };
         const char *code = minimum_refusal(&m, &words);
 
         test_case("%lld of %lld, at least %lld", cases[i].selected, cases[i].eligible, cases[i].minimum);
@@ -42,5 +43,15 @@ static void rule(void)
     test_case(NULL);
 }
 
-static const struct test tests[] = { { "rule", rule } };
+static void one_that_waits(void)
+{
+    AUTO(buf_done) struct buf words = { .max = 1024 };
+    const struct minimum m = { .selected = 60, .eligible = 60, .minimum = 100, .select_mode = "new", .waits = true };
+
+    CHECK_TEXT(minimum_refusal(&m, &words), "below_minimum");
+    CHECK(strstr(buf_cstr(&words), "add 40 more. The job starts by itself") != NULL);
+    CHECK(strstr(buf_cstr(&words), "or ask with") == NULL);
+}
+
+static const struct test tests[] = { { "rule", rule }, { "one that waits", one_that_waits } };
 TEST_MAIN("minimum", tests)
