@@ -266,7 +266,9 @@ def test_below_the_minimum_it_waits_and_starts_by_itself(stack, emulator):
     emulator.put_videos("waits/more-", 45)  # nobody asks for a scan
     done = client.wait_job(launched["id"])
     assert (done["outcome"], done["counts"]["total"], done["waiting"]) == ("success", 105, None)
-    assert wait_plan(client, waiting_plan["id"])["videos"]["taken"] in (0, 105)
+    # the plan was first, or finds that the job has taken them and goes on waiting
+    after = client.get(f"/v1/plans/{waiting_plan['id']}")
+    assert after["state"] in ("ready", "waiting", "planning") and (after["state"] != "ready" or after["videos"]["taken"] == 105)
 
 
 def test_a_scan_starts_what_waits(client, emulator):
