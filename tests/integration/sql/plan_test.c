@@ -21,7 +21,7 @@ static int64_t make_plan(struct testdb *t, int64_t prefix, const char *mode, uns
 static struct plan_counts choose(struct db *db, int64_t job, int64_t prefix, const char *mode, unsigned char byte)
 {
     unsigned char recipe[32];
-    const struct plan_choice choice = { job, prefix, mode, 1700000000000, recipe };
+    const struct plan_choice choice = { job, prefix, mode, 1700000000000, recipe, NULL };
     struct plan_counts counts = { -1, -1, -1 };
     struct err err = { 0 };
 
