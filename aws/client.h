@@ -75,10 +75,11 @@ struct aws_request {
     struct aws_header
         headers[AWS_MAX_HEADERS]; /* beside host, x-amz-date, x-amz-content-sha256, token, authorization */
     size_t header_count;
-    struct span body;          /* from memory, so that it can be sent again */
-    const char *content_type;  /* NULL: none is sent (never libcurl's form type) */
-    bool has_body;             /* POST and PUT with an empty body still have one */
-    bool send_once;            /* new connection, no silent resend, one attempt: the caller judges */
+    struct span body;                 /* from memory, so that it can be sent again */
+    const unsigned char *body_sha256; /* 32 bytes, where the caller knows them already; NULL: they are computed */
+    const char *content_type;         /* NULL: none is sent (never libcurl's form type) */
+    bool has_body;                    /* POST and PUT with an empty body still have one */
+    bool send_once;                   /* new connection, no silent resend, one attempt: the caller judges */
     bool is_paid;              /* every time it is carried out costs money: new connection, no silent resend, and no
                                   second attempt after one that was sent and whose time ran out */
     bool error_in_200;         /* a 200 of S3 whose root is Error, or that is cut or blank, is a retryable 500 */
@@ -127,6 +128,17 @@ struct aws_many {
     int concurrency;
 };
 MUST_CHECK bool aws_call_many(struct aws_client *client, const struct aws_many *many, struct err *err);
+
+/* One call in the background: it moves on whenever its client is at work, and by aws_later_poll, which never waits.
+ * rq's text, rq's body and rs must live until it is ended. Gives: aws_later_end, which waits and tells what aws_call
+ * would have told; or aws_later_drop, which breaks it off (NULL is fine). rs: to be ended with aws_response_done after
+ * either. */
+struct aws_later;
+MUST_CHECK struct aws_later *aws_later_begin(struct aws_client *client, const struct aws_request *rq,
+                                             struct aws_response *rs, struct err *err);
+MUST_CHECK bool aws_later_poll(struct aws_later *later, struct err *err);
+MUST_CHECK bool aws_later_end(struct aws_later *later, struct err *err);
+void aws_later_drop(struct aws_later *later);
 
 /* A streamed answer, pulled: the body is held back by libcurl's pause while nobody reads. Opening retries like aws_call
  * until the head of a good answer is there; the body is one attempt, the caller resumes. *head (without a body) is

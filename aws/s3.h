@@ -97,7 +97,9 @@ void s3_reader_close(struct s3_reader *reader);
 
 /* ---- streamed writing: one PUT while it fits one part, else a multipart upload ---- */
 struct s3_writer;
-/* part_bytes 0 = 8 MiB (at least 5 MiB). Memory: one part. Gives: s3_writer_free, which aborts an unfinished upload. */
+/* part_bytes 0 = 5 MiB, the least. Memory: three parts, two of them on their way while the third is filled; so a
+ * failure shows at a later call. Each is guarded by its SHA-256. Gives: s3_writer_free, which aborts an unfinished
+ * upload. */
 MUST_CHECK bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const char *content_type,
                               size_t part_bytes, struct s3_writer **out, struct err *err);
 MUST_CHECK bool s3_writer_add(struct s3_writer *writer, struct span bytes, struct err *err);

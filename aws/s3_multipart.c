@@ -60,6 +60,7 @@ bool s3_upload_begin(struct s3_upload *up, struct aws_client *client, const stru
     make_marker(up);
     call.rq.error_in_200 = true;
     s3_call_param(&call, "uploads", (struct span){ "", 0 });
+    s3_call_header(&call, "x-amz-checksum-algorithm", SPAN_LIT("SHA256")); /* each part carries one */
     s3_call_header(&call, "x-amz-meta-vidbatch-upload", span_of(up->marker));
     s3_call_body(&call, (struct span){ "", 0 }, content_type);
     if (!s3_call_send(&call, client, &rs, err))
@@ -72,33 +73,65 @@ bool s3_upload_begin(struct s3_upload *up, struct aws_client *client, const stru
     return s3_name_error(ref, err);
 }
 
-bool s3_upload_part(struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref, struct span bytes,
-                    struct err *err)
+static bool fill_part(struct s3_part *part, struct s3_upload *up, const struct s3_ref *ref, struct span bytes,
+                      struct err *err)
 {
-    AUTO(s3_call_done) struct s3_call call = { 0 };
-    AUTO(aws_response_done) struct aws_response rs = { 0 };
-    AUTO(buf_done) struct buf md5 = { 0 };
+    unsigned char hash[32];
     char number[16];
 
-    buf_init(&md5, 64);
-    if (!s3_content_md5(bytes, &md5, err) || !s3_call_init(&call, "S3.UploadPart", "PUT", ref, err))
+    buf_init(&part->sha256, 64);
+    text_sha256(bytes.len ? bytes.ptr : "", bytes.len, hash);
+    text_base64(&part->sha256, hash, sizeof(hash));
+    if (!buf_check(&part->sha256, "a checksum", err) || !s3_call_init(&part->call, "S3.UploadPart", "PUT", ref, err))
         return false;
-    (void)snprintf(number, sizeof(number), "%d", up->part_count + 1);
-    s3_call_param(&call, "partNumber", span_of(number));
-    s3_call_param(&call, "uploadId", buf_view(&up->id));
-    /* A CRC-32 would have to be announced at the start and repeated at the end; Content-MD5 stands alone. */
-    s3_call_header(&call, "content-md5", buf_view(&md5));
-    s3_call_body(&call, bytes, NULL);
-    if (!s3_call_send(&call, client, &rs, err))
-        return false;
-    buf_fmt(&up->parts, "<Part><PartNumber>%s</PartNumber><ETag>", number);
-    if (rs.etag[0] == '\0' || !s3_xml_text(&up->parts, span_of(rs.etag))) {
-        err_set(err, ERR_UPSTREAM, true, HERE, "part %s was answered without a usable ETag", number);
-        return s3_name_error(ref, err);
+    (void)snprintf(number, sizeof(number), "%d", part->number);
+    s3_call_param(&part->call, "partNumber", span_of(number));
+    s3_call_param(&part->call, "uploadId", buf_view(&up->id));
+    s3_call_header(&part->call, "x-amz-checksum-sha256", buf_view(&part->sha256));
+    s3_call_body(&part->call, bytes, NULL);
+    memcpy(part->hash, hash, sizeof(hash));
+    part->call.rq.body_sha256 = part->hash;
+    return s3_call_ready(&part->call, err);
+}
+
+bool s3_part_begin(struct s3_part *part, struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref,
+                   struct span bytes, struct err *err)
+{
+    *part = (struct s3_part){ .number = up->part_count + 1 };
+    if (fill_part(part, up, ref, bytes, err))
+        part->later = aws_later_begin(client, &part->call.rq, &part->rs, err);
+    if (part->later) {
+        up->part_count++;
+        return true;
     }
-    buf_text(&up->parts, "</ETag></Part>");
-    up->part_count++;
-    return buf_check(&up->parts, "the list of parts", err);
+    s3_part_done(part);
+    return false;
+}
+
+bool s3_part_end(struct s3_part *part, struct s3_upload *up, struct err *err)
+{
+    const struct s3_ref ref = part->call.ref;
+    bool ok = aws_later_end(part->later, err);
+
+    part->later = NULL;
+    if (ok) {
+        buf_fmt(&up->parts, "<Part><PartNumber>%d</PartNumber><ETag>", part->number);
+        ok = part->rs.etag[0] != '\0' && s3_xml_text(&up->parts, span_of(part->rs.etag));
+        if (!ok)
+            err_set(err, ERR_UPSTREAM, true, HERE, "part %d was answered without a usable ETag", part->number);
+        buf_fmt(&up->parts, "</ETag><ChecksumSHA256>%s</ChecksumSHA256></Part>", buf_cstr(&part->sha256));
+    }
+    s3_part_done(part);
+    return ok ? buf_check(&up->parts, "the list of parts", err) : s3_name_error(&ref, err);
+}
+
+void s3_part_done(struct s3_part *part)
+{
+    aws_later_drop(part->later);
+    aws_response_done(&part->rs);
+    s3_call_done(&part->call);
+    buf_done(&part->sha256);
+    *part = (struct s3_part){ 0 };
 }
 
 /* The upload is gone: did an earlier attempt, whose answer was lost, complete it? */

@@ -5,14 +5,21 @@
 
 #include <string.h>
 
-enum { DEFAULT_PART_BYTES = 8 * 1024 * 1024, LEAST_PART_BYTES = 5 * 1024 * 1024, MAX_PARTS = 10000 };
+/* Two parts are on their way while the next is filled. */
+enum { DEFAULT_PART_BYTES = 5 * 1024 * 1024, LEAST_PART_BYTES = 5 * 1024 * 1024, MAX_PARTS = 10000, BUFFERS = 3 };
+
+struct buffer {
+    struct buf bytes;
+    struct s3_part part;
+};
 
 struct s3_writer {
     struct aws_client *client;
     char *bucket, *key, *owner;
     char *content_type;
     size_t part_bytes;
-    struct buf part;
+    struct buffer buffers[BUFFERS];
+    int filling;             /* which of them; the others were begun before it, the next one first */
     struct s3_upload upload; /* upload.id is empty until the second part begins */
     int64_t size_bytes;      /* sent and waiting */
     bool is_finished;
@@ -34,7 +41,8 @@ bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const ch
     w->part_bytes = part_bytes == 0                 ? DEFAULT_PART_BYTES
                     : part_bytes < LEAST_PART_BYTES ? LEAST_PART_BYTES
                                                     : part_bytes;
-    buf_init(&w->part, w->part_bytes);
+    for (int i = 0; i < BUFFERS; i++)
+        buf_init(&w->buffers[i].bytes, w->part_bytes);
     s3_upload_init(&w->upload);
     w->bucket = mem_span(ref->bucket);
     w->key = mem_span(ref->key);
@@ -48,9 +56,20 @@ bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const ch
     return true;
 }
 
+/* The part in this buffer, if one is on its way, is stored; the buffer is empty. */
+static bool settle(struct s3_writer *w, struct buffer *b, struct err *err)
+{
+    if (b->part.later && !s3_part_end(&b->part, &w->upload, err))
+        return false;
+    buf_reset(&b->bytes);
+    return true;
+}
+
+/* Sends what was filled, and goes on with the buffer that was sent longest ago. */
 static bool send_part(struct s3_writer *w, struct err *err)
 {
     const struct s3_ref ref = ref_of(w);
+    struct buffer *b = &w->buffers[w->filling];
 
     if (w->upload.id.len == 0 && !s3_upload_begin(&w->upload, w->client, &ref, w->content_type, err))
         return false;
@@ -58,40 +77,57 @@ static bool send_part(struct s3_writer *w, struct err *err)
         err_set(err, ERR_INPUT, false, HERE, "more than %d parts of %zu bytes", MAX_PARTS, w->part_bytes);
         return s3_name_error(&ref, err);
     }
-    if (!s3_upload_part(&w->upload, w->client, &ref, buf_view(&w->part), err))
+    if (!s3_part_begin(&b->part, &w->upload, w->client, &ref, buf_view(&b->bytes), err))
         return false;
-    buf_reset(&w->part);
+    w->filling = (w->filling + 1) % BUFFERS;
+    return settle(w, &w->buffers[w->filling], err);
+}
+
+/* Parts that are on their way move on. */
+static bool push(struct s3_writer *w, struct err *err)
+{
+    for (int i = 0; i < BUFFERS; i++)
+        if (w->buffers[i].part.later && !aws_later_poll(w->buffers[i].part.later, err))
+            return false;
     return true;
 }
 
 bool s3_writer_add(struct s3_writer *w, struct span bytes, struct err *err)
 {
     while (bytes.len > 0) {
+        struct buf *part = &w->buffers[w->filling].bytes;
         struct span now = { 0 };
 
         /* A full part is sent only when more comes: an object of exactly one part needs one PUT. */
-        if (w->part.len == w->part_bytes && !send_part(w, err))
-            return false;
-        now = span_head(bytes, w->part_bytes - w->part.len);
-        buf_span(&w->part, now);
-        if (!buf_check(&w->part, "a part of an upload", err))
+        if (part->len == w->part_bytes) {
+            if (!send_part(w, err))
+                return false;
+            continue;
+        }
+        now = span_head(bytes, w->part_bytes - part->len);
+        buf_span(part, now);
+        if (!buf_check(part, "a part of an upload", err))
             return false;
         w->size_bytes += (int64_t)now.len;
         bytes = span_tail(bytes, now.len);
     }
-    return true;
+    return push(w, err);
 }
 
 bool s3_writer_finish(struct s3_writer *w, int64_t *size_bytes, struct err *err)
 {
     const struct s3_ref ref = ref_of(w);
+    struct buf *last = &w->buffers[w->filling].bytes;
 
     if (w->upload.id.len == 0) {
-        if (!s3_put(w->client, &ref, w->content_type, buf_view(&w->part), err))
+        if (!s3_put(w->client, &ref, w->content_type, buf_view(last), err))
             return false;
     } else {
-        if (w->part.len > 0 && !send_part(w, err))
+        if (last->len > 0 && !send_part(w, err))
             return false;
+        for (int i = 1; i <= BUFFERS; i++)
+            if (!settle(w, &w->buffers[(w->filling + i) % BUFFERS], err))
+                return false;
         if (!s3_upload_complete(&w->upload, w->client, &ref, w->size_bytes, err))
             return false;
     }
@@ -105,13 +141,16 @@ void s3_writer_free(struct s3_writer *w)
 {
     if (!w)
         return;
+    for (int i = 0; i < BUFFERS; i++)
+        s3_part_done(&w->buffers[i].part);
     if (w->upload.id.len > 0 && !w->is_finished) {
         const struct s3_ref ref = ref_of(w);
         struct err ignored = { 0 }; /* the failure that led here is the story; s3_abort_uploads sweeps what stays */
 
         (void)!s3_upload_abort(w->client, &ref, buf_view(&w->upload.id), &ignored);
     }
-    buf_done(&w->part);
+    for (int i = 0; i < BUFFERS; i++)
+        buf_done(&w->buffers[i].bytes);
     s3_upload_done(&w->upload);
     mem_free(w->bucket);
     mem_free(w->key);

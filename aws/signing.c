@@ -50,8 +50,9 @@ static void add_payload_hash(const struct exchange *x, bool is_https, struct buf
         buf_text(out, "UNSIGNED-PAYLOAD");
         return;
     }
-    text_sha256(x->rq.body.len ? x->rq.body.ptr : "", x->rq.body.len, hash);
-    text_hex(out, hash, sizeof(hash));
+    if (!x->rq.body_sha256)
+        text_sha256(x->rq.body.len ? x->rq.body.ptr : "", x->rq.body.len, hash);
+    text_hex(out, x->rq.body_sha256 ? x->rq.body_sha256 : hash, sizeof(hash));
 }
 
 /* A line break in a value would end the header and begin another one. */

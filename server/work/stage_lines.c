@@ -24,7 +24,10 @@ static bool write_page(struct stage *stage, const struct batch_input *input, str
             continue;
         stage_name_copy(&stage->place, &source, copy);
         buf_reset(&uri);
-        buf_fmt(&uri, "s3://%.*s/%s", SPAN_ARG(stage->place.bucket), stage->place.in_place ? source.key : copy);
+        buf_text(&uri, "s3://");
+        buf_span(&uri, stage->place.bucket);
+        buf_char(&uri, '/');
+        buf_text(&uri, stage->place.in_place ? source.key : copy);
         id_format(ID_RECORD, source.id, digits);
         batch_input_line(input, lines, digits, format->format, buf_view(&uri));
         stage->lines++;

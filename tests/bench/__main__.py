@@ -5,7 +5,7 @@ import sys
 
 from tests.bench.harness import Bench
 
-SECTIONS = ("listing", "scan", "serving")
+SECTIONS = ("listing", "scan", "jsonl", "ingest", "serving")
 
 
 def main():

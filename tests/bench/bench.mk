@@ -1,5 +1,5 @@
 # Programs that `make bench` measures, or measures against: one C file each. Included by the root Makefile.
-BENCH_PROGRAMS := list_bench list_bare
+BENCH_PROGRAMS := list_bench list_bare jsonl_bench
 $(BENCH_PROGRAMS:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(addprefix $(BUILD)/,obj/tests/bench/%.o obj/tests/bench/tool.o libaws.a libbase.a)
 	@mkdir -p $(@D)
 	$(call say,LD $@)

@@ -13,6 +13,7 @@ import traceback
 from tests.support.vidbatch import BUILD, ROOT, Database, Emulator, Service
 
 FOLDER = pathlib.Path(os.environ["BENCH_FOLDER"])
+OBJECTS = pathlib.Path(os.environ["BENCH_OBJECTS"])
 MEMORY_BOUND_MIB = 96
 # As in production: the tests' short pauses would be work of their own.
 QUIET = {
@@ -70,7 +71,10 @@ class Bench:
         return path
 
     def emulator(self, name, *options, **more):
-        running = Emulator(self.folder(name), "--threads", "2", *options, **more).start()
+        folder, objects = self.folder(name), OBJECTS / name
+        objects.mkdir()
+        (folder / "s3").symlink_to(objects)
+        running = Emulator(folder, "--threads", "2", *options, **more).start()
         running.environment_for_tools = {**os.environ, **running.environment()}
         self.things.append(running)
         return running

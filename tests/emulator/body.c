@@ -45,6 +45,11 @@ void body_want(struct body *body, bool sha1, bool crc64nvme)
     body->wants_crc64 = crc64nvme;
 }
 
+void body_want_sha256_only(struct body *body)
+{
+    body->has_sha256_only = true;
+}
+
 void body_expect_chunks(struct body *body, const struct chunk_scope *scope)
 {
     body->framed = true;
@@ -70,10 +75,12 @@ static void add_payload(struct body *body, const char *bytes, size_t len)
     EVP_DigestUpdate(body->sha256, bytes, len);
     if (body->sink == BODY_DROP)
         return;
-    EVP_DigestUpdate(body->md5, bytes, len);
+    if (!body->has_sha256_only) {
+        EVP_DigestUpdate(body->md5, bytes, len);
+        body->crc32 = (uint32_t)crc32(body->crc32, (const unsigned char *)bytes, (unsigned)len);
+    }
     if (body->sha1)
         EVP_DigestUpdate(body->sha1, bytes, len);
-    body->crc32 = (uint32_t)crc32(body->crc32, (const unsigned char *)bytes, (unsigned)len);
     if (body->wants_crc64)
         body->crc64nvme = checksum_crc64nvme(body->crc64nvme, bytes, len);
     if (body->sink == BODY_FILE)
@@ -215,7 +222,9 @@ void body_add(struct body *body, const char *bytes, size_t len)
 void body_end(struct body *body)
 {
     EVP_DigestFinal_ex(body->sha256, body->sha256_sum, NULL);
-    if (body->md5)
+    if (body->has_sha256_only)
+        memcpy(body->md5_sum, body->sha256_sum, sizeof body->md5_sum);
+    else if (body->md5)
         EVP_DigestFinal_ex(body->md5, body->md5_sum, NULL);
     if (body->sha1)
         EVP_DigestFinal_ex(body->sha1, body->sha1_sum, NULL);

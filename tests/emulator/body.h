@@ -39,6 +39,7 @@ struct body {
     uint32_t crc32;
     uint64_t crc64nvme;
     bool wants_crc64;
+    bool has_sha256_only;
 
     bool framed; /* aws-chunked */
     enum chunk_state state;
@@ -59,6 +60,9 @@ struct body {
 void body_begin(struct body *body, enum body_sink sink, struct blobs *home);
 /* Sums that cost time and are seldom asked for. */
 void body_want(struct body *body, bool sha1, bool crc64nvme);
+/* A body that brings its SHA-256 needs no other sum: MD5 is then the beginning of that (an ETag is any text, as with
+ * KMS), CRC-32 is 0. */
+void body_want_sha256_only(struct body *body);
 /* From here on bytes carry aws-chunked framing. scope is copied. */
 void body_expect_chunks(struct body *body, const struct chunk_scope *scope);
 void body_add(struct body *body, const char *bytes, size_t len);

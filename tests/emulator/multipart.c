@@ -40,7 +40,7 @@ static struct upload **find(struct store *store, struct span id, struct span buc
 }
 
 void multipart_start(struct store *store, struct span bucket, struct span key, const char *content_type,
-                     const char *stored_headers, int64_t now_ms, char id[MULTIPART_ID])
+                     const char *stored_headers, bool is_sha256, int64_t now_ms, char id[MULTIPART_ID])
 {
     struct upload *upload = emu_alloc(1, sizeof *upload);
     unsigned char noise[12];
@@ -55,6 +55,7 @@ void multipart_start(struct store *store, struct span bucket, struct span key, c
     upload->content_type = emu_copy(span_of(content_type));
     upload->stored_headers = stored_headers ? emu_copy(span_of(stored_headers)) : NULL;
     upload->started_ms = now_ms;
+    upload->is_sha256 = is_sha256;
     memcpy(id, upload->id, MULTIPART_ID);
     pthread_rwlock_wrlock(&store->lock);
     upload->next = store->uploads;
@@ -63,7 +64,8 @@ void multipart_start(struct store *store, struct span bucket, struct span key, c
 }
 
 enum multipart_result multipart_add(struct store *store, struct span id, struct span bucket, struct span key,
-                                    int number, struct blob *blob, const char *etag, uint32_t crc32, int64_t now_ms)
+                                    int number, struct blob *blob, const char *etag, const struct body *sums,
+                                    int64_t now_ms)
 {
     struct part *part = emu_alloc(1, sizeof *part);
     struct part *old = part;
@@ -71,7 +73,8 @@ enum multipart_result multipart_add(struct store *store, struct span id, struct 
 
     part->blob = blob_ref(blob);
     part->modified_ms = now_ms;
-    part->crc32 = crc32;
+    part->crc32 = sums->crc32;
+    memcpy(part->sha256, sums->sha256_sum, sizeof part->sha256);
     snprintf(part->etag, sizeof part->etag, "%s", etag);
     pthread_rwlock_wrlock(&store->lock);
     at = find(store, id, bucket, key);
@@ -84,11 +87,23 @@ enum multipart_result multipart_add(struct store *store, struct span id, struct 
     return at ? MULTIPART_OK : MULTIPART_NO_UPLOAD;
 }
 
+/* The client may name the checksum of each part again. */
+static bool is_claimed_right(const struct part *part, const struct part_claim *claim)
+{
+    AUTO(buf_done) struct buf text = { 0 };
+
+    if (!claim->sha256[0])
+        return true;
+    buf_init(&text, 64);
+    text_base64(&text, part->sha256, sizeof part->sha256);
+    return strcmp(buf_cstr(&text), claim->sha256) == 0;
+}
+
 static enum multipart_result check_parts(const struct upload *upload, const struct part_claim *claims, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct part *part = upload->parts[claims[i].number];
-        if (!part || strcmp(part->etag, claims[i].etag) != 0)
+        if (!part || strcmp(part->etag, claims[i].etag) != 0 || !is_claimed_right(part, &claims[i]))
             return MULTIPART_NO_PART;
         if (i + 1 < count && part->blob->size < MULTIPART_MIN_PART_BYTES)
             return MULTIPART_TOO_SMALL;
@@ -98,15 +113,13 @@ static enum multipart_result check_parts(const struct upload *upload, const stru
 
 static void append_blob(int fd, const struct blob *from)
 {
-    char block[65536];
     int in = blob_open(from);
-    int64_t offset = 0;
 
-    while (offset < from->size) {
-        int64_t n = blob_read(from, in, offset, block, sizeof block);
-        if (n <= 0 || write(fd, block, (size_t)n) != n)
+    for (int64_t left = from->size; left > 0;) {
+        ssize_t n = copy_file_range(in, NULL, fd, NULL, (size_t)left, 0);
+        if (n <= 0)
             emu_die("joining parts");
-        offset += n;
+        left -= n;
     }
     if (in >= 0)
         close(in);
@@ -121,33 +134,60 @@ static void from_hex(const char *hex, unsigned char *out, size_t n)
     }
 }
 
+static void put_crc(struct buf *out, uint32_t crc)
+{
+    for (int b = 0; b < 4; b++)
+        buf_char(out, (char)(unsigned char)(crc >> (24 - 8 * b)));
+}
+
+/* S3's checksum of the parts' checksums. */
+static void set_checksum(struct object *object, bool is_sha256, struct span sums, size_t count)
+{
+    AUTO(buf_done) struct buf raw = { 0 };
+    AUTO(buf_done) struct buf text = { 0 };
+    unsigned char hash[32];
+
+    buf_init(&raw, 0);
+    buf_init(&text, 0);
+    text_sha256(sums.ptr, sums.len, hash);
+    if (is_sha256)
+        buf_add(&raw, hash, sizeof hash);
+    else
+        put_crc(&raw, (uint32_t)crc32(crc32(0, NULL, 0), (const unsigned char *)sums.ptr, (unsigned)sums.len));
+    text_base64(&text, raw.data, raw.len);
+    snprintf(object->checksum_name, sizeof object->checksum_name, "x-amz-checksum-%s", is_sha256 ? "sha256" : "crc32");
+    snprintf(object->checksum, sizeof object->checksum, "%s-%zu", buf_cstr(&text), count);
+    object->is_composite = true;
+}
+
 /* One blob of the parts, with the ETag and the checksum that S3 makes of theirs. */
 static struct object *join(struct store *store, const struct upload *upload, const struct part_claim *claims,
                            size_t count, int64_t now_ms)
 {
     int fd = -1;
     struct blob *blob = blob_create(&store->blobs, &fd);
+    AUTO(buf_done) struct buf etags = { 0 };
     AUTO(buf_done) struct buf sums = { 0 };
     AUTO(buf_done) struct buf text = { 0 };
     struct object *object = NULL;
-    unsigned char crcs[4];
-    unsigned long crc = crc32(0, NULL, 0);
     unsigned char md5[16];
 
+    buf_init(&etags, 1 << 20);
     buf_init(&sums, 1 << 20);
     buf_init(&text, 0);
     for (size_t i = 0; i < count; i++) {
         const struct part *part = upload->parts[claims[i].number];
         from_hex(part->etag, md5, sizeof md5);
-        buf_add(&sums, md5, sizeof md5);
-        for (int b = 0; b < 4; b++)
-            crcs[b] = (unsigned char)(part->crc32 >> (24 - 8 * b));
-        crc = crc32(crc, crcs, sizeof crcs);
+        buf_add(&etags, md5, sizeof md5);
+        if (upload->is_sha256)
+            buf_add(&sums, part->sha256, sizeof part->sha256);
+        else
+            put_crc(&sums, part->crc32);
         append_blob(fd, part->blob);
         blob->size += part->blob->size;
     }
     close(fd);
-    if (EVP_Digest(buf_cstr(&sums), sums.len, md5, NULL, EVP_md5(), NULL) != 1)
+    if (EVP_Digest(buf_cstr(&etags), etags.len, md5, NULL, EVP_md5(), NULL) != 1)
         emu_die("digest");
     text_hex(&text, md5, sizeof md5);
     buf_fmt(&text, "-%zu", count);
@@ -155,13 +195,7 @@ static struct object *join(struct store *store, const struct upload *upload, con
     blob_unref(blob);
     object->content_type = emu_copy(span_of(upload->content_type));
     object->stored_headers = upload->stored_headers ? emu_copy(span_of(upload->stored_headers)) : NULL;
-    buf_reset(&text);
-    for (int b = 0; b < 4; b++)
-        crcs[b] = (unsigned char)(crc >> (24 - 8 * b));
-    text_base64(&text, crcs, sizeof crcs);
-    snprintf(object->checksum_name, sizeof object->checksum_name, "x-amz-checksum-crc32");
-    snprintf(object->checksum, sizeof object->checksum, "%s-%zu", buf_cstr(&text), count);
-    object->is_composite = true;
+    set_checksum(object, upload->is_sha256, buf_view(&sums), count);
     return object;
 }
 

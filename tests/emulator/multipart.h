@@ -2,6 +2,7 @@
 #ifndef VIDBATCH_EMULATOR_MULTIPART_H
 #define VIDBATCH_EMULATOR_MULTIPART_H
 
+#include "tests/emulator/body.h"
 #include "tests/emulator/store.h"
 
 enum { MULTIPART_PARTS = 10000, MULTIPART_ID = 40, MULTIPART_MIN_PART_BYTES = 5 * 1024 * 1024 };
@@ -11,6 +12,7 @@ struct part {
     int64_t modified_ms;
     char etag[40];
     uint32_t crc32;
+    unsigned char sha256[32];
 };
 
 struct upload {
@@ -21,6 +23,7 @@ struct upload {
     char *content_type;
     char *stored_headers;
     int64_t started_ms;
+    bool is_sha256;                          /* the checksum that its parts carry, else CRC-32 */
     struct part *parts[MULTIPART_PARTS + 1]; /* by number; 0 unused */
 };
 
@@ -28,6 +31,7 @@ struct upload {
 struct part_claim {
     int64_t number;
     char etag[64];
+    char sha256[64]; /* base64; empty: not told */
 };
 
 enum multipart_result {
@@ -41,10 +45,11 @@ enum multipart_result {
 
 /* Copies everything; writes the new id. */
 void multipart_start(struct store *store, struct span bucket, struct span key, const char *content_type,
-                     const char *stored_headers, int64_t now_ms, char id[MULTIPART_ID]);
+                     const char *stored_headers, bool is_sha256, int64_t now_ms, char id[MULTIPART_ID]);
 /* Shares the blob; the same number again replaces the part. */
 enum multipart_result multipart_add(struct store *store, struct span id, struct span bucket, struct span key,
-                                    int number, struct blob *blob, const char *etag, uint32_t crc32, int64_t now_ms);
+                                    int number, struct blob *blob, const char *etag, const struct body *sums,
+                                    int64_t now_ms);
 /* Claims are ascending. On success the object is stored and given: drop with object_unref. */
 enum multipart_result multipart_complete(struct store *store, struct span id, struct span bucket, struct span key,
                                          const struct part_claim *claims, size_t count,

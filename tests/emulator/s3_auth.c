@@ -28,6 +28,9 @@ void s3_expect_body(struct emulator *emu, struct request *rq)
 
     body_want(&rq->body, request_header(rq, "x-amz-checksum-sha1") || emu_contains(wanted, SPAN_LIT("sha1")),
               request_header(rq, "x-amz-checksum-crc64nvme") || emu_contains(wanted, SPAN_LIT("crc64nvme")));
+    if (strcmp(rq->op, "S3.UploadPart") == 0 && request_header(rq, "x-amz-checksum-sha256") &&
+        !request_header(rq, "content-md5"))
+        body_want_sha256_only(&rq->body);
     if (!hash || strncmp(hash, "STREAMING-", 10) != 0)
         return;
     scope.is_signed = strncmp(hash, signed_chunks, sizeof signed_chunks - 1) == 0;

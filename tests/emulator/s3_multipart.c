@@ -14,11 +14,12 @@ void s3_create_multipart(struct emulator *emu, struct request *rq)
     struct s3_attributes attributes;
     char id[MULTIPART_ID];
     struct buf *b = &rq->reply.body;
+    const char *algorithm = request_header(rq, "x-amz-checksum-algorithm");
 
     if (!s3_read_attributes(rq, &attributes))
         return;
     multipart_start(emu->store, rq->bucket, rq->key, attributes.content_type, attributes.stored_headers,
-                    emu_now_ms(emu), id);
+                    algorithm && strcmp(algorithm, "SHA256") == 0, emu_now_ms(emu), id);
     s3_xml_start(rq, "InitiateMultipartUploadResult");
     s3_xml_element(b, "Bucket", rq->bucket);
     s3_xml_element(b, "Key", rq->key);
@@ -41,7 +42,7 @@ void s3_upload_part(struct emulator *emu, struct request *rq)
     text_hex(&etag, rq->body.md5_sum, sizeof rq->body.md5_sum);
     blob = body_take_blob(&rq->body);
     if (multipart_add(emu->store, request_param(rq, "uploadId"), rq->bucket, rq->key, (int)number, blob,
-                      buf_cstr(&etag), rq->body.crc32, emu_now_ms(emu)) != MULTIPART_OK) {
+                      buf_cstr(&etag), &rq->body, emu_now_ms(emu)) != MULTIPART_OK) {
         s3_error(rq, "NoSuchUpload", NULL);
         return;
     }
@@ -66,6 +67,8 @@ static void take_part(void *arg, const char *name, struct span text)
         c->too_many = true;
     if (strcmp(name, "ETag") == 0 && etag.len < sizeof c->now.etag)
         snprintf(c->now.etag, sizeof c->now.etag, "%.*s", SPAN_ARG(etag));
+    if (strcmp(name, "ChecksumSHA256") == 0)
+        snprintf(c->now.sha256, sizeof c->now.sha256, "%.*s", SPAN_ARG(span_head(text, sizeof c->now.sha256 - 1)));
     if (strcmp(name, "Part") != 0)
         return;
     if (c->count == MULTIPART_PARTS || c->now.number < 1 || c->now.number > MULTIPART_PARTS) {
@@ -130,7 +133,8 @@ void s3_complete_multipart(struct emulator *emu, struct request *rq)
     s3_xml_element(b, "Bucket", rq->bucket);
     s3_xml_element(b, "Key", rq->key);
     buf_fmt(b, "<ETag>&quot;%s&quot;</ETag>", object->etag);
-    s3_xml_element(b, "ChecksumCRC32", span_of(object->checksum));
+    s3_xml_element(b, strcmp(object->checksum_name, "x-amz-checksum-sha256") == 0 ? "ChecksumSHA256" : "ChecksumCRC32",
+                   span_of(object->checksum));
     buf_text(b, "<ChecksumType>COMPOSITE</ChecksumType></CompleteMultipartUploadResult>");
 }
 

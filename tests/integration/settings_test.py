@@ -25,7 +25,8 @@ def test_a_default_model_that_no_job_can_take(stack, emulator, model, why):
 def test_a_default_of_the_accounts_own_profile_is_taken(stack, emulator):
     arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abcdef123456"
     client = stack.service(stack.database(), emulator, VIDBATCH_MODEL_ID=arn).client()
-    prefix = client.register("own/")
+    emulator.put_videos("own/", 100)
+    prefix = client.wait_scan(client.register("own/")["id"])
     assert client.post("/v1/jobs", {"prefix_id": prefix["id"], "prompt": "?"}, 202).json()["model_id"] == arn
 
 
