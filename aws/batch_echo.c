@@ -295,7 +295,7 @@ bool batch_echo_next(struct batch_echo *e, struct batch_echo_line *line, bool *e
         return err_pass(err, problem);
     if (*eof)
         return true;
-    line->offset = json_reader_offset(&e->reader);
+    line->offset = is_begun ? json_reader_offset(&e->reader) : 0; /* a broken mark is part of its line */
     is_read = is_begun && read_line(e, line, problem);
     if (!is_read && (e->reader.io_failed || problem->kind == ERR_MEMORY))
         return err_pass(err, problem);

@@ -410,7 +410,7 @@ bool batch_output_next(struct batch_output *o, struct batch_line *line, bool *eo
         return give_up(problem, err);
     if (*eof)
         return true;
-    line->offset = json_reader_offset(&o->reader);
+    line->offset = is_begun ? json_reader_offset(&o->reader) : 0; /* a broken mark is part of its line */
     is_read = is_begun && read_line(o, line, problem);
     if (!is_read && fatal(o, problem))
         return give_up(problem, err);
