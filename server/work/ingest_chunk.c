@@ -141,7 +141,8 @@ static bool count_new(struct db *db, const struct chunk *chunk, struct shard_pro
     const int64_t lines = progress->succeeded + progress->failed + progress->duplicate_lines;
     int64_t succeeded, failed, lifted;
 
-    if (!summary_store_count_new(db, chunk->ingest->shard.ingest_round, &succeeded, &failed, &lifted, err))
+    if (!shard_store_lock(db, chunk->ingest->shard.id, err) ||
+        !summary_store_count_new(db, chunk->ingest->shard.ingest_round, &succeeded, &failed, &lifted, err))
         return false;
     progress->succeeded = succeeded + lifted;
     progress->failed = failed - lifted;
@@ -154,8 +155,8 @@ static bool merge_rows(struct db *db, struct chunk *chunk, struct shard_progress
     const struct ingest *ingest = chunk->ingest;
     int64_t changed;
 
-    return (!ingest->is_shared || shard_store_lock(db, ingest->shard.id, err)) && copy_rows(db, chunk, true, err) &&
-           (!ingest->is_shared || count_new(db, chunk, progress, err)) && summary_store_merge(db, &changed, err);
+    return copy_rows(db, chunk, true, err) && (!ingest->is_shared || count_new(db, chunk, progress, err)) &&
+           summary_store_merge(db, &changed, err);
 }
 
 static bool store(struct db *db, void *arg, struct err *err)
