@@ -2,6 +2,16 @@
 #include "sql/db_internal.h"
 #include "sql/plan_store.h"
 
+bool plan_store_signature(struct db *db, int64_t prefix_id, char out[PLAN_SIGNATURE_SIZE], struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_query(db, Q_PLAN_SIGNATURE, DB_ARGS(param_i64(prefix_id)), &rows, err))
+        return false;
+    db_copy_text(out, PLAN_SIGNATURE_SIZE, db_text(&rows, 0, 0));
+    return true;
+}
+
 bool plan_store_unknown_videos(struct db *db, struct span ids, int64_t prefix_id, struct db_rows *rows, struct err *err)
 {
     return db_query_planned(db, Q_PLAN_UNKNOWN_VIDEOS, DB_ARGS(param_span(ids), param_i64(prefix_id)), rows, NULL, err);

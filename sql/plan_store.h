@@ -21,6 +21,9 @@ struct plan_counts {
  * transaction, or before one to look around. */
 MUST_CHECK bool plan_store_choose(struct db *db, const struct plan_choice *choice, struct plan_counts *out,
                                   struct err *err);
+/* What a choice depends on, as a short text: where it is the same, the same would be chosen again. */
+enum { PLAN_SIGNATURE_SIZE = 160 };
+MUST_CHECK bool plan_store_signature(struct db *db, int64_t prefix_id, char out[PLAN_SIGNATURE_SIZE], struct err *err);
 /* A page of taken videos of which it is not known what is inside. Columns: id int8, key text, etag text, size_bytes
  * int8, n int4 (to go on after). */
 MUST_CHECK bool plan_store_unlooked(struct db *db, int64_t prefix_id, int64_t after_n, int limit, struct db_rows *rows,

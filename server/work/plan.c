@@ -151,7 +151,7 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
         return false;
     if (strcmp(state, "planning") != 0)
         return task_store_done(db, &plan->step->task, err);
-    if (!job_store_plan_lock(db, plan->job.prefix_id, err) || !plan_choose(plan, err))
+    if (!job_store_plan_lock(db, plan->job.prefix_id, err) || !plan_choose_again(plan, err))
         return false;
     plan_judge_count(plan);
     if (!plan->refusal && !plan->staging.mode) {
@@ -244,7 +244,7 @@ static bool find_out(struct plan *plan, bool *alive, struct err *err)
     snprintf(plan->staging.why, sizeof plan->staging.why, "asked for");
     if (!looks && strcmp(plan->job.staging, "copy") == 0)
         return true;
-    if (!plan_choose(plan, err))
+    if (!plan_store_signature(plan->step->db, plan->job.prefix_id, plan->signature, err) || !plan_choose(plan, err))
         return false;
     if (looks && !plan_look(plan, alive, &looked, err))
         return false;

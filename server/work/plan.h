@@ -27,8 +27,9 @@ struct plan {
     struct plan_counts counts;
     struct plan_totals totals; /* of the shards */
     struct staging_choice staging;
-    bool on_demand;     /* too few for a batch, and the job may call the model for each */
-    int64_t line_bytes; /* no JSONL line is longer */
+    char signature[PLAN_SIGNATURE_SIZE]; /* of what was chosen already, before the transaction; "": nothing was */
+    bool on_demand;                      /* too few for a batch, and the job may call the model for each */
+    int64_t line_bytes;                  /* no JSONL line is longer */
     struct db_rows shard_rows;
     const char *refusal; /* code; NULL: it can run */
     struct buf words;    /* why it can't */
@@ -43,6 +44,9 @@ static inline int64_t plan_text_bytes(const struct job_row *job)
 /* ---- plan_select.c ---- */
 /* Fills plan_video and counts; in a transaction or before one. */
 MUST_CHECK bool plan_choose(struct plan *plan, struct err *err);
+/* The same in the transaction that plans: what was chosen before it is kept where it would be chosen again, for it may
+ * be a million videos. */
+MUST_CHECK bool plan_choose_again(struct plan *plan, struct err *err);
 /* Looks into the chosen videos that nobody has looked into, page by page; each is kept. *alive false: the job is no
  * longer to be planned. *looked: there was something to look into, so that some may be refused by now. */
 MUST_CHECK bool plan_look(struct plan *plan, bool *alive, bool *looked, struct err *err);

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { LOOK_PAGE = 1000, SURVEY_PAGE = 5000 };
+/* Small looks: what a kill costs is one page of them. */
+enum { LOOK_PAGE = 250, SURVEY_PAGE = 5000 };
 
 bool plan_choose(struct plan *plan, struct err *err)
 {
@@ -22,6 +23,15 @@ bool plan_choose(struct plan *plan, struct err *err)
         return err_memory(err, HERE);
     choice.causes_json = is_retry ? buf_cstr(&causes) : NULL;
     return plan_store_choose(plan->step->db, &choice, &plan->counts, err);
+}
+
+bool plan_choose_again(struct plan *plan, struct err *err)
+{
+    char now[PLAN_SIGNATURE_SIZE];
+
+    if (!plan_store_signature(plan->step->db, plan->job.prefix_id, now, err))
+        return false;
+    return (plan->signature[0] && strcmp(now, plan->signature) == 0) || plan_choose(plan, err);
 }
 
 void plan_judge_count(struct plan *plan)
