@@ -118,6 +118,11 @@ void error_to_json(const struct err *cause, struct buf *out)
 
 enum { MESSAGE_SHOWN = 1500 };
 
+static bool ends_sentence(struct span text)
+{
+    return span_ends(text, SPAN_LIT(".")) || span_ends(text, SPAN_LIT("!"));
+}
+
 void bedrock_end_words(const char *status, const char *message, struct buf *out)
 {
     const bool has_message = message && message[0];
@@ -132,5 +137,5 @@ void bedrock_end_words(const char *status, const char *message, struct buf *out)
     if (cause && !has_message)
         buf_fmt(out, ": %s", cause->rule);
     if (cause)
-        buf_fmt(out, " %s", cause->remedy);
+        buf_fmt(out, "%s %s", ends_sentence(buf_view(out)) ? "" : ".", cause->remedy);
 }

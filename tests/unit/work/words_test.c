@@ -13,6 +13,8 @@ static const struct {
     { "Failed", "Batch job contains less records (3) than the required minimum of: 100", "at least as many videos" },
     { "Failed", "something new", "as Failed: something new" },
     { "Failed", NULL, "as Failed" },
+    { "Failed", "Customer doesn't have permissions to invokeModel", "invokeModel. Give" },
+    { "Failed", "Customer doesn't have permissions to invokeModel.", "invokeModel. Give" },
     { "Expired", "", "VIDBATCH_JOB_TIMEOUT_HOURS" },
     { "PartiallyCompleted", "", "run the missing records again" },
     { "Stopped", "", "Somebody stopped the job" },
