@@ -40,7 +40,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 # Compile in parallel, unless the caller said how many.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build demo test check run bench bench-lite clean image-test install-deps unit integration fuzz
+.PHONY: help build demo test check run bench clean image-test install-deps unit integration fuzz
 build: deps-build ## Build the server (the default)
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd
 
@@ -66,10 +66,6 @@ bench: deps-build+test+bench ## Measure against peers in the same run (BENCH_SCA
 	@$(SUBMAKE) bench-bins
 	@$(PYTHON_READY)
 	@tests/bench/bench.sh $(BUILD) $(ARGS)
-
-bench-lite: deps-build+demo ## A small honest measurement: one job of 20,000 videos against the emulator
-	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
-	@BUILD=$(BUILD) tests/bench/bench_lite.sh
 
 unit: deps-build+test ## Unit tests (of the release build)
 	@$(SUBMAKE) unit-bins

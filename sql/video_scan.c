@@ -2,8 +2,12 @@
 
 #include "sql/db_internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+
+/* Of an id, the bits that come from the sequence. */
+#define SEQUENCE_MASK INT64_C(4194303)
 
 #define LAST_16                                                                                                        \
     "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf" \
@@ -58,15 +62,32 @@ bool video_scan_lock(struct db *db, int64_t prefix_id, struct err *err)
     return locked.count > 0 || err_set(err, ERR_NOT_FOUND, false, HERE, "there is no prefix %" PRId64, prefix_id);
 }
 
+bool video_scan_ids(struct db *db, int64_t count, struct video_ids *ids, struct err *err)
+{
+    /* What another session drew in between is not ours; then these are left unused. */
+    for (int tries = 0; tries < 100; tries++) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+        if (!db_query(db, Q_VIDEO_SCAN_IDS, DB_ARGS(param_i64(count)), &rows, err))
+            return false;
+        *ids = (struct video_ids){ db_i64(&rows, 0, 0), db_i64(&rows, 0, 1), db_i64(&rows, 0, 2) };
+        if (ids->last - ids->next + 1 == count)
+            return true;
+    }
+    return err_set(err, ERR_DATABASE, true, HERE, "no %" PRId64 " ids in a row are to be had", count);
+}
+
 bool video_scan_add_begin(struct db *db, struct db_copy *copy, struct err *err)
 {
     return db_copy_begin(db, Q_VIDEO_SCAN_ADD, copy, err);
 }
 
-void video_scan_add(struct db_copy *copy, int64_t prefix_id, struct span name, int64_t size_bytes, int64_t modified_ms,
-                    struct span etag, struct span reason)
+void video_scan_add(struct db_copy *copy, struct video_ids *ids, int64_t prefix_id, struct span name,
+                    int64_t size_bytes, int64_t modified_ms, struct span etag, struct span reason)
 {
-    db_copy_row(copy, 6);
+    assert(ids->next <= ids->last);
+    db_copy_row(copy, 7);
+    db_copy_i64(copy, ids->time_part | (ids->next++ & SEQUENCE_MASK));
     db_copy_i64(copy, prefix_id);
     db_copy_i64(copy, size_bytes);
     db_copy_time_ms(copy, modified_ms);

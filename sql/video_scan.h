@@ -24,10 +24,16 @@ void video_known_read(const struct db_rows *rows, int row, struct video_known *o
 /* In a transaction, first: keeps the prefix from being deleted until it ends. ERR_NOT_FOUND when it is. */
 MUST_CHECK bool video_scan_lock(struct db *db, int64_t prefix_id, struct err *err);
 
-/* New videos, by COPY: begin, add .. add, db_copy_end. A name that is there: ERR_CONFLICT, code "unique_violation". */
+/* New videos, by COPY: ids for at most so many, begin, add .. add, db_copy_end. A name that is there: ERR_CONFLICT,
+ * code "unique_violation". */
+struct video_ids {
+    int64_t time_part, next, last; /* as next_id() makes them */
+};
+MUST_CHECK bool video_scan_ids(struct db *db, int64_t count, struct video_ids *ids, struct err *err);
 MUST_CHECK bool video_scan_add_begin(struct db *db, struct db_copy *copy, struct err *err);
-void video_scan_add(struct db_copy *copy, int64_t prefix_id, struct span name, int64_t size_bytes, int64_t modified_ms,
-                    struct span etag, struct span reason /* ptr NULL: eligible */);
+void video_scan_add(struct db_copy *copy, struct video_ids *ids, int64_t prefix_id, struct span name,
+                    int64_t size_bytes, int64_t modified_ms, struct span etag,
+                    struct span reason /* ptr NULL: eligible */);
 
 /* Changed and vanished ones, in a transaction: begin, change/vanish .., db_copy_end, apply. A changed one is there
  * again. */

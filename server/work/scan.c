@@ -90,7 +90,7 @@ static const char *reason_of(const struct scan *scan, const struct s3_object *ob
 
 static bool is_storable(struct span key)
 {
-    return text_is_utf8(key) && !memchr(key.ptr, 0, key.len);
+    return key.ptr && text_is_utf8(key) && !memchr(key.ptr, 0, key.len);
 }
 
 static bool is_video(const struct scan *scan, struct span key)

@@ -51,14 +51,15 @@ static struct span reason_span(const char *reason)
 static bool write_fresh(struct db *db, const struct scan_diff *diff, struct err *err)
 {
     struct db_copy copy = { 0 };
+    struct video_ids ids;
 
-    if (!video_scan_add_begin(db, &copy, err))
+    if (!video_scan_ids(db, (int64_t)diff->fresh_count, &ids, err) || !video_scan_add_begin(db, &copy, err))
         return false;
     for (size_t i = 0; i < diff->fresh_count; i++) {
         const struct scan_row *row = &diff->fresh[i];
 
-        video_scan_add(&copy, diff->prefix_id, text(diff, row->name, row->name_len), row->size_bytes, row->modified_ms,
-                       text(diff, row->etag, row->etag_len), reason_span(row->reason));
+        video_scan_add(&copy, &ids, diff->prefix_id, text(diff, row->name, row->name_len), row->size_bytes,
+                       row->modified_ms, text(diff, row->etag, row->etag_len), reason_span(row->reason));
     }
     return db_copy_end(&copy, err);
 }

@@ -1,6 +1,5 @@
 """`make bench`: every section in one run, one table at the end."""
 
-import importlib
 import sys
 
 from tests.bench.harness import Bench
@@ -17,7 +16,7 @@ def main():
     try:
         for name in SECTIONS:
             if name in wanted:
-                bench.section(name, importlib.import_module(f"tests.bench.{name}"))
+                bench.section(name)
     finally:
         bench.stop()
     sys.exit(min(bench.finish(), 99))

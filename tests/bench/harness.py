@@ -1,5 +1,7 @@
 """What the sections of `make bench` share: runs that alternate with their peers, medians, the table, and the parts that they start."""
 
+import importlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -39,8 +41,6 @@ def machine():
 
 
 def version(package):
-    import importlib.metadata
-
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -97,11 +97,11 @@ class Bench:
                 thing.stop()
         self.things = []
 
-    def section(self, name, module):
+    def section(self, name):
         """A section that breaks is a missed bound with its reason, and does not cost the others."""
         print(f"== {name}", flush=True)
         try:
-            module.run(self)
+            importlib.import_module(f"tests.bench.{name}").run(self)
         except Exception as failure:  # whatever it is, the table must say so
             traceback.print_exc()
             self.broken.append(f"{name}: {failure}")

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The whole thing on this machine: a private PostgreSQL, the stand-in for AWS and the service, each on a free port of
-# 127.0.0.1. Sourced by the demo and the benchmark from the root of the tree, with BUILD set.
+# 127.0.0.1. Sourced by the demo from the root of the tree, with BUILD set.
 #   stack_start DIR EMULATOR-OPTION...   DIR is made anew; sets DATABASE_URL, AWS_URL, SERVICE_URL, SERVICE_PID, EMULATOR_PID
 #   stack_stop                           stops the three; safe to call twice, or before stack_start
 STACK_DIR=

@@ -130,16 +130,18 @@ static void many_rows(void)
     AUTO(testdb_end) struct testdb t;
     AUTO(testdb_close) struct db *db = NULL;
     struct err err = { 0 };
+    struct video_ids ids;
     struct db_copy copy;
 
     if (!testdb_begin(&t, true))
         return;
     db = testdb_open(&t);
+    OK(video_scan_ids(db, 100000, &ids, &err));
     OK(video_scan_add_begin(db, &copy, &err));
     for (int i = 0; i < 100000; i++) {
         char name[40];
         int len = snprintf(name, sizeof name, "clip-%d.mp4", i);
-        video_scan_add(&copy, 1, (struct span){ name, (size_t)len }, i, 0, SPAN_LIT("\"e\""), (struct span){ 0 });
+        video_scan_add(&copy, &ids, 1, (struct span){ name, (size_t)len }, i, 0, SPAN_LIT("\"e\""), (struct span){ 0 });
     }
     CHECK_I64(copy.rows, 100000);
     OK(db_copy_end(&copy, &err));
@@ -180,14 +182,16 @@ static void a_copy_is_lost_with_its_connection(void)
     AUTO(testdb_end) struct testdb t;
     AUTO(testdb_close) struct db *db = NULL;
     struct err err = { 0 };
+    struct video_ids ids;
     struct db_copy copy;
     bool ok = false;
 
     if (!testdb_begin(&t, true))
         return;
     db = testdb_open_with(&t, (struct db_options){ .application_name = "victim" });
+    OK(video_scan_ids(db, 1, &ids, &err));
     OK(video_scan_add_begin(db, &copy, &err));
-    video_scan_add(&copy, 1, SPAN_LIT("a"), 1, 1, SPAN_LIT("e"), (struct span){ 0 });
+    video_scan_add(&copy, &ids, 1, SPAN_LIT("a"), 1, 1, SPAN_LIT("e"), (struct span){ 0 });
     testdb_kill(&t, "victim");
     ok = db_copy_end(&copy, &err);
     CHECK(err.retryable);

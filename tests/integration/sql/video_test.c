@@ -17,12 +17,13 @@ struct listed {
 static void add_videos(struct db *db, int64_t prefix, const struct listed *items, int count)
 {
     struct err err = { 0 };
+    struct video_ids ids;
     struct db_copy copy;
 
-    if (!OK(video_scan_add_begin(db, &copy, &err)))
+    if (!OK(video_scan_ids(db, count, &ids, &err)) || !OK(video_scan_add_begin(db, &copy, &err)))
         return;
     for (int i = 0; i < count; i++)
-        video_scan_add(&copy, prefix, span_of(items[i].name), items[i].size_bytes, items[i].modified_ms,
+        video_scan_add(&copy, &ids, prefix, span_of(items[i].name), items[i].size_bytes, items[i].modified_ms,
                        span_of(items[i].etag), items[i].reason ? span_of(items[i].reason) : (struct span){ 0 });
     OK(db_copy_end(&copy, &err));
 }
@@ -86,6 +87,28 @@ static void a_scan_asks_for_stretches(void)
     CHECK_TEXT(known(db, prefix, NULL, SPAN_LIT("")), "[]");
     CHECK_TEXT(known(db, prefix, "a", SPAN_LIT("b")), "[b]");
     CHECK_TEXT(known(db, prefix, "b", SPAN_LIT("b/")), "");
+}
+
+/* As unique, and as ordered, as those of next_id(), though other sessions draw meanwhile. */
+static void ids_come_in_blocks(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+    struct video_ids first, second;
+    int64_t between;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    OK(video_scan_ids(db, 1000, &first, &err));
+    between = testdb_number(&t, "SELECT next_id()");
+    OK(video_scan_ids(db, 1000, &second, &err));
+    CHECK_I64(first.last - first.next, 999);
+    CHECK(second.next > first.last + 1);
+    CHECK(first.time_part <= between && between >> 22 <= second.time_part >> 22);
+    CHECK_I64(first.time_part & 4194303, 0);
+    CHECK(testdb_number(&t, "SELECT next_id()") >> 22 >= first.time_part >> 22);
 }
 
 /* All names by pages of 2, joined with blanks. */
@@ -345,6 +368,7 @@ static void looks_refuse(void)
 
 static const struct test tests[] = {
     { "a scan asks for stretches", a_scan_asks_for_stretches },
+    { "ids come in blocks", ids_come_in_blocks },
     { "lists in key order", lists_in_key_order },
     { "looks refuse", looks_refuse },
     { "gets one", gets_one },
