@@ -221,8 +221,8 @@ static void byte_order_mark(void)
         { RECORD MARK RECORD, 0, 1, 1, 0 },
         { MARK RECORD RECORD, 1000, 1, 1, 1000 },
         { MARK MARK RECORD RECORD, 0, 1, 1, 3 },
-        { "\xef\xbb" RECORD RECORD, 0, 1, 1, 2 },
-        { "\xef", 0, 0, 1, 1 },
+        { "\xef\xbb" RECORD RECORD, 0, 1, 1, 0 },
+        { "\xef", 0, 0, 1, 0 },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
