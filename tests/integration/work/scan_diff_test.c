@@ -157,7 +157,7 @@ static void any_set_after_any_other(void)
     enum { NAMES = 300 };
     AUTO(stage_done) struct stage s = { 0 };
     struct scan_found found[NAMES];
-    char names[NAMES][8];
+    char names[NAMES][16];
     unsigned seed = 11;
 
     if (!stage_begin(&s))

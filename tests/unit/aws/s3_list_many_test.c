@@ -132,7 +132,8 @@ static void sort_keys(void)
 {
     size_t kept = 0;
 
-    qsort(bucket.keys, bucket.count, sizeof(char *), by_bytes);
+    if (bucket.count > 0) /* an empty one has no array */
+        qsort(bucket.keys, bucket.count, sizeof(char *), by_bytes);
     for (size_t i = 0; i < bucket.count; i++) {
         if (kept > 0 && !strcmp(bucket.keys[kept - 1], bucket.keys[i]))
             free(bucket.keys[i]);
