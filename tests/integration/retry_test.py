@@ -123,7 +123,12 @@ def test_a_cancelled_job_goes_on_as_a_retry_and_says_what_was_charged(client, em
     prefix = prefix_of(client, emulator, "stopped", 260)
     emulator.fault(job={"hold": True, "process_fraction": 0.5})
     job = client.launch(prefix["id"], prompt="stopped")
-    wait_until("it to run", lambda: client.get(f"/v1/jobs/{job['id']}")["state"] == "running")
+
+    def at_bedrock():
+        return [j["status"] for j in emulator.jobs() if job["id"] in j["input"] + j["output"]]
+
+    # not merely submitted: a job that is stopped before its turn has processed nothing
+    wait_until("Bedrock to be at it", lambda: at_bedrock() == ["InProgress"] and client.get(f"/v1/jobs/{job['id']}")["state"] == "running")
     asked = client.post(f"/v1/jobs/{job['id']}/cancel", want=202).json()
     assert asked["charged"]["complete"] is False
     ended = client.wait_job(job["id"])
