@@ -36,7 +36,9 @@ static const struct cause causes[] = {
     VIDEO("too_large", "A model reads videos of at most 1 GB from S3 (VIDBATCH_MAX_VIDEO_BYTES where it is set).",
           "Cut the video into parts, or encode it smaller: Nova sees one frame a second of 672 x 672 pixels."),
     VIDEO("archived",
-          "Objects of the storage classes GLACIER and DEEP_ARCHIVE cannot be read before they are restored.",
+          "Objects of the storage classes GLACIER and DEEP_ARCHIVE, and in the archive tiers of Intelligent-Tiering, "
+          "cannot "
+          "be read before they are restored.",
           "Restore the object in S3, then scan the prefix again."),
     VIDEO("not_a_video", "The first bytes of the object are not those of the container that its suffix names.",
           "Upload the video itself, under the suffix of its container."),
