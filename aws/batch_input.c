@@ -9,8 +9,8 @@ enum { TEMPLATE_MAX_BYTES = 4 * 1024 * 1024 };
 /* A line is head, record id, before_model, modelInput, end; a modelInput is before_format, format, before_uri, uri,
  * tail. Only the id and the uri are escaped per line. */
 struct batch_input {
-    struct buf before_format; /* from the modelInput's brace to the format */
-    struct buf tail;          /* from the closing quote of the uri to the modelInput's brace */
+    struct buf before_format; /* before_model, and from the modelInput's brace to the format */
+    struct buf tail;          /* from the closing quote of the uri to the modelInput's brace, and end */
 };
 
 static const char head[] = "{\"recordId\":\"";
@@ -86,6 +86,7 @@ static void build_inference(struct buf *out, const struct batch_inference *in)
 
 static void build_before_format(struct buf *out, struct span system)
 {
+    buf_text(out, before_model);
     buf_text(out, "{\"schemaVersion\":\"messages-v1\",");
     if (system.len > 0) {
         buf_text(out, "\"system\":[{\"text\":\"");
@@ -109,6 +110,7 @@ static void build_tail(struct buf *out, struct span prompt, const struct batch_i
     if (inference)
         build_inference(out, inference);
     buf_char(out, '}');
+    buf_text(out, end);
 }
 
 struct batch_input *batch_input_new(struct span prompt, struct span system, const struct batch_inference *inference,
@@ -150,13 +152,19 @@ void batch_input_free(struct batch_input *in)
     mem_free(in);
 }
 
-void batch_input_model(const struct batch_input *in, struct buf *out, const char *format, struct span uri)
+static void add_model(struct buf *out, struct span begin, const char *format, struct span uri, struct span tail)
 {
-    buf_add(out, in->before_format.data, in->before_format.len);
+    buf_span(out, begin);
     buf_text(out, format);
     buf_add(out, before_uri, sizeof(before_uri) - 1);
     json_escape(out, uri);
-    buf_add(out, in->tail.data, in->tail.len);
+    buf_span(out, tail);
+}
+
+void batch_input_model(const struct batch_input *in, struct buf *out, const char *format, struct span uri)
+{
+    add_model(out, span_tail(buf_view(&in->before_format), sizeof(before_model) - 1), format, uri,
+              span_head(buf_view(&in->tail), in->tail.len - (sizeof(end) - 1)));
 }
 
 void batch_input_line(const struct batch_input *in, struct buf *out, const char *record_id, const char *format,
@@ -164,7 +172,5 @@ void batch_input_line(const struct batch_input *in, struct buf *out, const char 
 {
     buf_add(out, head, sizeof(head) - 1);
     json_escape(out, span_of(record_id));
-    buf_add(out, before_model, sizeof(before_model) - 1);
-    batch_input_model(in, out, format, uri);
-    buf_add(out, end, sizeof(end) - 1);
+    add_model(out, buf_view(&in->before_format), format, uri, buf_view(&in->tail));
 }

@@ -102,7 +102,11 @@ struct s3_writer;
  * upload. */
 MUST_CHECK bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const char *content_type,
                               size_t part_bytes, struct s3_writer **out, struct err *err);
-MUST_CHECK bool s3_writer_add(struct s3_writer *writer, struct span bytes, struct err *err);
+/* The object's bytes are appended to this one by the functions of buf.h, at most S3_WRITER_PIECE_BYTES each time;
+ * s3_writer_wrote then sends what is full. Asked for anew after each of its calls. */
+enum { S3_WRITER_PIECE_BYTES = 16 * 1024 * 1024 };
+struct buf *s3_writer_out(struct s3_writer *writer);
+MUST_CHECK bool s3_writer_wrote(struct s3_writer *writer, struct err *err);
 /* Makes the object visible; a lost answer of CompleteMultipartUpload is resolved by HEAD. *size_bytes may be NULL. */
 MUST_CHECK bool s3_writer_finish(struct s3_writer *writer, int64_t *size_bytes, struct err *err);
 void s3_writer_free(struct s3_writer *writer);

@@ -7,6 +7,8 @@
 
 /* Two parts are on their way while the next is filled. */
 enum { DEFAULT_PART_BYTES = 5 * 1024 * 1024, LEAST_PART_BYTES = 5 * 1024 * 1024, MAX_PARTS = 10000, BUFFERS = 3 };
+/* So much is written between two looks at the parts that are on their way. */
+enum { PUSH_BYTES = 256 * 1024 };
 
 struct buffer {
     struct buf bytes;
@@ -21,7 +23,7 @@ struct s3_writer {
     struct buffer buffers[BUFFERS];
     int filling;             /* which of them; the others were begun before it, the next one first */
     struct s3_upload upload; /* upload.id is empty until the second part begins */
-    int64_t size_bytes;      /* sent and waiting */
+    size_t pushed_len;       /* of the buffer being filled, when the others were last looked at */
     bool is_finished;
 };
 
@@ -42,7 +44,7 @@ bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const ch
                     : part_bytes < LEAST_PART_BYTES ? LEAST_PART_BYTES
                                                     : part_bytes;
     for (int i = 0; i < BUFFERS; i++)
-        buf_init(&w->buffers[i].bytes, w->part_bytes);
+        buf_init(&w->buffers[i].bytes, w->part_bytes + S3_WRITER_PIECE_BYTES);
     s3_upload_init(&w->upload);
     w->bucket = mem_span(ref->bucket);
     w->key = mem_span(ref->key);
@@ -77,9 +79,10 @@ static bool send_part(struct s3_writer *w, struct err *err)
         err_set(err, ERR_INPUT, false, HERE, "more than %d parts of %zu bytes", MAX_PARTS, w->part_bytes);
         return s3_name_error(&ref, err);
     }
-    if (!s3_part_begin(&b->part, &w->upload, w->client, &ref, buf_view(&b->bytes), err))
+    if (!s3_part_begin(&b->part, &w->upload, w->client, &ref, span_head(buf_view(&b->bytes), w->part_bytes), err))
         return false;
     w->filling = (w->filling + 1) % BUFFERS;
+    w->pushed_len = 0;
     return settle(w, &w->buffers[w->filling], err);
 }
 
@@ -92,33 +95,47 @@ static bool push(struct s3_writer *w, struct err *err)
     return true;
 }
 
-bool s3_writer_add(struct s3_writer *w, struct span bytes, struct err *err)
+struct buf *s3_writer_out(struct s3_writer *w)
 {
-    while (bytes.len > 0) {
-        struct buf *part = &w->buffers[w->filling].bytes;
-        struct span now = { 0 };
+    return &w->buffers[w->filling].bytes;
+}
 
-        /* A full part is sent only when more comes: an object of exactly one part needs one PUT. */
-        if (part->len == w->part_bytes) {
-            if (!send_part(w, err))
-                return false;
-            continue;
-        }
-        now = span_head(bytes, w->part_bytes - part->len);
-        buf_span(part, now);
-        if (!buf_check(part, "a part of an upload", err))
+bool s3_writer_wrote(struct s3_writer *w, struct err *err)
+{
+    struct buf *full = s3_writer_out(w);
+
+    if (!buf_check(full, "a part of an upload", err))
+        return false;
+    /* A full part is sent only when more comes: an object of exactly one part needs one PUT. */
+    while (full->len > w->part_bytes) {
+        const struct span more = span_tail(buf_view(full), w->part_bytes);
+        struct buf *next = NULL;
+
+        if (!send_part(w, err))
             return false;
-        w->size_bytes += (int64_t)now.len;
-        bytes = span_tail(bytes, now.len);
+        next = s3_writer_out(w);
+        (void)buf_room(next, w->part_bytes + PUSH_BYTES); /* at once, not in steps: it will be filled */
+        buf_span(next, more);
+        if (!buf_check(next, "a part of an upload", err))
+            return false;
+        full = next;
     }
+    if (full->len < w->pushed_len + PUSH_BYTES)
+        return true;
+    w->pushed_len = full->len;
     return push(w, err);
 }
 
 bool s3_writer_finish(struct s3_writer *w, int64_t *size_bytes, struct err *err)
 {
     const struct s3_ref ref = ref_of(w);
-    struct buf *last = &w->buffers[w->filling].bytes;
+    const struct buf *last = NULL;
+    int64_t size;
 
+    if (!s3_writer_wrote(w, err))
+        return false;
+    last = s3_writer_out(w);
+    size = (int64_t)w->upload.part_count * (int64_t)w->part_bytes + (int64_t)last->len;
     if (w->upload.id.len == 0) {
         if (!s3_put(w->client, &ref, w->content_type, buf_view(last), err))
             return false;
@@ -128,12 +145,12 @@ bool s3_writer_finish(struct s3_writer *w, int64_t *size_bytes, struct err *err)
         for (int i = 1; i <= BUFFERS; i++)
             if (!settle(w, &w->buffers[(w->filling + i) % BUFFERS], err))
                 return false;
-        if (!s3_upload_complete(&w->upload, w->client, &ref, w->size_bytes, err))
+        if (!s3_upload_complete(&w->upload, w->client, &ref, size, err))
             return false;
     }
     w->is_finished = true;
     if (size_bytes)
-        *size_bytes = w->size_bytes;
+        *size_bytes = size;
     return true;
 }
 

@@ -5,10 +5,10 @@
 #include "server/base/id.h"
 #include "server/work/stage.h"
 
-enum { LINE_PAGE = 5000, LINE_BUFFER = 1024 * 1024 };
+enum { LINE_PAGE = 5000 };
 
 static bool write_page(struct stage *stage, const struct batch_input *input, struct s3_writer *writer,
-                       struct buf *lines, const struct db_rows *rows, struct err *err)
+                       const struct db_rows *rows, struct err *err)
 {
     AUTO(buf_done) struct buf uri = { .max = STAGING_URI_SIZE };
     char copy[STAGING_KEY_SIZE];
@@ -29,15 +29,12 @@ static bool write_page(struct stage *stage, const struct batch_input *input, str
         buf_char(&uri, '/');
         buf_text(&uri, stage->place.in_place ? source.key : copy);
         id_format(ID_RECORD, source.id, digits);
-        batch_input_line(input, lines, digits, format->format, buf_view(&uri));
+        batch_input_line(input, s3_writer_out(writer), digits, format->format, buf_view(&uri));
+        if (!s3_writer_wrote(writer, err))
+            return false;
         stage->lines++;
-        if (lines->len > LINE_BUFFER / 2) {
-            if (!buf_check(lines, "JSONL lines", err) || !s3_writer_add(writer, buf_view(lines), err))
-                return false;
-            buf_reset(lines);
-        }
     }
-    return buf_check(lines, "JSONL lines", err);
+    return true;
 }
 
 static void writer_free(struct s3_writer **writer)
@@ -48,7 +45,6 @@ static void writer_free(struct s3_writer **writer)
 static bool write_lines(struct stage *stage, const struct batch_input *input, const struct s3_ref *ref, struct err *err)
 {
     AUTO(writer_free) struct s3_writer *writer = NULL;
-    AUTO(buf_done) struct buf lines = { .max = LINE_BUFFER * 2 };
     int64_t after = 0;
     bool more = true;
 
@@ -60,7 +56,7 @@ static bool write_lines(struct stage *stage, const struct batch_input *input, co
 
         if (!step_alive(stage->step, err) ||
             !record_store_sources(stage->step->db, stage->shard.id, after, LINE_PAGE, &rows, err) ||
-            !write_page(stage, input, writer, &lines, &rows, err))
+            !write_page(stage, input, writer, &rows, err))
             return false;
         more = rows.count > 0;
         if (more) {
@@ -68,7 +64,7 @@ static bool write_lines(struct stage *stage, const struct batch_input *input, co
             after = last.id;
         }
     }
-    return s3_writer_add(writer, buf_view(&lines), err) && s3_writer_finish(writer, &stage->input_bytes, err);
+    return s3_writer_finish(writer, &stage->input_bytes, err);
 }
 
 static void input_free(struct batch_input **input)

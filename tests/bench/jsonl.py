@@ -1,6 +1,7 @@
 """The JSONL of a job of 100,000 records, built and uploaded (jsonl_bench, with the service's own writer). Peer: the notebook's way: a list of
 dicts, json.dumps of each, joined, one put_object."""
 
+import itertools
 import json
 import time
 
@@ -15,7 +16,7 @@ PROMPT = (
 )
 
 
-def notebook(emulator, count):
+def notebook(emulator, count, key):
     client = boto3.client("s3", endpoint_url=emulator.url, config=botocore.config.Config(s3={"addressing_style": "path"}), **keys(emulator))
     start = time.monotonic()
     records = []
@@ -33,7 +34,7 @@ def notebook(emulator, count):
             }
         )
     body = "\n".join(json.dumps(record) for record in records)
-    client.put_object(Bucket="staging", Key="notebook.jsonl", Body=body)
+    client.put_object(Bucket="staging", Key=key, Body=body)
     return time.monotonic() - start
 
 
@@ -42,13 +43,15 @@ def run(bench):
     emulator = bench.emulator("jsonl", buckets=("staging",))
     env = {**emulator.environment_for_tools, "PROMPT": PROMPT}
     got = []
+    names = (f"{n}.jsonl" for n in itertools.count())  # a new object each time: removing an old one is the emulator's work
 
     def ours():
-        got.append(bench.tool("jsonl_bench", "staging", "ours.jsonl", str(count), env=env))
+        got.append({"key": next(names)})
+        got[-1].update(bench.tool("jsonl_bench", "staging", got[-1]["key"], str(count), env=env))
         return got[-1]
 
-    took = bench.interleave(ours=ours, notebook=lambda: notebook(emulator, count))
-    lines = emulator.s3().get_object(Bucket="staging", Key="ours.jsonl")["Body"].read().splitlines()
+    took = bench.interleave(ours=ours, notebook=lambda: notebook(emulator, count, next(names)))
+    lines = emulator.s3().get_object(Bucket="staging", Key=got[-1]["key"])["Body"].read().splitlines()
     assert len(lines) == count and json.loads(lines[-1])["modelInput"]["messages"][0]["content"][1]["text"] == PROMPT
     bench.at_least(
         f"build and upload JSONL of {count:,} records", took["notebook"] / took["ours"], 25,

@@ -8,15 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES_BYTES = 512 * 1024 };
-
 static bool write_all(struct s3_writer *writer, const struct batch_input *input, int64_t records, struct err *err)
 {
-    AUTO(buf_done) struct buf lines = { 0 };
     AUTO(buf_done) struct buf uri = { 0 };
     const int64_t first = 1234567890123;
 
-    buf_init(&lines, 2 * (size_t)LINES_BYTES);
     buf_init(&uri, 4096);
     for (int64_t i = 0; i < records; i++) {
         char digits[ID_SIZE];
@@ -26,14 +22,11 @@ static bool write_all(struct s3_writer *writer, const struct batch_input *input,
         buf_text(&uri, "s3://bench-videos/staging/job/shard/v/");
         buf_text(&uri, digits);
         buf_text(&uri, ".mp4");
-        batch_input_line(input, &lines, digits, "mp4", buf_view(&uri));
-        if (lines.len < LINES_BYTES)
-            continue;
-        if (!buf_check(&lines, "lines", err) || !s3_writer_add(writer, buf_view(&lines), err))
+        batch_input_line(input, s3_writer_out(writer), digits, "mp4", buf_view(&uri));
+        if (!s3_writer_wrote(writer, err))
             return false;
-        buf_reset(&lines);
     }
-    return s3_writer_add(writer, buf_view(&lines), err);
+    return true;
 }
 
 int main(int argc, char **argv)

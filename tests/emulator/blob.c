@@ -65,20 +65,41 @@ static struct blob *blob_new(void)
     atomic_init(&blob->refs, 1);
     blob->synthetic = -1;
     pthread_mutex_init(&blob->media_lock, NULL);
+    pthread_mutex_init(&blob->join_lock, NULL);
     return blob;
+}
+
+static void make_file(struct blob *blob, int *fd)
+{
+    char name[32];
+
+    blob->file_id = atomic_fetch_add(&blob->home->next_id, 1);
+    file_name(blob->file_id, name);
+    *fd = openat(blob->home->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (*fd < 0)
+        emu_die("new blob");
 }
 
 struct blob *blob_create(struct blobs *home, int *fd)
 {
     struct blob *blob = blob_new();
-    char name[32];
 
     blob->home = home;
-    blob->file_id = atomic_fetch_add(&home->next_id, 1);
-    file_name(blob->file_id, name);
-    *fd = openat(home->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (*fd < 0)
-        emu_die("new blob");
+    make_file(blob, fd);
+    return blob;
+}
+
+struct blob *blob_of_parts(struct blobs *home, struct blob *const *parts, size_t count)
+{
+    struct blob *blob = blob_new();
+
+    blob->home = home;
+    blob->parts = emu_alloc(count, sizeof *parts);
+    blob->part_count = count;
+    for (size_t i = 0; i < count; i++) {
+        blob->parts[i] = blob_ref(parts[i]);
+        blob->size += parts[i]->size;
+    }
     return blob;
 }
 
@@ -98,16 +119,27 @@ struct blob *blob_ref(struct blob *blob)
     return blob;
 }
 
+static void drop_parts(struct blob *blob)
+{
+    for (size_t i = 0; i < blob->part_count; i++)
+        blob_unref(blob->parts[i]);
+    mem_free(blob->parts);
+    blob->parts = NULL;
+    blob->part_count = 0;
+}
+
 void blob_unref(struct blob *blob)
 {
     char name[32];
 
     if (!blob || atomic_fetch_sub(&blob->refs, 1) != 1)
         return;
-    if (blob->synthetic < 0) {
+    drop_parts(blob);
+    if (blob->file_id != 0) {
         file_name(blob->file_id, name);
         (void)unlinkat(blob->home->dir_fd, name, 0);
     }
+    pthread_mutex_destroy(&blob->join_lock);
     pthread_mutex_destroy(&blob->media_lock);
     mem_free(blob);
 }
@@ -118,13 +150,41 @@ void blob_unref_auto(struct blob **blob)
     *blob = NULL;
 }
 
-int blob_open(const struct blob *blob)
+static void append(int fd, struct blob *from)
+{
+    int in = blob_open(from);
+
+    for (int64_t left = from->size; left > 0;) {
+        ssize_t n = copy_file_range(in, NULL, fd, NULL, (size_t)left, 0);
+        if (n <= 0)
+            emu_die("joining parts");
+        left -= n;
+    }
+    close(in);
+}
+
+static void join(struct blob *blob)
+{
+    int fd = -1;
+
+    make_file(blob, &fd);
+    for (size_t i = 0; i < blob->part_count; i++)
+        append(fd, blob->parts[i]);
+    close(fd);
+    drop_parts(blob);
+}
+
+int blob_open(struct blob *blob)
 {
     char name[32];
     int fd = -1;
 
     if (blob->synthetic >= 0)
         return -1;
+    pthread_mutex_lock(&blob->join_lock);
+    if (blob->part_count > 0)
+        join(blob);
+    pthread_mutex_unlock(&blob->join_lock);
     file_name(blob->file_id, name);
     fd = openat(blob->home->dir_fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
