@@ -23,8 +23,8 @@ struct blob {
     int64_t size;
     int64_t synthetic; /* index of computed content, -1: a file */
     struct blobs *home;
-    uint64_t file_id;           /* 0: parts that nobody has read yet */
-    struct blob **parts;        /* each has a file */
+    uint64_t file_id;    /* 0: parts that nobody has read yet */
+    struct blob **parts; /* each has a file */
     size_t part_count;
     pthread_mutex_t join_lock;  /* guards file_id and the parts until they are joined */
     pthread_mutex_t media_lock; /* guards media and media_known */
