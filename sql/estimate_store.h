@@ -17,11 +17,11 @@ MUST_CHECK bool estimate_store_add(struct db *db, int64_t shard_id, const char *
 MUST_CHECK bool budget_store_lock(struct db *db, struct err *err);
 struct budget_part { /* of one model and route; texts borrowed */
     const char *model_id, *route;
-    int64_t input_tokens, output_tokens; /* that ended jobs took */
+    int64_t input_tokens, output_tokens; /* that ended jobs took, or may have where output could not be read */
     int64_t estimated_micros;            /* what the others may take at most */
 };
 void budget_part_read(const struct db_rows *rows, int row, struct budget_part *out);
-/* Jobs launched in this calendar month (UTC), job_id left out. */
+/* Jobs that began in this calendar month (UTC), imports and job_id left out. */
 MUST_CHECK bool budget_store_month(struct db *db, const char *currency, int64_t job_id, struct db_rows *rows,
                                    struct err *err);
 

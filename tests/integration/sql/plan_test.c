@@ -294,7 +294,62 @@ static void learns_once(void)
     CHECK_I64(got.output_tokens, 11);
 }
 
+/* One part of the month: what is spent and what is promised. */
+static void check_month(struct db *db, int64_t input, int64_t output, int64_t promised, const char *where)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct budget_part sum = { 0 };
+    struct err err = { 0 };
+
+    testdb_ok(budget_store_month(db, "USD", 0, &rows, &err), &err, where);
+    for (int i = 0; i < rows.count; i++) {
+        struct budget_part part;
+
+        budget_part_read(&rows, i, &part);
+        sum.input_tokens += part.input_tokens;
+        sum.output_tokens += part.output_tokens;
+        sum.estimated_micros += part.estimated_micros;
+    }
+    test_check_i64(sum.input_tokens, input, "input tokens", where);
+    test_check_i64(sum.output_tokens, output, "output tokens", where);
+    test_check_i64(sum.estimated_micros, promised, "promised", where);
+}
+
+static void counts_the_month(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    (void)testdb_planned_job(&t, testdb_prefix(&t, 4), 2, 1);
+    testdb_sql(&t, "UPDATE shard SET model_key = 'lite', estimated_input_tokens = 100, estimated_output_tokens = 10,"
+                   " input_tokens = 90, output_tokens = 9, state = 'completed', bedrock_arn = 'arn'");
+    testdb_sql(&t, "UPDATE job SET state = 'completed', currency = 'USD', estimated_high_micros = 7");
+    check_month(db, 180, 18, 0, TEST_HERE);
+    testdb_sql(&t, "UPDATE shard SET manifest_input_tokens = 95, manifest_output_tokens = 5 WHERE ordinal = 0");
+    check_month(db, 185, 18, 0, TEST_HERE); /* as the job's own cost: the greater of the two */
+    testdb_sql(&t, "UPDATE shard SET state = 'failed' WHERE ordinal = 1");
+    check_month(db, 195, 19, 0, TEST_HERE); /* its output could not be read to the end, but is paid for */
+    testdb_sql(&t, "UPDATE shard SET bedrock_arn = NULL, input_tokens = 0, output_tokens = 0 WHERE ordinal = 1");
+    check_month(db, 95, 9, 0, TEST_HERE); /* never submitted */
+    testdb_sql(&t, "UPDATE job SET state = 'running'");
+    check_month(db, 0, 0, 7, TEST_HERE);
+    testdb_sql(&t, "UPDATE job SET launched_at = now() - interval '32 days'");
+    check_month(db, 0, 0, 0, TEST_HERE);
+    testdb_sql(&t, "UPDATE job SET planned_at = now()"); /* it waited for videos */
+    check_month(db, 0, 0, 7, TEST_HERE);
+    testdb_sql(&t, "UPDATE job SET planned_at = now() - interval '32 days', launched_at = now()"); /* a plan of then */
+    check_month(db, 0, 0, 7, TEST_HERE);
+    testdb_sql(&t, "UPDATE job SET launched_at = NULL, planned_at = now(), state = 'planned'");
+    check_month(db, 0, 0, 0, TEST_HERE);
+    testdb_sql(&t, "UPDATE job SET launched_at = now(), state = 'completed', select_mode = 'import'");
+    check_month(db, 0, 0, 0, TEST_HERE);
+}
+
 static const struct test tests[] = {
+    { "counts the month", counts_the_month },
     { "selects", selects },
     { "cuts and launches", cuts_and_launches },
     { "expires", expires },
