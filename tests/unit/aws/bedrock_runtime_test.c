@@ -4,6 +4,10 @@
 #include "server/base/mem.h"
 #include "tests/unit/aws/aws_fixture.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #define ANSWER_BODY                                                                                                    \
     "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[{\"text\":\"A dog.\"}]}},\"stopReason\":"           \
     "\"end_turn\",\"usage\":{\"inputTokens\":300,\"outputTokens\":7,\"totalTokens\":307}}"
@@ -265,6 +269,53 @@ static void many_at_once(void)
     CHECK(stopped.done_count <= 3);
 }
 
+/* A port of 127.0.0.1 where connections are made for us but nobody answers: no handshake of TLS comes to an end. */
+static int silent_port(int *port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof at;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&at, size) == 0 && listen(fd, 16) == 0 &&
+          getsockname(fd, (struct sockaddr *)&at, &size) == 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* A model that was never reached was not late: whether the time to connect ran out or that of the whole call, nothing
+ * was asked, so it is tried again and is no verdict on the video. */
+static void never_reached(void)
+{
+    static const struct http_answer answers[] = { { .status = 200, .body = ANSWER_BODY } };
+    static const struct {
+        int64_t connect_ms, call_ms;
+    } cases[] = { { 50, 5000 }, { 5000, 50 } };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(fixture_done) struct fixture f = { 0 };
+        struct run run = { .left = 1 };
+        struct aws_options options = { .max_attempts = 2, .connect_timeout_ms = cases[i].connect_ms };
+        struct aws_stat stats[4];
+        char url[40];
+        int port = 0;
+        const int fd = silent_port(&port);
+
+        snprintf(url, sizeof url, "https://127.0.0.1:%d", port);
+        options.endpoint_url_runtime = url;
+        test_case("connect %lld ms", (long long)cases[i].connect_ms);
+        if (CHECK(fixture_start_with(&f, answers, 1, options))) {
+            CHECK(invoke(&f, &run, "amazon.nova-lite-v1:0", 1, cases[i].call_ms));
+            CHECK_I64(run.seen[0].err.kind, ERR_UPSTREAM);
+            CHECK_TEXT(err_code_of(&run.seen[0].err), "upstream");
+            CHECK(run.seen[0].err.retryable);
+            CHECK(aws_stats(f.aws, stats, COUNT_OF(stats)) == 1);
+            CHECK_I64(stats[0].attempts, 2);
+        }
+        close(fd);
+    }
+    test_case(NULL);
+}
+
 static void own_endpoint(void)
 {
     static const struct http_answer answers[] = { { .status = 200, .body = ANSWER_BODY } };
@@ -314,6 +365,7 @@ static const struct test tests[] = {
     { "fails", fails },
     { "late_is_sent_once", late_is_sent_once },
     { "many_at_once", many_at_once },
+    { "never_reached", never_reached },
     { "own_endpoint", own_endpoint },
     { "out_of_memory", out_of_memory },
 };
