@@ -74,7 +74,7 @@ static bool refuse(struct err *err, const char *code)
 
 static bool check_lines(const struct import *import, const struct import_count *count, struct err *err)
 {
-    if (import->files == 0) {
+    if (import->output_files == 0) {
         err_set(err, ERR_INPUT, false, HERE,
                 "there is no .jsonl.out object at %s: name the folder of a Bedrock job's "
                 "output, or the object itself",
@@ -128,10 +128,9 @@ bool step_import(struct step *step, struct err *err)
     if (!import_store_get(step->db, import.job_id, &rows, &import.row, err) ||
         !db_transaction(step->db, begin, &import, err))
         return false;
-    if (!import.is_over && import.row.input_uri && !import_read(&import, import.row.input_uri, ".jsonl", err))
+    if (!import.is_over && import.row.input_uri && !import_read(&import, IMPORT_INPUT, err))
         return false;
-    import.files = 0; /* of the output */
-    if (!import.is_over && !import_read(&import, import.row.output_uri, ".jsonl.out", err))
+    if (!import.is_over && !import_read(&import, IMPORT_OUTPUT, err))
         return false;
     return import.is_over || db_transaction(step->db, make_records, &import, err);
 }

@@ -13,14 +13,16 @@ struct import {
     int64_t job_id, shard_id;
     struct import_row row;
     bool is_over; /* a cancel ended it meanwhile: the task is ended too */
-    int files;
+    int output_files;
     char job_folder[IMPORT_JOB_ID_SIZE]; /* the first Bedrock job's folder that was met, below the output; "" */
 };
 /* The folder name is that of a Bedrock job: 12 of [a-z0-9]. */
 bool import_is_job_id(struct span name);
-/* Reads every file under the place whose key ends in suffix, or the one object that uri names, from where the last
- * attempt stopped. Refusals (ERR_INPUT): "several_jobs". */
-MUST_CHECK bool import_read(struct import *import, const char *uri, const char *suffix, struct err *err);
+enum import_side { IMPORT_INPUT, IMPORT_OUTPUT };
+/* Reads every file of lines under the input's or the output's place, or the one object that is named, from where the
+ * last attempt stopped. The output may be of one Bedrock job only, "several_jobs" (ERR_INPUT) refuses another; what
+ * lies where in the input is its owner's business. */
+MUST_CHECK bool import_read(struct import *import, enum import_side side, struct err *err);
 /* The deepest folder that holds both keys: up to and including the last slash that they share; may be empty. */
 struct span import_common_folder(struct span first, struct span last);
 

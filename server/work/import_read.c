@@ -200,7 +200,6 @@ static bool read_file(struct import *import, const struct s3_ref *ref, struct sp
     char pinned[136];
     int64_t offset;
 
-    import->files++;
     if (!shard_store_file_open(import->step->db, import->shard_id, ref->key, etag, size_bytes, &offset, err))
         return false;
     if (offset >= size_bytes)
@@ -217,6 +216,11 @@ static bool read_file(struct import *import, const struct s3_ref *ref, struct sp
 }
 
 /* ---- places ---- */
+
+static struct span suffix_of(enum import_side side)
+{
+    return side == IMPORT_OUTPUT ? SPAN_LIT(".jsonl.out") : SPAN_LIT(".jsonl");
+}
 
 bool import_is_job_id(struct span name)
 {
@@ -255,28 +259,39 @@ static bool read_one(struct import *import, const struct s3_ref *ref, struct err
            read_file(import, ref, span_of(head.etag), head.size_bytes, err);
 }
 
-bool import_read(struct import *import, const char *uri, const char *suffix, struct err *err)
+/* An object of a listed folder: only those that hold lines are of interest. */
+static bool take_object(struct import *import, enum import_side side, const struct s3_list_request *rq,
+                        const struct s3_object *object, struct err *err)
 {
+    const struct s3_ref ref = { rq->bucket, object->key, { "", 0 } };
+
+    if (!span_ends(object->key, suffix_of(side)))
+        return true;
+    if (side == IMPORT_OUTPUT && !check_job_folder(import, span_tail(object->key, rq->prefix.len), err))
+        return false;
+    import->output_files += side == IMPORT_OUTPUT;
+    return read_file(import, &ref, object->etag, object->size_bytes, err);
+}
+
+bool import_read(struct import *import, enum import_side side, struct err *err)
+{
+    const char *uri = side == IMPORT_OUTPUT ? import->row.output_uri : import->row.input_uri;
     AUTO(s3_page_done) struct s3_page page = { 0 };
     AUTO(buf_done) struct buf token = { .max = 8192 };
     struct s3_list_request rq = { .max_keys = LIST_KEYS };
 
     if (!s3_parse_uri(span_of(uri), &rq.bucket, &rq.prefix, err))
         return false;
-    if (span_ends(rq.prefix, span_of(suffix)))
+    if (span_ends(rq.prefix, suffix_of(side))) {
+        import->output_files += side == IMPORT_OUTPUT;
         return read_one(import, &(struct s3_ref){ rq.bucket, rq.prefix, { "", 0 } }, err);
+    }
     do {
         if (!s3_list_page(import->step->client, &rq, &page, err))
             return false;
-        for (size_t i = 0; i < page.object_count && !import->is_over; i++) {
-            const struct s3_object *object = &page.objects[i];
-            const struct s3_ref ref = { rq.bucket, object->key, { "", 0 } };
-
-            if (span_ends(object->key, span_of(suffix)) &&
-                (!check_job_folder(import, span_tail(object->key, rq.prefix.len), err) ||
-                 !read_file(import, &ref, object->etag, object->size_bytes, err)))
+        for (size_t i = 0; i < page.object_count && !import->is_over; i++)
+            if (!take_object(import, side, &rq, &page.objects[i], err))
                 return false;
-        }
         buf_reset(&token);
         buf_span(&token, buf_view(&page.next_token));
         rq.token = buf_view(&token);

@@ -110,6 +110,15 @@ def test_input_tells_what_is_missing(client, emulator):
     assert causes["no_result"] == 5
 
 
+def test_an_input_folder_may_look_like_a_job(client, emulator):
+    output, _, _ = foreign_job(emulator, "abcdefghijkl", 100)
+    emulator.s3().copy_object(Bucket="videos", Key="inputs/abcdefghijkl/input.jsonl", CopySource={"Bucket": "videos", "Key": "abcdefghijkl/input.jsonl"})
+    emulator.s3().copy_object(Bucket="videos", Key="inputs/000000000000/input.jsonl", CopySource={"Bucket": "videos", "Key": "abcdefghijkl/input.jsonl"})
+    job = bring(client, "s3://videos/abcdefghijkl-out/", input_uri="s3://videos/inputs/")
+    assert (job["error"], job["outcome"], job["counts"]["total"]) == (None, "success", 100)
+    assert output.startswith("s3://videos/abcdefghijkl-out/")
+
+
 def test_one_object_and_the_parent(client, emulator):
     output, _, _ = foreign_job(emulator, "single", 100)
     assert bring(client, output + "input.jsonl.out")["counts"]["succeeded"] == 100
