@@ -4,13 +4,14 @@
 
 #include "sql/db.h"
 
-struct estimate_fit { /* sums over shards that ended whole; all 0 where none has */
+struct estimate_fit { /* sums over records that succeeded, of shards where nearly all did; all 0: there are none */
     int64_t records;
     int64_t estimated_input_tokens, input_tokens, estimated_output_tokens, output_tokens;
 };
 MUST_CHECK bool estimate_store_get(struct db *db, const char *model_key, const char *region, struct estimate_fit *out,
                                    struct err *err);
-/* In the transaction that ends a shard: one that ended whole is added, once for ever; any other is not. */
+/* In the transaction that ends a shard: one of which nine records in ten succeeded is added, once for ever; any other
+ * is not. */
 MUST_CHECK bool estimate_store_add(struct db *db, int64_t shard_id, const char *region, struct err *err);
 
 /* In a transaction: launches that look at the budget follow each other until it ends. */

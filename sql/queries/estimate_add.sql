@@ -1,12 +1,15 @@
--- A shard ended whole: what it was estimated at and what it took is added to its model's sums, once. By keys.
+-- A shard ended, nearly all of it well: what was estimated for the records that succeeded and what they took is added to its model's sums,
+-- once. Bedrock's own count is of all records; where some have no answer, the lines' counts are held against their part. By keys.
 -- $1 int8 shard, $2 text Region.
 WITH taken AS (
     UPDATE shard SET estimate_stored = true
      WHERE id = $1 AND NOT estimate_stored AND model_key <> '' AND estimated_input_tokens > 0 AND succeeded > 0
-       AND failed = 0 AND missing = 0
-    RETURNING model_key, succeeded, estimated_input_tokens, estimated_output_tokens,
-              coalesce(manifest_input_tokens, input_tokens) AS input_tokens,
-              coalesce(manifest_output_tokens, output_tokens) AS output_tokens)
+       AND succeeded * 10 >= (succeeded + failed + missing) * 9
+    RETURNING model_key, succeeded,
+              estimated_input_tokens * succeeded / (succeeded + failed + missing) AS estimated_input_tokens,
+              estimated_output_tokens * succeeded / (succeeded + failed + missing) AS estimated_output_tokens,
+              CASE WHEN failed + missing = 0 THEN coalesce(manifest_input_tokens, input_tokens) ELSE input_tokens END AS input_tokens,
+              CASE WHEN failed + missing = 0 THEN coalesce(manifest_output_tokens, output_tokens) ELSE output_tokens END AS output_tokens)
 INSERT INTO estimate_fit AS f (model_key, region, shards, records, estimated_input_tokens, input_tokens, estimated_output_tokens, output_tokens)
 SELECT model_key, $2, 1, succeeded, estimated_input_tokens, input_tokens, estimated_output_tokens, output_tokens FROM taken
 ON CONFLICT (model_key, region) DO UPDATE

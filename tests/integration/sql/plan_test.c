@@ -292,6 +292,17 @@ static void learns_once(void)
     CHECK_I64(got.estimated_input_tokens, 200);
     CHECK_I64(got.input_tokens, 185);
     CHECK_I64(got.output_tokens, 11);
+    /* a few failures are the rule: their part of the estimate is left out, and so is Bedrock's sum over all */
+    testdb_sql(&t, "UPDATE shard SET record_count = 20, succeeded = 18, failed = 1, missing = 1, input_tokens = 72,"
+                   " output_tokens = 8, manifest_input_tokens = 99, manifest_output_tokens = 99 WHERE ordinal = 2");
+    OK(db_transaction(db, fit, &f, &err));
+    OK(db_transaction(db, fit, &f, &err));
+    OK(estimate_store_get(db, "lite", "us-east-1", &got, &err));
+    CHECK_I64(got.records, 22);
+    CHECK_I64(got.estimated_input_tokens, 290);
+    CHECK_I64(got.input_tokens, 257);
+    CHECK_I64(got.estimated_output_tokens, 29);
+    CHECK_I64(got.output_tokens, 19);
 }
 
 /* One part of the month: what is spent and what is promised. */
