@@ -114,6 +114,10 @@ static void ask_again(const struct job_row *job, struct job_new *row)
         row->preflight = job->preflight;
     if (!row->below_minimum)
         row->below_minimum = job->below_minimum;
+    if (!row->has_max_cost) {
+        row->has_max_cost = job->has_max_cost;
+        row->max_cost_micros = job->max_cost_micros;
+    }
     if (!row->has_keep_staging && job->has_keep_staging) {
         row->has_keep_staging = true;
         row->keep_staging = job->keep_staging;

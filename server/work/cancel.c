@@ -4,6 +4,7 @@
 #include "server/base/buf.h"
 #include "server/base/log.h"
 #include "server/work/step.h"
+#include "sql/event_store.h"
 #include "sql/job_store.h"
 #include "sql/shard_store.h"
 
@@ -139,6 +140,8 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
     if (!task_store_fence(db, &step->task, err) ||
         !job_store_move(db, step->task.subject_id, "{queued,planning}", "failed", "failure", failure->error_json,
                         &moved, err))
+        return false;
+    if (moved && !event_store_add(db, step->task.subject_id, "job.failed", failure->error_json, err))
         return false;
     /* a cancel that cannot reach AWS is kept visible and is tried again when it is asked for again */
     return moved || strcmp(step->task.kind, "cancel") != 0 ? task_store_done(db, &step->task, err)

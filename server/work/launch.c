@@ -88,7 +88,7 @@ static bool judge_month(struct db *db, const struct launch_rules *rules, const s
         refuse_price(refusal, cost, "VIDBATCH_MONTHLY_BUDGET");
         return true;
     }
-    if (!budget_store_lock(db, err) || !sum_month(db, rules, cost, &spent, err))
+    if (!sum_month(db, rules, cost, &spent, err))
         return false;
     if (spent <= rules->monthly_budget_micros && cost->high_micros <= rules->monthly_budget_micros - spent)
         return true;
@@ -103,12 +103,36 @@ static bool judge_month(struct db *db, const struct launch_rules *rules, const s
     return true;
 }
 
-bool launch_judge(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
-                  struct launch_refusal *refusal, struct err *err)
+bool launch_foresee(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
+                    struct launch_refusal *refusal, struct err *err)
 {
     *refusal = (struct launch_refusal){ 0 };
     judge_own_limit(refusal, cost);
     return refusal->code || judge_month(db, rules, cost, refusal, err);
+}
+
+bool launch_judge(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
+                  struct launch_refusal *refusal, struct err *err)
+{
+    return (rules->monthly_budget_micros <= 0 || budget_store_lock(db, err)) &&
+           launch_foresee(db, rules, cost, refusal, err);
+}
+
+static void put_amount(struct json_writer *w, const char *name, int64_t micros)
+{
+    char money[MONEY_SIZE];
+
+    money_format(micros, money);
+    json_put_text(w, name, money);
+}
+
+void launch_put_amounts(struct json_writer *w, const struct launch_refusal *refusal)
+{
+    if (!refusal->code || strcmp(refusal->code, "budget_exceeded") != 0)
+        return;
+    put_amount(w, "estimated", refusal->estimate_micros);
+    put_amount(w, "limit", refusal->limit_micros);
+    put_amount(w, "spent", refusal->spent_micros);
 }
 
 bool launch_job(struct db *db, int64_t job_id, struct span name, struct span metadata, struct err *err)

@@ -4,6 +4,7 @@
 #define VIDBATCH_WORK_LAUNCH_H
 
 #include "server/base/err.h"
+#include "server/base/json_writer.h"
 #include "server/base/span.h"
 #include "server/work/models.h"
 #include "sql/db.h"
@@ -31,10 +32,16 @@ struct launch_cost {
     int64_t high_micros, max_cost_micros;
 };
 
-/* May a job that costs so much start now? Holds what is left of the month until the transaction ends. refusal is
- * written in any case. In a transaction. Any thread. */
+/* Could a job that costs so much start now? Holds nothing: others may spend the same rest of the month before this one
+ * starts. refusal is written in any case. Any thread. */
+MUST_CHECK bool launch_foresee(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
+                               struct launch_refusal *refusal, struct err *err);
+/* The same, and holds what is left of the month until the transaction ends: the last thing before launch_job, for all
+ * other launches wait meanwhile. In a transaction. */
 MUST_CHECK bool launch_judge(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
                              struct launch_refusal *refusal, struct err *err);
+/* Writes "estimated", "limit" and "spent" where the refusal is "budget_exceeded", as decimal texts. */
+void launch_put_amounts(struct json_writer *w, const struct launch_refusal *refusal);
 /* Launches a planned job that was judged: launched_at, state staging, the tasks of its shards, event job.launched. In a
  * transaction that holds the job's lock. name, metadata: ptr NULL leaves them.
  * ERR_CONFLICT, code "not_planned", where the job is not planned. Any thread. */

@@ -7,7 +7,6 @@
 #include "server/base/id.h"
 #include "server/base/json_writer.h"
 #include "server/base/log.h"
-#include "server/work/launch.h"
 #include "sql/estimate_store.h"
 #include "sql/event_store.h"
 
@@ -27,12 +26,17 @@ static void plan_done(struct plan *plan)
 static bool fail_job(struct db *db, struct plan *plan, const char *code, const char *words, struct err *err)
 {
     AUTO(buf_done) struct buf json = { .max = 16384 };
+    struct json_writer w = json_writer_on(&json);
     bool moved;
 
-    error_words_to_json(code, words, &json);
+    json_begin_object(&w);
+    json_put_text(&w, "code", code);
+    json_put_text(&w, "message", words);
+    launch_put_amounts(&w, &plan->cost);
+    json_end_object(&w);
     return buf_check(&json, "job error", err) &&
            job_store_move(db, plan->job.id, "{queued,planning}", "failed", "failure", buf_cstr(&json), &moved, err) &&
-           event_store_add(db, plan->job.id, "job.failed", buf_cstr(&json), err) &&
+           (!moved || event_store_add(db, plan->job.id, "job.failed", buf_cstr(&json), err)) &&
            task_store_done(db, &plan->step->task, err);
 }
 
@@ -88,8 +92,10 @@ static bool refuse(struct db *db, struct plan *plan, const struct plan_estimate 
 
 /* ---- the one transaction ---- */
 
-/* May a job that is launched already spend what it was found to cost? A refusal is the plan's. */
-static bool judge_cost(struct db *db, struct plan *plan, const struct plan_estimate *estimate, struct err *err)
+/* May a job that is launched already spend what it was found to cost? plan->cost says so. A million records are stored
+ * between the first look and the last, the one that counts: launches wait for each other only while it is made. */
+static bool judge_cost(struct db *db, struct plan *plan, const struct plan_estimate *estimate, bool is_last,
+                       struct err *err)
 {
     const struct work_settings *settings = plan->step->settings;
     const struct launch_rules rules = { settings->models, settings->region, settings->monthly_budget_micros };
@@ -100,21 +106,24 @@ static bool judge_cost(struct db *db, struct plan *plan, const struct plan_estim
                                       .has_max_cost = plan->job.has_max_cost,
                                       .high_micros = estimate->cost.high,
                                       .max_cost_micros = plan->job.max_cost_micros };
-    struct launch_refusal refusal;
 
-    if (!launch_judge(db, &rules, &cost, &refusal, err))
-        return false;
-    plan->refusal = refusal.code;
-    if (refusal.code)
-        buf_text(&plan->words, refusal.words);
-    return true;
+    return is_last ? launch_judge(db, &rules, &cost, &plan->cost, err)
+                   : launch_foresee(db, &rules, &cost, &plan->cost, err);
 }
 
-static bool launch(struct db *db, struct plan *plan, struct err *err)
+/* Refused at the last look, it is undone as a whole: planned once more, it is refused at the first. */
+static bool launch(struct db *db, struct plan *plan, const struct plan_estimate *estimate, struct err *err)
 {
     const struct span same = { NULL, 0 };
 
-    return plan->job.launched_ms == 0 || launch_job(db, plan->job.id, same, same, err);
+    if (plan->job.launched_ms == 0)
+        return true;
+    if (!judge_cost(db, plan, estimate, true, err))
+        return false;
+    plan->is_outbid = plan->cost.code != NULL;
+    if (plan->is_outbid)
+        return err_set(err, ERR_BUSY, true, HERE, "the budget was spent while the job was planned");
+    return launch_job(db, plan->job.id, same, same, err);
 }
 
 static bool finish(struct db *db, struct plan *plan, struct err *err)
@@ -129,15 +138,18 @@ static bool finish(struct db *db, struct plan *plan, struct err *err)
         return false;
     plan_sum(plan);
     plan_estimate(&plan->terms, &question, &plan->totals, &fit, plan->on_demand, &estimate);
-    if (plan->job.launched_ms && !judge_cost(db, plan, &estimate, err))
+    if (plan->job.launched_ms && !judge_cost(db, plan, &estimate, false, err))
         return false;
-    if (plan->refusal)
+    if (plan->cost.code) {
+        plan->refusal = plan->cost.code;
+        buf_text(&plan->words, plan->cost.words);
         return refuse(db, plan, &estimate, err);
+    }
     snprintf(detail, sizeof detail, "{\"videos\":%lld,\"shards\":%d}", (long long)plan->totals.records,
              plan->shard_rows.count);
     return plan_create(plan, err) && store(db, plan, &estimate, err) &&
            job_store_move(db, plan->job.id, "{planning}", "planned", NULL, NULL, &moved, err) &&
-           event_store_add(db, plan->job.id, "job.planned", detail, err) && launch(db, plan, err) &&
+           event_store_add(db, plan->job.id, "job.planned", detail, err) && launch(db, plan, &estimate, err) &&
            task_store_done(db, &plan->step->task, err);
 }
 
@@ -147,6 +159,7 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
     char state[16];
 
     plan->step->again_ms = -1;
+    plan->is_outbid = false;
     if (!task_store_fence(db, &plan->step->task, err) || !job_store_lock(db, plan->job.id, state, err))
         return false;
     if (strcmp(state, "planning") != 0)
@@ -258,6 +271,7 @@ static bool find_out(struct plan *plan, bool *alive, struct err *err)
 
 static bool run(struct plan *plan, struct err *err)
 {
+    struct err failed = { 0 };
     bool ready, alive;
 
     if (!await_scan(plan, &ready, err))
@@ -267,9 +281,15 @@ static bool run(struct plan *plan, struct err *err)
     if (!models_terms(plan->step->settings->models, span_of(plan->job.model_id), plan->step->settings->region,
                       &plan->terms, err))
         return false;
-    return job_store_recipe(plan->step->db, plan->job.id, plan->recipe, err) && plan_measure_line(plan, err) &&
-           db_transaction(plan->step->db, begin, plan, err) && find_out(plan, &alive, err) &&
-           (!alive || db_transaction(plan->step->db, plan_work, plan, err));
+    if (!job_store_recipe(plan->step->db, plan->job.id, plan->recipe, err) || !plan_measure_line(plan, err) ||
+        !db_transaction(plan->step->db, begin, plan, err) || !find_out(plan, &alive, err))
+        return false;
+    if (!alive || db_transaction(plan->step->db, plan_work, plan, &failed))
+        return true;
+    if (!plan->is_outbid)
+        return err_pass(err, &failed);
+    plan->step->again_ms = 0;
+    return true;
 }
 
 bool step_plan(struct step *step, struct err *err)

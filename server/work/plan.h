@@ -10,6 +10,7 @@
 
 #include "aws/batch_input.h"
 #include "server/base/buf.h"
+#include "server/work/launch.h"
 #include "server/work/models.h"
 #include "server/work/plan_estimate.h"
 #include "server/work/staging_choice.h"
@@ -31,8 +32,10 @@ struct plan {
     bool on_demand;                      /* too few for a batch, and the job may call the model for each */
     int64_t line_bytes;                  /* no JSONL line is longer */
     struct db_rows shard_rows;
-    const char *refusal; /* code; NULL: it can run */
-    struct buf words;    /* why it can't */
+    const char *refusal;        /* code; NULL: it can run */
+    struct buf words;           /* why it can't */
+    struct launch_refusal cost; /* that is for its cost */
+    bool is_outbid;             /* another launch spent what was left of the budget while this one was made ready */
 };
 
 /* Bytes of text that go with every record. */

@@ -2,6 +2,7 @@
 
 import json
 
+import psycopg
 import pytest
 
 from tests.support.vidbatch import ROOT, clip, wait_until
@@ -227,6 +228,8 @@ def test_max_cost(client, emulator):
     job = client.wait_job(client.launch(prefix["id"], **QUESTION, max_cost="0.000001")["id"])
     assert (job["state"], job["error"]["code"], job["counts"]["total"]) == ("failed", "budget_exceeded", 0)
     assert told["cost"]["high"] in job["error"]["message"] and "0.000001" in job["error"]["message"]
+    error = job["error"]
+    assert (error["estimated"], error["limit"], error["spent"]) == (told["cost"]["high"], "0.000001", "0.000000")
     assert len(emulator.requests("S3.CopyObject")) == copies
     assert client.wait_job(client.launch(prefix["id"], **QUESTION, max_cost=told["cost"]["high"])["id"])["outcome"] == "success"
 
@@ -246,8 +249,41 @@ def test_monthly_budget(stack, emulator):
     assert (refused["code"], refused["limit"], refused["spent"]) == ("budget_exceeded", budget, first["cost"]["actual"])
     job = client.wait_job(client.launch(prefix["id"], select="all")["id"])
     assert job["error"]["code"] == "budget_exceeded" and "VIDBATCH_MONTHLY_BUDGET" in job["error"]["message"]
-    database.query("UPDATE job SET launched_at = launched_at - interval '32 days' WHERE state = 'completed'")
+    assert (job["error"]["limit"], job["error"]["spent"]) == (budget, first["cost"]["actual"])
+    database.query("UPDATE job SET launched_at = launched_at - interval '32 days', planned_at = planned_at - interval '32 days' WHERE state = 'completed'")
     assert client.wait_job(launch_plan(client, told["id"])["id"])["outcome"] == "success"
+
+
+def test_two_jobs_do_not_spend_the_same_rest_of_the_budget(stack, emulator):
+    database = stack.database()
+    free = stack.service(database, emulator)
+    client = free.client()
+    prefixes = [fresh(client, emulator, f"rest{n}/", 100) for n in range(2)]
+    high = plan(client, prefixes[0]["id"])["cost"]["high"]
+    assert free.stop() == 0
+    client = stack.service(database, emulator, VIDBATCH_MONTHLY_BUDGET=f"{float(high) * 1.5:.6f}").client()
+    emulator.fault(job={"hold": True})  # a job that has ended counts less
+    with psycopg.connect(database.url) as gate:
+        gate.execute("SELECT pg_advisory_xact_lock(hashtextextended('vidbatch budget', 0))")
+        jobs = [client.launch(p["id"], **QUESTION) for p in prefixes]
+
+        # nobody else need wait while records are stored: the budget is asked for when they are
+        def ready():
+            return database.value("""SELECT count(DISTINCT stored.pid) FROM pg_locks stored JOIN pg_locks waits USING (pid)
+                                      WHERE stored.relation = 'record'::regclass AND stored.mode = 'RowExclusiveLock'
+                                        AND waits.locktype = 'advisory' AND NOT waits.granted""") == 2
+
+        wait_until("both to be planned", ready)
+        gate.rollback()
+    ended = wait_until("one to be refused", lambda: [j for j in (client.get(f"/v1/jobs/{j['id']}") for j in jobs) if j["state"] == "failed"])
+    (loser,) = ended
+    assert (loser["error"]["code"], loser["error"]["spent"], loser["counts"]["total"]) == ("budget_exceeded", high, 0)
+    emulator.clear_faults()
+    emulator.control("POST", "release", {"name_contains": ""})
+    (winner,) = [j["id"] for j in jobs if j["id"] != loser["id"]]
+    assert client.wait_job(winner)["outcome"] == "success"
+    kinds = database.query("SELECT kind FROM event JOIN job ON job.id = job_id WHERE job.state = 'failed' ORDER BY event.id")
+    assert [k for k, in kinds] == ["job.created", "job.failed"]  # what was undone left nothing
 
 
 def test_below_the_minimum_it_waits_and_starts_by_itself(stack, emulator):

@@ -71,6 +71,19 @@ def test_few_records_follow_the_rule_of_the_minimum(client, emulator):
     assert client.get(f"/v1/jobs/{job['id']}")["retries"] == [refused["id"], single["id"]]
 
 
+def test_a_retry_has_the_limit_of_its_job(client, emulator):
+    prefix = prefix_of(client, emulator, "limited", 120)
+    emulator.fault(job={"error_fraction": 0.1})
+    job = client.wait_job(client.launch(prefix["id"], prompt="limited?", max_cost="25.5")["id"])
+    emulator.clear_faults()
+    assert job["outcome"] == "partial"
+    refused = client.wait_job(retry(client, job, below_minimum="on_demand", max_cost="0.000001")["id"])
+    assert (refused["error"]["code"], refused["error"]["limit"]) == ("budget_exceeded", "0.000001")
+    again = retry(client, job, below_minimum="on_demand")
+    assert again["max_cost"] == "25.500000"
+    assert client.wait_job(again["id"])["outcome"] == "success"
+
+
 def test_hopeless_ones_only_by_force(client, emulator):
     prefix = prefix_of(client, emulator, "hopeless", 110, bad=2)
     job = failing(client, emulator, prefix, "hopeless")
