@@ -173,9 +173,14 @@ bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct 
     return db_query(db, Q_SHARD_RUNNING, DB_ARGS(param_i64(limit)), rows, err);
 }
 
-bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err)
+bool shard_store_left(struct db *db, int64_t job_id, struct shards_left *out, struct err *err)
 {
-    return db_number(db, Q_SHARD_COUNT_OPEN, DB_ARGS(param_i64(job_id)), count, err);
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_query(db, Q_SHARD_LEFT, DB_ARGS(param_i64(job_id)), &rows, err))
+        return false;
+    *out = (struct shards_left){ db_bool(&rows, 0, 0), db_bool(&rows, 0, 1) };
+    return true;
 }
 
 void shard_leftover_read(const struct db_rows *rows, int row, struct shard_leftover *out)

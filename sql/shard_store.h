@@ -74,8 +74,11 @@ MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status
                                    int64_t processed, struct err *err);
 /* Shards of the route "batch" in state running, oldest submission first: what the watch follows. */
 MUST_CHECK bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err);
-/* Shards of the job that are not completed, failed or cancelled. */
-MUST_CHECK bool shard_store_count_open(struct db *db, int64_t job_id, int64_t *count, struct err *err);
+struct shards_left { /* of a job */
+    bool is_ahead;   /* some are planned, staging, submitting or running */
+    bool is_open;    /* those, or ingesting */
+};
+MUST_CHECK bool shard_store_left(struct db *db, int64_t job_id, struct shards_left *out, struct err *err);
 
 /* ---- what is left of staging ---- */
 struct shard_leftover { /* texts borrowed from the rows; NULL where SQL NULL */

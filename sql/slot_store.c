@@ -25,6 +25,11 @@ bool slot_store_look(struct db *db, const char *model_key, int64_t shard_id, str
     return true;
 }
 
+bool slot_store_models(struct db *db, struct db_rows *rows, struct err *err)
+{
+    return db_query(db, Q_SLOT_MODELS, NULL, 0, rows, err);
+}
+
 bool slot_store_first(struct db *db, const char *model_key, int64_t count, struct db_rows *rows, struct err *err)
 {
     return db_query(db, Q_SLOT_FIRST, DB_ARGS(param_text(model_key), param_i64(count)), rows, err);

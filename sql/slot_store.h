@@ -16,10 +16,12 @@ struct slot_view {
 
 /* In a transaction: one giver of slots of the model at a time. */
 MUST_CHECK bool slot_store_lock(struct db *db, const char *model_key, struct err *err);
-/* shard_id 0: of none. */
+/* shard_id 0: of none, which is cheap; a shard's position walks all that wait. */
 MUST_CHECK bool slot_store_look(struct db *db, const char *model_key, int64_t shard_id, struct slot_view *out,
                                 struct err *err);
-/* The first `count` in the queue: rows of shard ids (column 0), in order. */
+/* The models that shards wait for: rows of model keys (column 0). */
+MUST_CHECK bool slot_store_models(struct db *db, struct db_rows *rows, struct err *err);
+/* The first `count` in the queue, but for those whose last try failed: rows of shard ids (column 0), in order. */
 MUST_CHECK bool slot_store_first(struct db *db, const char *model_key, int64_t count, struct db_rows *rows,
                                  struct err *err);
 /* The waiting shards of a job: rows of shard id and position. */

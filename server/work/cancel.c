@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SHARD_PAGE = 1000, MOST_SHARDS = 100000 };
+enum { SHARD_PAGE = 1000 };
 
 static bool is_unsubmitted(const struct shard_row *shard)
 {
@@ -99,20 +99,25 @@ static bool stop_one(struct cancel *cancel, const char *arn, struct err *err)
 /* Before the transaction: a Stop that is sent twice does no harm, one that is lost does. */
 static bool stop_running(struct cancel *cancel, struct err *err)
 {
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    int ordinal = -1;
 
-    if (!shard_store_list(cancel->step->db, cancel->step->task.subject_id, -1, MOST_SHARDS, &rows, err))
-        return false;
-    for (int i = 0; i < rows.count; i++) {
-        struct shard_row shard;
+    for (;;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-        shard_row_read(&rows, i, &shard);
-        if (strcmp(shard.state, "running") != 0 || !shard.bedrock_arn)
-            continue;
-        if (!step_alive(cancel->step, err) || !stop_one(cancel, shard.bedrock_arn, err))
+        if (!shard_store_list(cancel->step->db, cancel->step->task.subject_id, ordinal, SHARD_PAGE, &rows, err))
             return false;
+        if (rows.count == 0)
+            return true;
+        for (int i = 0; i < rows.count; i++) {
+            struct shard_row shard;
+
+            shard_row_read(&rows, i, &shard);
+            ordinal = shard.ordinal;
+            if (strcmp(shard.state, "running") == 0 && shard.bedrock_arn &&
+                (!step_alive(cancel->step, err) || !stop_one(cancel, shard.bedrock_arn, err)))
+                return false;
+        }
     }
-    return true;
 }
 
 bool step_cancel(struct step *step, struct err *err)

@@ -69,13 +69,13 @@ static bool finish_work(struct db *db, void *arg, struct err *err)
     struct step *step = arg;
     struct job_row job;
     char state[16];
-    int64_t open;
+    struct shards_left left;
 
     step->again_ms = -1;
     if (!task_store_fence(db, &step->task, err) || !job_store_lock(db, step->task.subject_id, state, err) ||
-        !shard_store_count_open(db, step->task.subject_id, &open, err))
+        !shard_store_left(db, step->task.subject_id, &left, err))
         return false;
-    if (open > 0) /* the last shard to end adds this task again */
+    if (left.is_open) /* the last shard to end adds this task again */
         return task_store_done(db, &step->task, err);
     if (!job_store_get(db, step->task.subject_id, &rows, &job, err))
         return false;

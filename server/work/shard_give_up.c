@@ -1,5 +1,6 @@
 /* A shard that cannot be staged or submitted: its failure is written where users see it, and its job can finish. */
 #include "server/base/buf.h"
+#include "server/work/slots.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
 #include "sql/job_store.h"
@@ -30,6 +31,7 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
     return shard_end(failure->step, failure->shard.id, failure->shard.job_id, 0, "failed", "not_submitted",
                      failure->words, failure->error_json, err) &&
            event_store_add(db, failure->shard.job_id, "shard.failed", failure->error_json, err) &&
+           slots_wake(failure->step, failure->shard.model_key, err) && /* the slot it may have had is free */
            task_store_done(db, &failure->step->task, err);
 }
 

@@ -61,11 +61,18 @@ static bool wake(struct step *step, const char *model_key, int64_t room, struct 
 
 bool slots_take(struct step *step, int64_t shard_id, const char *model_key, struct slot_verdict *out, struct err *err)
 {
+    const int64_t limit = limit_of(step, model_key);
     struct slot_view view;
 
-    if (!slot_store_lock(step->db, model_key, err) || !slot_store_look(step->db, model_key, shard_id, &view, err))
+    /* ten thousand may wait: where there is no room, their order need not be known */
+    if (!slot_store_lock(step->db, model_key, err) || !slot_store_look(step->db, model_key, 0, &view, err))
         return false;
-    slots_judge(&view, limit_of(step, model_key), out);
+    slots_judge(&view, limit, out);
+    if (out->room == 0)
+        return true;
+    if (!slot_store_look(step->db, model_key, shard_id, &view, err))
+        return false;
+    slots_judge(&view, limit, out);
     if (!out->is_given) /* those before it may sleep longer than the slot has been free */
         return wake(step, model_key, out->room, err);
     return !out->is_probe || slot_store_probe(step->db, model_key, step->settings->watch_max_ms, err);
@@ -82,7 +89,7 @@ bool slots_granted(struct step *step, const char *model_key, struct err *err)
     return slot_store_granted(step->db, model_key, limit_of(step, model_key), err) && slots_wake(step, model_key, err);
 }
 
-bool slots_wake(struct step *step, const char *model_key, struct err *err)
+static bool wake_model(struct step *step, const char *model_key, int64_t *again_ms, struct err *err)
 {
     struct slot_view view;
     struct slot_verdict verdict;
@@ -90,5 +97,30 @@ bool slots_wake(struct step *step, const char *model_key, struct err *err)
     if (!slot_store_look(step->db, model_key, 0, &view, err))
         return false;
     slots_judge(&view, limit_of(step, model_key), &verdict);
+    *again_ms = verdict.again_ms;
     return wake(step, model_key, verdict.room, err);
+}
+
+bool slots_wake(struct step *step, const char *model_key, struct err *err)
+{
+    int64_t again_ms;
+
+    return wake_model(step, model_key, &again_ms, err);
+}
+
+bool slots_wake_all(struct step *step, int64_t *next_ms, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!slot_store_models(step->db, &rows, err))
+        return false;
+    for (int i = 0; i < rows.count; i++) {
+        int64_t again_ms;
+
+        if (!wake_model(step, db_text(&rows, i, 0), &again_ms, err))
+            return false;
+        if (again_ms > 0)
+            *next_ms = min_of(*next_ms, again_ms);
+    }
+    return true;
 }

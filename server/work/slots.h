@@ -30,7 +30,12 @@ MUST_CHECK bool slots_refused(struct step *step, int64_t shard_id, const char *m
                               struct err *err);
 /* In a transaction: AWS took the job; the next is woken. */
 MUST_CHECK bool slots_granted(struct step *step, const char *model_key, struct err *err);
-/* In a transaction that ended a Bedrock job: wakes as many as have a free slot now. */
+/* In a transaction that ended a Bedrock job, or a shard that might have had one: wakes as many as have a free slot now.
+ */
 MUST_CHECK bool slots_wake(struct step *step, const char *model_key, struct err *err);
+/* The same for all models, now and then: shards that wait sleep long, and a slot may become free in ways that wake
+ * nobody (a refusal that is over, a quota that was raised, a head of the queue that was cancelled). *next_ms is lowered
+ * to when the next refusal is over. In a transaction. */
+MUST_CHECK bool slots_wake_all(struct step *step, int64_t *next_ms, struct err *err);
 
 #endif

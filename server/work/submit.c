@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SLOT_POLL_MS = 2000, LOOK_BACK_MS = 3600 * 1000 };
+enum { SLOT_POLL_MS = 2000, LOOK_BACK_MS = 3600 * 1000, SLEEP_WATCHES = 60, LONGEST_SLEEP_MS = 24 * 3600 * 1000 };
 
 struct submit {
     struct step *step;
@@ -168,18 +168,31 @@ static bool look_again(struct submit *submit, struct err *err)
     return !submit->place.in_place || (folder_look(&look, &found, err) && folder_is_ours(&found, err));
 }
 
-/* Longer after each time that it was too early, and never all at once. */
-static void wait_longer(struct submit *submit)
+static int64_t at_random(int64_t most_ms)
 {
-    const int64_t most = submit->step->settings->watch_max_ms;
-    const int64_t refused_ms = submit->slot.again_ms;
-    int64_t pause = (int64_t)SLOT_POLL_MS << (submit->step->task.attempt < 8 ? submit->step->task.attempt : 8);
     uint16_t dice;
 
     text_random(&dice, sizeof dice);
+    return most_ms / 2 + most_ms * dice / 65536 / 2;
+}
+
+/* Whoever sees a slot become free wakes the first in the queue, and the watch makes up for a wake that was missed: the
+ * thousands behind them sleep. */
+static int64_t sleep_ms(const struct submit *submit)
+{
+    const int64_t most = submit->step->settings->watch_max_ms;
+
+    return at_random(most < LONGEST_SLEEP_MS / SLEEP_WATCHES ? most * SLEEP_WATCHES : LONGEST_SLEEP_MS);
+}
+
+/* AWS found it too early: longer after each time, and never all at once. */
+static void wait_longer(struct submit *submit)
+{
+    const int64_t most = submit->step->settings->watch_max_ms;
+    int64_t pause = (int64_t)SLOT_POLL_MS << (submit->step->task.attempt < 8 ? submit->step->task.attempt : 8);
+
     pause = pause < most ? pause : most;
-    pause = pause / 2 + pause * dice / 65536 / 2;
-    submit->step->again_ms = refused_ms > 0 ? refused_ms + pause * dice / 65536 / 4 : pause;
+    submit->step->again_ms = at_random(pause);
 }
 
 /* AWS refused for the moment: the shard goes back into the queue. */
@@ -200,7 +213,7 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
     if (!db_transaction(step->db, begin, submit, err))
         return false;
     if (!submit->slot.is_given) {
-        wait_longer(submit); /* whoever sees a slot become free wakes the first in the queue */
+        step->again_ms = sleep_ms(submit);
         return true;
     }
     if (is_first && !look_again(submit, &refusal))

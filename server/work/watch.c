@@ -34,7 +34,8 @@ struct watch {
     int count;
     int unseen;
     int changed;
-    bool failed; /* inside the callback of the list: err says why */
+    int64_t wake_ms; /* until a refusal is over that shards wait for */
+    bool failed;     /* inside the callback of the list: err says why */
     struct err err;
 };
 
@@ -52,19 +53,12 @@ struct turn {
 /* The job shows `ingesting` once none of its shards has anything before that ahead of it. */
 static bool settle_job(struct db *db, int64_t job_id, struct err *err)
 {
-    AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct shard_row shard;
+    struct shards_left left;
     bool moved;
 
-    if (!shard_store_list(db, job_id, -1, MAX_FOLLOWED, &rows, err))
+    if (!shard_store_left(db, job_id, &left, err))
         return false;
-    for (int i = 0; i < rows.count; i++) {
-        shard_row_read(&rows, i, &shard);
-        if (strcmp(shard.state, "planned") == 0 || strcmp(shard.state, "staging") == 0 ||
-            strcmp(shard.state, "submitting") == 0 || strcmp(shard.state, "running") == 0)
-            return true;
-    }
-    return job_store_move(db, job_id, "{staging,running}", "ingesting", NULL, NULL, &moved, err);
+    return left.is_ahead || job_store_move(db, job_id, "{staging,running}", "ingesting", NULL, NULL, &moved, err);
 }
 
 static bool store_end(struct db *db, void *arg, struct err *err)
@@ -154,6 +148,15 @@ static bool ask_for_unseen(struct watch *watch, struct err *err)
     return true;
 }
 
+static bool wake_waiting(struct db *db, void *arg, struct err *err)
+{
+    struct watch *watch = arg;
+
+    (void)db;
+    watch->wake_ms = INT64_MAX;
+    return slots_wake_all(watch->step, &watch->wake_ms, err);
+}
+
 static bool follow(struct watch *watch, int64_t oldest_ms, struct err *err)
 {
     struct bedrock_list rq = { .name_contains = "vidbatch-", .submitted_after_ms = oldest_ms - look_back_ms };
@@ -182,7 +185,8 @@ static int64_t pause_ms(const struct watch *watch)
         pause =
             settings->watch_min_ms * 3 < settings->watch_max_ms ? settings->watch_min_ms * 3 : settings->watch_max_ms;
     text_random(&dice, sizeof dice);
-    return pause + pause * dice / 65536 / 5;
+    pause += pause * dice / 65536 / 5;
+    return pause < watch->wake_ms ? pause : watch->wake_ms;
 }
 
 bool step_watch(struct step *step, struct err *err)
@@ -193,7 +197,8 @@ bool step_watch(struct step *step, struct err *err)
     int64_t oldest_ms = 0, removed;
 
     if (!shard_store_running(step->db, MAX_FOLLOWED, &rows, err) ||
-        !idempotency_store_expire(step->db, answers_kept_ms, &removed, err) || !plan_store_expire_due(step->db, err))
+        !idempotency_store_expire(step->db, answers_kept_ms, &removed, err) || !plan_store_expire_due(step->db, err) ||
+        !db_transaction(step->db, wake_waiting, &watch, err))
         return false;
     items = mem_alloc((size_t)rows.count + 1, sizeof *items);
     if (!items)

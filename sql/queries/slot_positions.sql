@@ -1,3 +1,3 @@
--- Where the waiting shards of a job stand in the queues of their models. Walks shard_in_flight. $1 int8 job.
+-- Where the waiting shards of a job stand in the queues of their models. Walks shard_waiting. $1 int8 job.
 -- Gives shard int8, position int8.
 SELECT shard_id, position FROM slot_queue WHERE job_id = $1

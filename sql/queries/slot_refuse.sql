@@ -2,9 +2,7 @@
 -- another in a row. $1 text model key, $2 text reason, $3 int8 shard that was refused, $4 int8 shortest and $5 int8 longest pause in
 -- milliseconds.
 INSERT INTO slot_refusal AS r (model_key, reason, in_flight, refusals, refused_at, until)
-SELECT $1, $2, (SELECT count(*) FROM shard
-                 WHERE model_key = $1 AND route = 'batch' AND id <> $3
-                   AND (state = 'running' OR (state = 'submitting' AND submit_started_at IS NOT NULL))),
+SELECT $1, $2, (SELECT count(*) FROM slot_taken WHERE model_key = $1 AND shard_id <> $3),
        1, clock_timestamp(), clock_timestamp() + $4::int8 * interval '1 millisecond'
 ON CONFLICT (model_key) DO UPDATE
    SET reason = excluded.reason, in_flight = excluded.in_flight, refused_at = excluded.refused_at,

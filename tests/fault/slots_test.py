@@ -2,6 +2,7 @@
 jobs; refusals put a shard back and are remembered by all replicas."""
 
 import json
+import time
 
 import pytest
 
@@ -123,6 +124,27 @@ def test_a_refusal_is_shared_by_replicas(stack):
     database.query("UPDATE slot_refusal SET until = now()")
     database.query("UPDATE task SET run_at = now() WHERE kind = 'submit'")
     assert_exactly_once(database, emulator, clients, [job])
+
+
+def test_those_behind_sleep_and_no_wake_is_lost(stack):
+    """Shards that wait cost nothing; a slot that nobody saw become free, here because the quota was raised, is found by the watch."""
+    database, emulator = stack.database(), stack.emulator(job_seconds=0.2)
+    settings = {"VIDBATCH_SHARD_RECORDS": "200", "VIDBATCH_WATCH_INTERVAL": "100ms", "VIDBATCH_WATCH_INTERVAL_MAX": "500ms"}
+    service = stack.service(database, emulator, **settings, VIDBATCH_CONCURRENT_JOBS="1")
+    client = service.client()
+    emulator.fault(job={"hold": True, "count": 1})
+    job = client.launch(prefixes(client, emulator, 1)[0])["id"]
+    wait_until("all but one to wait", lambda: positions(client, job) == [1, 2])
+    looks = "SELECT sum(attempt) FROM task WHERE kind = 'submit'"
+    wait_until("all to have looked", lambda: database.value("SELECT min(attempt) FROM task WHERE kind = 'submit'") >= 1)
+    attempts = database.value(looks)
+    time.sleep(3)  # six times the longest pause of the watch
+    assert database.value(looks) == attempts
+    assert service.stop() == 0
+    client = stack.service(database, emulator, name="later", **settings, VIDBATCH_CONCURRENT_JOBS="3").client()
+    wait_until("the others to run", lambda: client.get(f"/v1/jobs/{job}")["counts"]["succeeded"] > 300, timeout_s=10)
+    emulator.control("POST", "release", {"name_contains": ""})
+    assert_exactly_once(database, emulator, [client], [job])
 
 
 @pytest.mark.parametrize("victim", [0, 1])

@@ -88,7 +88,7 @@ static void bedrocks_view_counts_while_it_runs(void)
     struct shard_row row;
     int64_t job = 0;
     int64_t shard = 0;
-    int64_t count = -1;
+    struct shards_left left = { false, false };
     bool moved = false;
 
     if (!testdb_begin(&t, true))
@@ -111,16 +111,22 @@ static void bedrocks_view_counts_while_it_runs(void)
     CHECK_I64(row.bedrock_processed, 3);
     CHECK_I64(row.submit_started_ms, INT64_C(1704067200000)); /* the first moment */
     CHECK(row.submitted_ms > row.submit_started_ms);
-    OK(shard_store_count_open(db, job, &count, &err));
-    CHECK_I64(count, 2);
+    OK(shard_store_left(db, job, &left, &err));
+    CHECK(left.is_ahead && left.is_open);
     OK(shard_store_move(db, shard, "{running}", "failed", "{\"code\": \"x\"}", &moved, &err));
     CHECK(moved);
     OK(shard_store_status(db, shard, "Late", NULL, 9, &err));
     row = get_shard(db, shard, &rows);
     CHECK_TEXT(row.bedrock_status, "InProgress");
     CHECK(row.completed_ms > 0 && row.error);
-    OK(shard_store_count_open(db, job, &count, &err));
-    CHECK_I64(count, 1);
+    OK(shard_store_left(db, job, &left, &err));
+    CHECK(left.is_ahead && left.is_open);
+    testdb_sql(&t, "UPDATE shard SET state = 'ingesting' WHERE ordinal = 1");
+    OK(shard_store_left(db, job, &left, &err));
+    CHECK(!left.is_ahead && left.is_open);
+    testdb_sql(&t, "UPDATE shard SET state = 'cancelled' WHERE ordinal = 1");
+    OK(shard_store_left(db, job, &left, &err));
+    CHECK(!left.is_ahead && !left.is_open);
 }
 
 static void no_shard_no_change(void)

@@ -82,6 +82,9 @@ static void fewest_in_flight_first(void)
 
 static void who_does_not_wait(void)
 {
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct slot_view view = { 0 };
+    struct err err = { 0 };
     struct place p;
 
     if (!begin(&p))
@@ -89,12 +92,18 @@ static void who_does_not_wait(void)
     testdb_sql(&p.t, "UPDATE job SET state = 'cancelling' WHERE id = %lld", (long long)p.jobs[0]);
     testdb_sql(&p.t, "UPDATE shard SET model_key = 'other' WHERE job_id = %lld AND ordinal = 1", (long long)p.jobs[1]);
     testdb_sql(&p.t, "UPDATE shard SET route = 'on_demand' WHERE job_id = %lld AND ordinal = 1", (long long)p.jobs[2]);
-    /* one whose last try failed is behind all others */
+    /* one whose last try failed is behind all others, and nobody wakes it */
     testdb_sql(
         &p.t,
         "UPDATE task SET failures = 1 WHERE subject_id = (SELECT id FROM shard WHERE job_id = %lld AND ordinal = 0)",
         (long long)p.jobs[1]);
-    check_queue(&p, "2.0 1.2 2.2 1.0", TEST_HERE);
+    check_queue(&p, "2.0 1.2 2.2", TEST_HERE);
+    OK(slot_store_look(p.db, "m", testdb_shard(&p.t, p.jobs[1], 0), &view, &err));
+    CHECK_I64(view.position, 4);
+    OK(slot_store_look(p.db, "m", 0, &view, &err)); /* of none */
+    CHECK_I64(view.position, 0);
+    OK(slot_store_models(p.db, &rows, &err));
+    CHECK_I64(rows.count, 2);
     end(&p);
 }
 
