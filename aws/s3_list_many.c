@@ -7,11 +7,15 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 enum { TOKEN_MAX_BYTES = 64 * 1024, NOTED_KEYS = 16 };
 /* Cuts behind which there was nothing: so many are forgiven, and one for so many pages. Then the keys are of a kind
  * that guesses do not fit. */
 enum { EMPTY_FORGIVEN = 64, PAGES_PER_EMPTY = 2 };
+
+/* So long the taker is watched before it is judged; and a page that takes less is a quick one. */
+static const int64_t judge_ns = 400 * 1000 * 1000, quick_page_ns = 10 * 1000 * 1000;
 
 /* A range that is thought to hold up to so many pages is cut in its middle. Beyond, the guess may be wrong by any
  * number of orders of magnitude, and the cut halves these. */
@@ -35,7 +39,8 @@ struct lister {
     int range_count;
     int asked;    /* requests on their way */
     double limit; /* of these, at present */
-    bool is_doubling;
+    bool is_doubling, is_judged, is_taker_late;
+    int64_t judged_ns, taken_ns; /* since when the taker is watched; how long it held the listing up since */
     int64_t requests, pages, empty;
     int64_t halved_at; /* throttling of earlier requests has been answered already */
     struct key_space space;
@@ -111,6 +116,11 @@ static struct range *steal(struct lister *l)
     set(&fresh->low, buf_view(&l->cut));
     set(&fresh->high, high_of(victim));
     set(&victim->high, buf_view(&l->cut));
+    if (!buf_check(&fresh->low, "a key", &l->failure) || !buf_check(&fresh->high, "a key", &l->failure) ||
+        !buf_check(&victim->high, "a key", &l->failure)) {
+        l->is_over = true; /* nobody knows any more where the victim ends */
+        return NULL;
+    }
     buf_reset(&fresh->token);
     fresh->is_open = true;
     fresh->has_high = victim->has_high;
@@ -121,12 +131,18 @@ static struct range *steal(struct lister *l)
 
 /* ---- asking ---- */
 
+/* The first in the order of keys: the nearer to that order they come, the better for whoever keeps them in it. */
 static struct range *ready(struct lister *l)
 {
-    for (int i = 0; i < l->range_count; i++)
-        if (l->ranges[i].is_open && !l->ranges[i].is_asked)
-            return &l->ranges[i];
-    return NULL;
+    struct range *first = NULL;
+
+    for (int i = 0; i < l->range_count; i++) {
+        struct range *r = &l->ranges[i];
+
+        if (r->is_open && !r->is_asked && (!first || key_compare(low_of(r), low_of(first)) < 0))
+            first = r;
+    }
+    return first;
 }
 
 static bool build(struct lister *l, struct range *r, struct err *err)
@@ -177,8 +193,43 @@ static void throttled(void *arg, void *item)
     l->halved_at = l->requests;
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Where the taker is what all wait for, more requests bring nothing but disorder: as many are left as it has time
+ * for. */
+static void judge_taker(struct lister *l)
+{
+    const int64_t now = now_ns(), passed = now - l->judged_ns;
+
+    if (passed < judge_ns) {
+        /* where pages come this fast one after another, there is time to see whether they are taken as fast */
+        if (!l->is_judged)
+            l->is_taker_late = passed - l->taken_ns < (l->pages + 1) * quick_page_ns;
+        return;
+    }
+    l->is_judged = true;
+    l->is_taker_late = l->taken_ns > passed / 3;
+    l->is_doubling &= !l->is_taker_late;
+    if (l->taken_ns > passed / 4 * 3) {
+        l->limit *= (double)(passed - l->taken_ns) / (double)passed;
+        l->limit = l->limit > 1 ? l->limit : 1;
+    }
+    l->judged_ns = now;
+    l->taken_ns = 0;
+}
+
 static void speed_up(struct lister *l)
 {
+    if (l->many->prefers_order)
+        judge_taker(l);
+    if (l->is_taker_late)
+        return;
     l->limit += l->is_doubling ? 1 : 1 / l->limit;
     if (l->limit > l->range_count)
         l->limit = l->range_count;
@@ -230,6 +281,15 @@ static void learn(struct lister *l, struct range *r, size_t count)
     r->ln_page = r->low.len > 0 && r->ln_page - 1 > reach ? r->ln_page - 1 : reach;
 }
 
+static bool give(struct lister *l, const struct s3_stretch *stretch, struct err *err)
+{
+    const int64_t begun = now_ns();
+    const bool ok = l->many->stretch(l->many->arg, stretch, err);
+
+    l->taken_ns += now_ns() - begun;
+    return ok;
+}
+
 static bool take_page(struct lister *l, struct range *r, struct err *err)
 {
     struct s3_page *page = &l->page;
@@ -250,7 +310,7 @@ static bool take_page(struct lister *l, struct range *r, struct err *err)
     if (!is_end && page->object_count == 0) /* S3 may send less than it could */
         return buf_check(&r->token, "a continuation token", err);
     stretch.through = is_end ? high_of(r) : page->objects[page->object_count - 1].key;
-    if (!l->many->stretch(l->many->arg, &stretch, err))
+    if (!give(l, &stretch, err))
         return false;
     r->is_open = !is_end && !(r->has_high && span_eq(stretch.through, buf_view(&r->high)));
     if (stretch.object_count > 0) {
@@ -312,7 +372,7 @@ static void lister_done(struct lister *l)
 
 bool s3_list_many(struct aws_client *client, const struct s3_list_many *many, struct err *err)
 {
-    AUTO(lister_done) struct lister l = { .many = many, .limit = 1, .is_doubling = true };
+    AUTO(lister_done) struct lister l = { .many = many, .limit = 1, .is_doubling = true, .judged_ns = now_ns() };
     struct aws_many calls = { .next = next, .done = done, .throttled = throttled, .arg = &l };
 
     l.range_count = many->concurrency > 0 ? many->concurrency : S3_LIST_CONCURRENCY;

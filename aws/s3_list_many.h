@@ -22,8 +22,10 @@ struct s3_list_many {
     struct span bucket;
     struct span prefix;
     struct span owner;
-    int concurrency; /* requests at a time at most, up to S3_LIST_MAX_CONCURRENCY; 0 = S3_LIST_CONCURRENCY */
-    int max_keys;    /* a page; 0 = 1000 */
+    int concurrency;    /* requests at a time at most, up to S3_LIST_MAX_CONCURRENCY; 0 = S3_LIST_CONCURRENCY */
+    int max_keys;       /* a page; 0 = 1000 */
+    bool prefers_order; /* stretches had better come in the order of keys: as long as all wait for `stretch` anyway,
+                           fewer requests at a time cost nothing, and come nearer to it */
     /* Gets every stretch once, in any order; together they are the whole prefix, and each key comes once. False with
      * err filled stops the listing. */
     bool (*stretch)(void *arg, const struct s3_stretch *stretch, struct err *err);

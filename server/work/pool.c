@@ -18,6 +18,7 @@ static void pool_free(struct work_pool *pool)
     for (int i = 0; pool->workers && i < pool->worker_count; i++) {
         aws_client_free(pool->workers[i].client);
         db_close(pool->workers[i].db);
+        db_close(pool->workers[i].aside_db);
     }
     db_close(pool->keeper_db);
     if (pool->wake_pipe[0] >= 0) {
@@ -38,7 +39,8 @@ static bool open_worker(struct work_pool *pool, int index, const struct db_optio
     worker->pool = pool;
     worker->index = index;
     worker->db = db_open(database, err);
-    worker->client = worker->db ? aws_client_new(pool->aws, err) : NULL;
+    worker->aside_db = worker->db ? db_open(database, err) : NULL;
+    worker->client = worker->aside_db ? aws_client_new(pool->aws, err) : NULL;
     return worker->client != NULL;
 }
 
@@ -131,6 +133,7 @@ static bool join_worker(struct worker *worker, int64_t patient_until_ms, int64_t
         return true;
     while (clock_wall_ms() < deadline_ms) {
         db_cancel(worker->db);
+        db_cancel(worker->aside_db);
         if (join_until(worker->thread, clock_wall_ms() + CANCEL_EVERY_MS))
             return true;
     }

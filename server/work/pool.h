@@ -13,6 +13,7 @@ struct worker {
     bool started;
     int index;
     struct db *db;
+    struct db *aside_db; /* of what a step does beside itself */
     struct aws_client *client;
     atomic_bool lease_lost;
     /* guarded by pool->lock: what the keeper of leases needs */

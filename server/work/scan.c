@@ -175,6 +175,7 @@ static bool list_all(struct scan *scan, struct err *err)
                                        .prefix = span_of(scan->prefix.key_prefix),
                                        .owner = span_of(scan->prefix.bucket_owner),
                                        .concurrency = scan->step->settings->list_concurrency,
+                                       .prefers_order = true, /* a table's indexes grow best at their end */
                                        .stretch = take_stretch,
                                        .arg = scan };
 

@@ -3,6 +3,7 @@
 #include "server/base/mem.h"
 #include "sql/video_scan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { BATCH_ROWS = 20000, BATCH_TEXT_BYTES = 4 * 1024 * 1024, KNOWN_PAGE = 2000 };
@@ -15,32 +16,40 @@ struct scan_row {
     bool is_gone;
 };
 
+static bool batch_init(struct scan_batch *batch, const struct step *step, int64_t prefix_id, struct err *err)
+{
+    *batch = (struct scan_batch){ .step = step, .prefix_id = prefix_id };
+    buf_init(&batch->texts, 2 * (size_t)BATCH_TEXT_BYTES);
+    batch->fresh = mem_alloc(BATCH_ROWS, sizeof *batch->fresh);
+    batch->changed = mem_alloc(BATCH_ROWS, sizeof *batch->changed);
+    return (batch->fresh && batch->changed) || err_memory(err, HERE);
+}
+
 bool scan_diff_init(struct scan_diff *diff, struct step *step, int64_t prefix_id, struct err *err)
 {
-    *diff = (struct scan_diff){ .step = step, .prefix_id = prefix_id };
-    buf_init(&diff->texts, 2 * (size_t)BATCH_TEXT_BYTES);
+    *diff = (struct scan_diff){ .step = step, .prefix_id = prefix_id, .filling = diff->batches };
     buf_init(&diff->after, 4096);
-    diff->fresh = mem_alloc(BATCH_ROWS, sizeof *diff->fresh);
-    diff->changed = mem_alloc(BATCH_ROWS, sizeof *diff->changed);
-    if (!diff->fresh || !diff->changed)
-        return err_memory(err, HERE);
-    return video_scan_is_first(step->db, prefix_id, &diff->is_first, err);
+    return batch_init(&diff->batches[0], step, prefix_id, err) && batch_init(&diff->batches[1], step, prefix_id, err) &&
+           video_scan_is_first(step->db, prefix_id, &diff->is_first, err) && aside_start(step, &diff->aside, err);
 }
 
 void scan_diff_done(struct scan_diff *diff)
 {
-    mem_free(diff->fresh);
-    mem_free(diff->changed);
-    diff->fresh = diff->changed = NULL;
-    buf_done(&diff->texts);
+    aside_end(diff->aside);
+    for (size_t i = 0; i < 2; i++) {
+        mem_free(diff->batches[i].fresh);
+        mem_free(diff->batches[i].changed);
+        buf_done(&diff->batches[i].texts);
+    }
     buf_done(&diff->after);
+    *diff = (struct scan_diff){ 0 };
 }
 
 /* ---- writing ---- */
 
-static struct span text(const struct scan_diff *diff, size_t at, size_t len)
+static struct span text(const struct scan_batch *batch, size_t at, size_t len)
 {
-    return (struct span){ len > 0 ? diff->texts.data + at : "", len };
+    return (struct span){ len > 0 ? batch->texts.data + at : "", len };
 }
 
 static struct span reason_span(const char *reason)
@@ -48,64 +57,100 @@ static struct span reason_span(const char *reason)
     return reason ? span_of(reason) : (struct span){ NULL, 0 };
 }
 
-static bool write_fresh(struct db *db, const struct scan_diff *diff, struct err *err)
+static int compare_names(struct span a, struct span b)
+{
+    const size_t len = a.len < b.len ? a.len : b.len;
+    const int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int by_name(const void *a, const void *b, void *texts)
+{
+    const struct scan_row *x = a, *y = b;
+
+    return compare_names((struct span){ (char *)texts + x->name, x->name_len },
+                         (struct span){ (char *)texts + y->name, y->name_len });
+}
+
+static bool write_fresh(struct db *db, struct scan_batch *batch, struct err *err)
 {
     struct db_copy copy = { 0 };
     struct video_ids ids;
 
-    if (!video_scan_ids(db, (int64_t)diff->fresh_count, &ids, err) || !video_scan_add_begin(db, &copy, err))
-        return false;
-    for (size_t i = 0; i < diff->fresh_count; i++) {
-        const struct scan_row *row = &diff->fresh[i];
+    /* What was found side by side goes into the indexes side by side. */
+    qsort_r(batch->fresh, batch->fresh_count, sizeof *batch->fresh, by_name, batch->texts.data);
 
-        video_scan_add(&copy, &ids, diff->prefix_id, text(diff, row->name, row->name_len), row->size_bytes,
-                       row->modified_ms, text(diff, row->etag, row->etag_len), reason_span(row->reason));
+    if (!video_scan_ids(db, (int64_t)batch->fresh_count, &ids, err) || !video_scan_add_begin(db, &copy, err))
+        return false;
+    for (size_t i = 0; i < batch->fresh_count; i++) {
+        const struct scan_row *row = &batch->fresh[i];
+
+        video_scan_add(&copy, &ids, batch->prefix_id, text(batch, row->name, row->name_len), row->size_bytes,
+                       row->modified_ms, text(batch, row->etag, row->etag_len), reason_span(row->reason));
     }
     return db_copy_end(&copy, err);
 }
 
-static bool write_changed(struct db *db, const struct scan_diff *diff, struct err *err)
+static bool write_changed(struct db *db, const struct scan_batch *batch, struct err *err)
 {
     struct db_copy copy = { 0 };
 
     if (!video_scan_change_begin(db, &copy, err))
         return false;
-    for (size_t i = 0; i < diff->changed_count; i++) {
-        const struct scan_row *row = &diff->changed[i];
+    for (size_t i = 0; i < batch->changed_count; i++) {
+        const struct scan_row *row = &batch->changed[i];
 
         if (row->is_gone)
             video_scan_vanish(&copy, row->id);
         else
-            video_scan_change(&copy, row->id, row->size_bytes, row->modified_ms, text(diff, row->etag, row->etag_len),
+            video_scan_change(&copy, row->id, row->size_bytes, row->modified_ms, text(batch, row->etag, row->etag_len),
                               reason_span(row->reason));
     }
     return db_copy_end(&copy, err) && video_scan_change_apply(db, err);
 }
 
-static bool write_batch(struct db *db, void *arg, struct err *err)
+static bool write_rows(struct db *db, void *arg, struct err *err)
 {
-    const struct scan_diff *diff = arg;
+    struct scan_batch *batch = arg;
 
-    return task_store_fence(db, &diff->step->task, err) && video_scan_lock(db, diff->prefix_id, err) &&
-           (diff->fresh_count == 0 || write_fresh(db, diff, err)) &&
-           (diff->changed_count == 0 || write_changed(db, diff, err));
+    return task_store_fence(db, &batch->step->task, err) && video_scan_lock(db, batch->prefix_id, err) &&
+           (batch->fresh_count == 0 || write_fresh(db, batch, err)) &&
+           (batch->changed_count == 0 || write_changed(db, batch, err));
 }
 
-bool scan_diff_flush(struct scan_diff *diff, struct err *err)
+/* In the other thread. */
+static bool write_batch(struct db *db, void *arg, struct err *err)
 {
-    if (diff->fresh_count == 0 && diff->changed_count == 0)
-        return true;
-    if (!buf_check(&diff->texts, "a scan's differences", err))
-        return false;
-    if (!db_transaction(diff->step->db, write_batch, diff, err)) {
+    struct scan_batch *batch = arg;
+
+    if (!db_transaction(db, write_rows, batch, err)) {
         /* Somebody else added a video meanwhile: the next attempt knows of it. */
         if (strcmp(err->code, "unique_violation") == 0)
             err->retryable = true;
         return false;
     }
-    diff->fresh_count = diff->changed_count = 0;
-    buf_reset(&diff->texts);
+    batch->fresh_count = batch->changed_count = 0;
+    buf_reset(&batch->texts);
     return true;
+}
+
+/* Gives what waits to the other thread, and goes on with the batch that it wrote before. */
+static bool hand_over(struct scan_diff *diff, struct err *err)
+{
+    struct scan_batch *full = diff->filling;
+
+    if (!buf_check(&full->texts, "a scan's differences", err) || !aside_run(diff->aside, write_batch, full, err))
+        return false;
+    diff->filling = full == diff->batches ? &diff->batches[1] : diff->batches;
+    return true;
+}
+
+bool scan_diff_flush(struct scan_diff *diff, struct err *err)
+{
+    const struct scan_batch *last = diff->filling;
+
+    return (last->fresh_count + last->changed_count == 0 || hand_over(diff, err)) && aside_wait(diff->aside, err);
 }
 
 /* ---- comparing ---- */
@@ -113,29 +158,31 @@ bool scan_diff_flush(struct scan_diff *diff, struct err *err)
 /* Room for one more row of each kind. */
 static bool make_room(struct scan_diff *diff, struct err *err)
 {
-    if (diff->fresh_count < BATCH_ROWS && diff->changed_count < BATCH_ROWS && diff->texts.len < BATCH_TEXT_BYTES)
+    const struct scan_batch *batch = diff->filling;
+
+    if (batch->fresh_count < BATCH_ROWS && batch->changed_count < BATCH_ROWS && batch->texts.len < BATCH_TEXT_BYTES)
         return true;
-    return step_alive(diff->step, err) && scan_diff_flush(diff, err);
+    return step_alive(diff->step, err) && hand_over(diff, err);
 }
 
-static void fill_row(struct scan_diff *diff, struct scan_row *row, const struct scan_found *found)
+static void fill_row(struct scan_batch *batch, struct scan_row *row, const struct scan_found *found)
 {
     *row = (struct scan_row){ .size_bytes = found->size_bytes,
                               .modified_ms = found->modified_ms,
                               .reason = found->reason,
-                              .name = diff->texts.len,
+                              .name = batch->texts.len,
                               .name_len = found->name.len,
-                              .etag = diff->texts.len + found->name.len,
+                              .etag = batch->texts.len + found->name.len,
                               .etag_len = found->etag.len };
-    buf_span(&diff->texts, found->name);
-    buf_span(&diff->texts, found->etag);
+    buf_span(&batch->texts, found->name);
+    buf_span(&batch->texts, found->etag);
 }
 
 static bool add_fresh(struct scan_diff *diff, const struct scan_found *found, struct err *err)
 {
     if (!make_room(diff, err))
         return false;
-    fill_row(diff, &diff->fresh[diff->fresh_count++], found);
+    fill_row(diff->filling, &diff->filling->fresh[diff->filling->fresh_count++], found);
     diff->inserted++;
     return true;
 }
@@ -156,9 +203,9 @@ static bool take_known(struct scan_diff *diff, const struct video_known *known, 
         return true;
     if (!make_room(diff, err))
         return false;
-    row = &diff->changed[diff->changed_count++];
+    row = &diff->filling->changed[diff->filling->changed_count++];
     if (found)
-        fill_row(diff, row, found);
+        fill_row(diff->filling, row, found);
     else
         *row = (struct scan_row){ .is_gone = true };
     row->id = known->id;
@@ -167,14 +214,6 @@ static bool take_known(struct scan_diff *diff, const struct video_known *known, 
     else
         diff->vanished++;
     return true;
-}
-
-static int compare_names(struct span a, struct span b)
-{
-    const size_t len = a.len < b.len ? a.len : b.len;
-    const int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
-
-    return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
 /* Holds a page of what is known against what was found from *at on; *at is then the first that lies behind the page. */

@@ -1,10 +1,11 @@
-/* Inside server/work: what a scan found, held against what is known, and the differences written in batches. A batch is
- * one transaction; since a difference is a fact by itself, a scan that is killed has lost nothing, and the next one
- * finds the rest. */
+/* Inside server/work: what a scan found, held against what is known, and the differences written in batches, one while
+ * the next is filled. A batch is one transaction; since a difference is a fact by itself, a scan that is killed has
+ * lost nothing, and the next one finds the rest. */
 #ifndef VIDBATCH_WORK_SCAN_DIFF_H
 #define VIDBATCH_WORK_SCAN_DIFF_H
 
 #include "server/base/buf.h"
+#include "server/work/aside.h"
 #include "server/work/step.h"
 
 struct scan_found { /* an object that is a video; texts borrowed */
@@ -14,14 +15,21 @@ struct scan_found { /* an object that is a video; texts borrowed */
     const char *reason; /* static text; NULL: eligible */
 };
 
+struct scan_batch { /* rows that wait, or are being written by the other thread */
+    const struct step *step;
+    int64_t prefix_id;
+    struct scan_row *fresh, *changed;
+    size_t fresh_count, changed_count;
+    struct buf texts; /* of the rows */
+};
+
 struct scan_diff {
     struct step *step;
     int64_t prefix_id;
     bool is_first; /* nothing was known when the scan began: nothing needs to be asked */
-    struct scan_row *fresh, *changed;
-    size_t fresh_count, changed_count;
-    struct buf texts; /* of the rows that wait */
-    struct buf after; /* the last name of a page of what is known */
+    struct scan_batch batches[2], *filling;
+    struct aside *aside; /* writes the other one */
+    struct buf after;    /* the last name of a page of what is known */
     int64_t inserted, updated, vanished;
 };
 
@@ -32,7 +40,7 @@ void scan_diff_done(struct scan_diff *diff);
  * of a prefix once, in any order of stretches. */
 MUST_CHECK bool scan_diff_stretch(struct scan_diff *diff, bool has_after, struct span after, struct span through,
                                   const struct scan_found *found, size_t count, struct err *err);
-/* Writes what waits. */
+/* Everything that was found is stored. */
 MUST_CHECK bool scan_diff_flush(struct scan_diff *diff, struct err *err);
 
 #endif

@@ -19,6 +19,7 @@
 struct step {
     const struct work_settings *settings;
     struct db *db;
+    struct db *aside_db; /* for a thread beside the step (aside.h); connects when it is first used */
     struct aws *aws;
     struct aws_client *client;
     struct task task;

@@ -39,7 +39,8 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
 };
 
 struct work_pool;
-/* Keeps settings and aws. Opens workers + 1 database connections as they are needed. Gives: work_pool_stop. */
+/* Keeps settings and aws. Opens up to two database connections a worker, and one more, as they are needed. Gives:
+ * work_pool_stop. */
 MUST_CHECK bool work_pool_start(const struct work_settings *settings, struct aws *aws,
                                 const struct db_options *database, struct work_pool **out, struct err *err);
 /* Asks all to stop: steps end at their next safe point and give their leases back. First call of a shutdown, returns at

@@ -156,6 +156,7 @@ static void run_task(struct worker *worker, const struct task *task)
     const int kind = kind_index(task->kind);
     struct step step = { .settings = pool->settings,
                          .db = worker->db,
+                         .aside_db = worker->aside_db,
                          .aws = pool->aws,
                          .client = worker->client,
                          .task = *task,

@@ -11,7 +11,7 @@
 
 struct stage {
     struct testdb t;
-    struct db *db;
+    struct db *db, *aside_db;
     struct step step;
     struct work_settings settings;
     atomic_bool lease_lost, stopping;
@@ -21,6 +21,7 @@ struct stage {
 static void stage_done(struct stage *s)
 {
     testdb_close(&s->db);
+    testdb_close(&s->aside_db);
     testdb_end(&s->t);
 }
 
@@ -34,8 +35,12 @@ static bool stage_begin(struct stage *s)
     s->db = testdb_open(&s->t);
     s->other = testdb_prefix(&s->t, 3);
     s->prefix = testdb_prefix(&s->t, 0);
-    s->step =
-        (struct step){ .settings = &s->settings, .db = s->db, .lease_lost = &s->lease_lost, .stopping = &s->stopping };
+    s->aside_db = testdb_open(&s->t);
+    s->step = (struct step){ .settings = &s->settings,
+                             .db = s->db,
+                             .aside_db = s->aside_db,
+                             .lease_lost = &s->lease_lost,
+                             .stopping = &s->stopping };
     return OK(task_store_add(s->db, "scan", 1, 0, &err)) &&
            OK(task_store_claim(s->db, "{scan}", "test", 600000, &s->step.task, &found, &err)) && CHECK(found);
 }

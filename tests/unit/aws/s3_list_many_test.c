@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- what is checked ---- */
 
@@ -19,6 +20,8 @@ struct found {
     } * stretches;
     size_t count, cap;
     int stop_at;
+    int slow_us; /* so long each is taken */
+    size_t out_of_order;
 };
 
 static bool collect(void *arg, const struct s3_stretch *stretch, struct err *err)
@@ -36,6 +39,10 @@ static bool collect(void *arg, const struct s3_stretch *stretch, struct err *err
         if (key_compare(key, stretch->after) <= 0 || (stretch->through.ptr && key_compare(key, stretch->through) > 0))
             f->strangers++;
     }
+    f->out_of_order += f->count > 0 && f->stretches[f->count - 1].through &&
+                       !span_eq_text(stretch->after, f->stretches[f->count - 1].through);
+    if (f->slow_us > 0)
+        usleep((useconds_t)f->slow_us);
     if (f->count == f->cap) {
         f->cap = f->cap ? 2 * f->cap : 1024;
         f->stretches = realloc(f->stretches, f->cap * sizeof(*f->stretches));
@@ -80,6 +87,7 @@ static bool list(struct found *f, int concurrency, struct err *err)
     const struct s3_list_many many = { .bucket = SPAN_LIT("bucket-name"),
                                        .prefix = span_of(bucket.prefix),
                                        .concurrency = concurrency,
+                                       .prefers_order = f->slow_us > 0,
                                        .stretch = collect,
                                        .arg = f };
 
@@ -89,18 +97,25 @@ static bool list(struct found *f, int concurrency, struct err *err)
     return s3_list_many(NULL, &many, err);
 }
 
+/* Each of the bucket's keys came once, and nothing else. */
+static void check_keys(const struct found *f)
+{
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < bucket.count; i++)
+        wrong += f->times[i] != 1;
+    CHECK_I64(wrong, 0);
+    CHECK_I64(f->strangers, 0);
+}
+
 static void check_listing(int concurrency)
 {
     struct found f = { 0 };
     struct err err = { 0 };
-    size_t wrong = 0;
 
     CHECK(list(&f, concurrency, &err));
     CHECK_TEXT(err.what, "");
-    for (size_t i = 0; i < bucket.count; i++)
-        wrong += f.times[i] != 1;
-    CHECK_I64(wrong, 0);
-    CHECK_I64(f.strangers, 0);
+    check_keys(&f);
     CHECK(!bucket.has_bad_cut);
     CHECK(bucket.most_at_once <= concurrency);
     if (CHECK(f.count > 0))
@@ -301,6 +316,20 @@ static void keys_that_are_not_encoded(void)
 }
 
 /* Halved, more than once, and everything still arrives. */
+/* The bucket answers at once, so all wait for the one who takes: more requests would bring nothing but disorder. */
+static void slow_takers_get_order(void)
+{
+    struct found f = { .slow_us = 4000 };
+    struct err err = { 0 };
+
+    plain_set(300000);
+    CHECK(list(&f, 32, &err));
+    CHECK_I64(bucket.most_at_once, 1);
+    CHECK_I64(f.out_of_order, 0);
+    check_keys(&f);
+    found_done(&f);
+}
+
 static void throttling(void)
 {
     int calm;
@@ -392,7 +421,9 @@ static void out_of_memory(void)
         mem_fail_at(n);
         done = list(&f, 4, &err);
         mem_fail_never();
-        if (!done)
+        if (done)
+            check_keys(&f);
+        else
             CHECK_I64(err.kind, ERR_MEMORY);
         found_done(&f);
     }
@@ -404,6 +435,7 @@ static const struct test tests[] = {
     { "every_key_once", every_key_once },
     { "short_pages", short_pages },
     { "keys_that_are_not_encoded", keys_that_are_not_encoded },
+    { "slow_takers_get_order", slow_takers_get_order },
     { "throttling", throttling },
     { "a_failure_ends_it", a_failure_ends_it },
     { "loops_are_refused", loops_are_refused },
