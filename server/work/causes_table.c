@@ -33,7 +33,9 @@ static const struct cause causes[] = {
           "Nova reads .mp4 .mov .mkv .webm .flv .mpeg .mpg .wmv and .3gp; the key's suffix is none of these.",
           "Convert the video to one of them and upload it under that suffix."),
     VIDEO("empty", "The object holds no bytes.", "Upload the video again, then scan the prefix."),
-    VIDEO("too_large", "A model reads videos of at most 1 GB from S3 (VIDBATCH_MAX_VIDEO_BYTES where it is set).",
+    VIDEO("too_large",
+          "The model reads no videos of this size from S3: GET /v1/models shows its `max_video_bytes` "
+          "(VIDBATCH_MAX_VIDEO_BYTES where it is set).",
           "Cut the video into parts, or encode it smaller: Nova sees one frame a second of 672 x 672 pixels."),
     VIDEO("archived",
           "Objects of the storage classes GLACIER and DEEP_ARCHIVE, and in the archive tiers of Intelligent-Tiering, "
@@ -49,6 +51,11 @@ static const struct cause causes[] = {
     VIDEO("denied", "S3 denies the service to read this object.",
           "Allow the service's credentials s3:GetObject on it (and kms:Decrypt on its key, where it is encrypted by "
           "one), then plan again."),
+    VIDEO("unreadable",
+          "S3 refuses to hand out this object, for a reason of its own: it is encrypted with a key that the customer "
+          "holds (SSE-C), or its KMS key is disabled or pending deletion.",
+          "Copy the object onto itself under a key that the service may use, or enable its KMS key, then plan again. "
+          "S3's own words are in the log (preflight.unreadable)."),
     VIDEO("has_summary", "The video has a summary by this very prompt, model and parameters at its present ETag.",
           "Nothing is needed. To run it again all the same, ask with \"select\": \"all\"."),
     VIDEO("in_progress", "A job that has not ended asks the same question about this video.",
@@ -71,6 +78,9 @@ static const struct cause causes[] = {
            "Restore the object in S3, scan the prefix, then retry."),
     RECORD("source_denied", CAUSE_RETRY_AFTER_CURE, "S3 denied the service to read the video.",
            "Allow s3:GetObject on it (and kms:Decrypt on its key), then retry."),
+    RECORD("source_refused", CAUSE_RETRY_AFTER_CURE,
+           "S3 refused to copy the video, for a reason that the message names.",
+           "Cure what the message says (a key of the customer's, a KMS key that is disabled), then retry."),
     RECORD("cancelled", CAUSE_RETRY_YES, "The job was cancelled before Bedrock was asked about this video.",
            "Retry the job, or leave it."),
     RECORD("expired", CAUSE_RETRY_YES, "Bedrock's time limit ended before this record was processed.",

@@ -23,7 +23,8 @@ const char stage_changed[] = "source_changed";
 const char stage_changed_words[] = "the video changed between the plan and the staging; scan the prefix and run it "
                                    "again with its new content";
 
-bool stage_still_wanted(struct db *db, struct stage *stage, bool *yes, struct err *err)
+/* A cancel may have ended it. */
+static bool still_wanted(struct db *db, struct stage *stage, bool *yes, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     struct shard_row shard;
@@ -35,6 +36,14 @@ bool stage_still_wanted(struct db *db, struct stage *stage, bool *yes, struct er
         return true;
     stage->is_over = true; /* what was written since is removed by the job's finish */
     return task_store_add(db, "finish", stage->job.id, 0, err) && task_store_done(db, &stage->step->task, err);
+}
+
+bool stage_lock(struct db *db, struct stage *stage, bool *yes, struct err *err)
+{
+    char state[16];
+
+    return task_store_fence(db, &stage->step->task, err) && job_store_lock(db, stage->job.id, state, err) &&
+           still_wanted(db, stage, yes, err);
 }
 
 bool stage_store_failure(struct db *db, const struct stage *stage, const struct stage_failure *failure, struct err *err)
@@ -100,13 +109,11 @@ static bool finish_small(struct db *db, struct stage *stage, struct err *err)
 static bool finish(struct db *db, void *arg, struct err *err)
 {
     struct stage *stage = arg;
-    char state[16], detail[96];
+    char detail[96];
     bool moved, yes;
     const char *next = stage->on_demand ? "invoke" : "submit";
 
-    /* the job's lock orders this with a cancel */
-    if (!task_store_fence(db, &stage->step->task, err) || !job_store_lock(db, stage->job.id, state, err) ||
-        !stage_still_wanted(db, stage, &yes, err))
+    if (!stage_lock(db, stage, &yes, err))
         return false;
     if (!yes)
         return true;
@@ -128,7 +135,7 @@ static bool leave(struct db *db, void *arg, struct err *err)
     struct stage *stage = arg;
     bool yes;
 
-    return task_store_fence(db, &stage->step->task, err) && stage_still_wanted(db, stage, &yes, err);
+    return task_store_fence(db, &stage->step->task, err) && still_wanted(db, stage, &yes, err);
 }
 
 /* The videos' turn, then the JSONL's. */

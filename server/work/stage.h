@@ -27,7 +27,7 @@ struct stage {
     bool is_folder_busy; /* another shard holds the folder: nothing was begun */
 };
 
-/* A video that cannot be staged: its record has failed. Words are static text. */
+/* A video that cannot be staged: its record has failed. Words: static, or kept by who found out. */
 struct stage_failure {
     int64_t record_id, video_id;
     const char *reason; /* stable word, NULL: none */
@@ -35,9 +35,10 @@ struct stage_failure {
 };
 extern const char stage_vanished[], stage_vanished_words[], stage_changed[], stage_changed_words[];
 
-/* In a transaction that has the job's lock or is about to write: is the shard still to be staged? A cancel may have
- * ended it; then *yes is false, stage->is_over is set and the task is ended. */
-MUST_CHECK bool stage_still_wanted(struct db *db, struct stage *stage, bool *yes, struct err *err);
+/* Begins a transaction that stores what was staged: fences the task and locks the job, which orders it with a cancel.
+ * *yes false: a cancel has ended the shard; then stage->is_over is set, the task is ended, and nothing is to be stored.
+ */
+MUST_CHECK bool stage_lock(struct db *db, struct stage *stage, bool *yes, struct err *err);
 /* In a transaction: the failed records. */
 MUST_CHECK bool stage_store_failure(struct db *db, const struct stage *stage, const struct stage_failure *failure,
                                     struct err *err);

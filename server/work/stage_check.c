@@ -109,11 +109,9 @@ static bool store(struct db *db, void *arg, struct err *err)
 {
     struct check *check = arg;
     struct stage *stage = check->stage;
-    char state[16];
     bool yes;
 
-    if (!task_store_fence(db, &stage->step->task, err) || !job_store_lock(db, stage->job.id, state, err) ||
-        !stage_still_wanted(db, stage, &yes, err))
+    if (!stage_lock(db, stage, &yes, err))
         return false;
     if (!yes)
         return true;

@@ -3,17 +3,21 @@
 #include "aws/s3.h"
 #include "server/base/id.h"
 #include "server/base/mem.h"
+#include "server/base/text.h"
 #include "server/work/stage.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { COPY_PAGE = 1000 };
+enum { COPY_PAGE = 1000, WORDS_SIZE = 200 };
+
+static const char source_denied[] = "source_denied", source_refused[] = "source_refused";
 
 struct copy_item {
     struct record_source source;
     char to[STAGING_KEY_SIZE];
     struct stage_failure failure;
+    char words[WORDS_SIZE]; /* of the failure, where they are S3's */
 };
 
 struct copy_page {
@@ -21,8 +25,8 @@ struct copy_page {
     struct db_rows rows;
     struct copy_item *items;
     int next;
-    int copies, denied;
-    struct err denial; /* the first of those */
+    int copies, refused; /* without any that says which video is at fault */
+    struct err refusal;  /* the first of those */
 };
 
 static void copy_page_done(struct copy_page *page)
@@ -56,8 +60,9 @@ static bool next_copy(void *arg, struct s3_copy *copy, void **item)
 }
 
 /* What a refused copy means for its record; NULL where it concerns more than this one video. */
-static const char *failure_of(const struct err *refusal, const char **words)
+static const char *failure_of(struct copy_item *it, const struct err *refusal)
 {
+    const char **words = &it->failure.words;
     const char *code = refusal->upstream_code;
 
     if (refusal->kind == ERR_NOT_FOUND && strcmp(code, "NoSuchBucket") != 0) {
@@ -74,9 +79,20 @@ static const char *failure_of(const struct err *refusal, const char **words)
     }
     if (strcmp(code, "AccessDenied") == 0 && !refusal->retryable) {
         *words = "S3 denies access to this video (s3:GetObject); cure that, then run it again";
-        return "source_denied";
+        return source_denied;
+    }
+    if (refusal->kind == ERR_INPUT && refusal->upstream_status != 0 && !refusal->retryable) {
+        snprintf(it->words, sizeof it->words, "S3 refuses to copy this video: %s: %.*s", code,
+                 SPAN_ARG(text_utf8_head(span_of(refusal->upstream_message), WORDS_SIZE / 2)));
+        *words = it->words;
+        return source_refused;
     }
     return NULL;
+}
+
+static bool may_be_ours(const char *reason)
+{
+    return strcmp(reason, source_denied) == 0 || strcmp(reason, source_refused) == 0;
 }
 
 static bool copied(void *arg, void *item, const struct err *copy_err, struct err *err)
@@ -86,11 +102,11 @@ static bool copied(void *arg, void *item, const struct err *copy_err, struct err
 
     page->copies++;
     if (copy_err) {
-        it->failure.reason = failure_of(copy_err, &it->failure.words);
+        it->failure.reason = failure_of(it, copy_err);
         if (!it->failure.reason)
             return err_pass(err, copy_err);
-        if (strcmp(it->failure.reason, "source_denied") == 0 && page->denied++ == 0)
-            page->denial = *copy_err;
+        if (may_be_ours(it->failure.reason) && page->refused++ == 0)
+            page->refusal = *copy_err;
     }
     return step_alive(page->stage->step, err);
 }
@@ -99,11 +115,9 @@ static bool store_copies(struct db *db, void *arg, struct err *err)
 {
     struct copy_page *page = arg;
     struct stage *stage = page->stage;
-    char state[16];
     bool yes;
 
-    if (!task_store_fence(db, &stage->step->task, err) || !job_store_lock(db, stage->job.id, state, err) ||
-        !stage_still_wanted(db, stage, &yes, err))
+    if (!stage_lock(db, stage, &yes, err))
         return false;
     if (!yes)
         return true;
@@ -146,9 +160,9 @@ static bool copy_from(struct stage *stage, int64_t *after, bool *more, struct er
     }
     if (!s3_copy_objects(stage->step->client, &many, err))
         return false;
-    /* all of the first page, or of a whole one: that is not these videos, but our permissions */
-    if (page.denied > 0 && page.denied == page.copies && (*after == 0 || page.rows.count == COPY_PAGE))
-        return err_pass(err, &page.denial);
+    /* all of the first page: that is not these videos, but our permissions, or a key of the bucket */
+    if (page.refused > 0 && page.refused == page.copies && *after == 0)
+        return err_pass(err, &page.refusal);
     if (!db_transaction(stage->step->db, store_copies, &page, err))
         return false;
     *after = page.items[page.rows.count - 1].source.id;

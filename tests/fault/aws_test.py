@@ -118,14 +118,16 @@ def test_slots_are_waited_for(stack):
 
 
 def test_one_video_that_cannot_be_copied_costs_only_itself(client, emulator):
-    emulator.put_videos("bad/", 103)
+    emulator.put_videos("bad/", 104)
     prefix = client.wait_scan(client.register("bad/")["id"])
     emulator.fault(op="S3.CopyObject", skip=3, count=1, action={"status": 403, "code": "InvalidObjectState"})
     emulator.fault(op="S3.CopyObject", skip=60, count=1, action={"status": 403, "code": "AccessDenied"})
+    emulator.fault(op="S3.CopyObject", skip=70, count=1, action={"status": 400, "code": "KMS.DisabledException"})
     job = client.wait_job(client.launch(prefix["id"])["id"])
     assert (job["outcome"], job["counts"]["succeeded"]) == ("partial", 101)
-    failed = [r["error"]["reason"] for r in client.pages(f"/v1/jobs/{job['id']}/records?state=failed")]
-    assert sorted(failed) == ["source_archived", "source_denied"]
+    failed = {r["error"]["reason"]: r["error"]["message"] for r in client.pages(f"/v1/jobs/{job['id']}/records?state=failed")}
+    assert sorted(failed) == ["source_archived", "source_denied", "source_refused"]
+    assert "KMS.DisabledException" in failed["source_refused"]
 
 
 def test_no_permission_at_all_is_one_error_not_many(client, emulator, prefix):

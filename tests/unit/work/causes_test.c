@@ -20,6 +20,8 @@ static const struct {
     { "source_changed", 0, false, "", "source_changed", CAUSE_RETRY_AFTER_CURE },
     { "source_archived", 0, false, "", "source_archived", CAUSE_RETRY_AFTER_CURE },
     { "source_denied", 0, false, "", "source_denied", CAUSE_RETRY_AFTER_CURE },
+    { "source_refused", 0, false, "S3 refuses to copy this video: InvalidRequest: x", "source_refused",
+      CAUSE_RETRY_AFTER_CURE },
     { "cancelled", 0, false, "the job was cancelled", "cancelled", CAUSE_RETRY_YES },
     { "expired", 0, false, "", "expired", CAUSE_RETRY_YES },
     { "not_ingested", 0, false, "", "not_ingested", CAUSE_RETRY_NO },
