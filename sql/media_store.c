@@ -45,6 +45,16 @@ bool media_store_known(struct db *db, const char *ids, struct db_rows *rows, str
     return db_query_planned(db, Q_MEDIA_KNOWN, DB_ARGS(param_text(ids)), rows, NULL, err);
 }
 
+bool media_store_any_read(struct db *db, int64_t prefix_id, bool *any, struct err *err)
+{
+    int64_t found = 0;
+
+    if (!db_number(db, Q_MEDIA_ANY_READ, DB_ARGS(param_i64(prefix_id)), &found, err))
+        return false;
+    *any = found != 0;
+    return true;
+}
+
 void media_known_read(const struct db_rows *rows, int row, int64_t *position, struct span *etag)
 {
     *position = db_i64(rows, row, 0) - 1;

@@ -5,28 +5,29 @@
 
 #include <string.h>
 
-/* Every way of selecting fills plan_video by a statement of its own. */
+/* Every way of selecting fills plan_video; what is new and what failed are told by one statement. */
 static bool fill(struct db *db, const struct plan_choice *choice, struct err *err)
 {
     const struct param prefix = param_i64(choice->prefix_id);
-    const struct param since = param_time_ms(choice->created_ms);
+    const struct param since = param_time_ms(choice->since_ms);
+    const struct param most = param_i64(choice->max_video_bytes);
     const char *mode = choice->select_mode;
     char recipe[DB_HEX_SIZE];
 
     db_hex32(choice->recipe, recipe);
     if (strcmp(mode, "all") == 0)
-        return db_query_planned(db, Q_PLAN_SELECT_ALL, DB_ARGS(prefix, since), NULL, NULL, err);
-    if (strcmp(mode, "new") == 0)
-        return db_query_planned(db, Q_PLAN_SELECT_NEW, DB_ARGS(prefix, since, param_text(recipe)), NULL, NULL, err);
-    if (strcmp(mode, "failed") == 0)
-        return db_query_planned(db, Q_PLAN_SELECT_FAILED, DB_ARGS(prefix, since, param_text(recipe)), NULL, NULL, err);
+        return db_query_planned(db, Q_PLAN_SELECT_ALL, DB_ARGS(prefix, since, most), NULL, NULL, err);
+    if (strcmp(mode, "new") == 0 || strcmp(mode, "failed") == 0)
+        return db_query_planned(
+            db, Q_PLAN_SELECT_RECIPE,
+            DB_ARGS(prefix, since, most, param_text(recipe), param_bool(strcmp(mode, "failed") == 0)), NULL, NULL, err);
     if (strcmp(mode, "videos") == 0)
-        return db_query_planned(db, Q_PLAN_SELECT_VIDEOS, DB_ARGS(prefix, since, param_i64(choice->job_id)), NULL, NULL,
-                                err);
+        return db_query_planned(db, Q_PLAN_SELECT_VIDEOS, DB_ARGS(prefix, since, most, param_i64(choice->job_id)), NULL,
+                                NULL, err);
     if (strcmp(mode, "retry") == 0)
-        return db_query_planned(db, Q_PLAN_SELECT_RETRY,
-                                DB_ARGS(prefix, since, param_i64(choice->job_id), param_text(choice->causes_json)),
-                                NULL, NULL, err);
+        return db_query_planned(
+            db, Q_PLAN_SELECT_RETRY,
+            DB_ARGS(prefix, since, most, param_i64(choice->job_id), param_text(choice->causes_json)), NULL, NULL, err);
     return err_set(err, ERR_INTERNAL, false, HERE, "nothing is selected by '%s'", mode);
 }
 

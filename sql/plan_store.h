@@ -9,7 +9,8 @@
 struct plan_choice {
     int64_t job_id, prefix_id;
     const char *select_mode;     /* new all failed videos retry */
-    int64_t created_ms;          /* of the job: passing refusals found before that are asked for again */
+    int64_t since_ms;            /* passing refusals found before that are asked for again */
+    int64_t max_video_bytes;     /* of the model; larger ones are too_large */
     const unsigned char *recipe; /* 32 bytes */
     const char *causes_json;     /* select_mode "retry": the catalogue of causes, as plan_select_retry.sql takes it */
 };

@@ -13,10 +13,14 @@ bool plan_choose(struct plan *plan, struct err *err)
 {
     AUTO(buf_done) struct buf causes = { .max = 64 * 1024 };
     const bool is_retry = strcmp(plan->job.select_mode, "retry") == 0;
+    const int64_t most_bytes = plan->terms.max_video_bytes;
     struct plan_choice choice = { .job_id = plan->job.id,
                                   .prefix_id = plan->job.prefix_id,
                                   .select_mode = plan->job.select_mode,
-                                  .created_ms = plan->job.created_ms,
+                                  .since_ms = plan->job.created_ms > plan->prefix.scan_started_ms
+                                                  ? plan->job.created_ms
+                                                  : plan->prefix.scan_started_ms,
+                                  .max_video_bytes = most_bytes > 0 ? most_bytes : INT64_MAX,
                                   .recipe = plan->recipe };
 
     if (is_retry && !causes_for_sql(&causes))
@@ -75,6 +79,7 @@ static bool end_page(struct db *db, void *arg, struct err *err)
 bool plan_look(struct plan *plan, bool *alive, bool *looked, struct err *err)
 {
     struct page page = { plan, true };
+    struct preflight_tally tally = { 0 };
     int64_t after = 0;
 
     *looked = false;
@@ -88,13 +93,13 @@ bool plan_look(struct plan *plan, bool *alive, bool *looked, struct err *err)
         if (rows.count == 0)
             break;
         after = db_i64(&rows, rows.count - 1, 4);
-        if (!preflight_page(plan->step, &plan->prefix, &rows, err) ||
+        if (!preflight_page(plan->step, &plan->prefix, &rows, &tally, err) ||
             !db_transaction(plan->step->db, end_page, &page, err))
             return false;
         *looked = true;
     }
     *alive = page.alive;
-    return true;
+    return !page.alive || preflight_judge(plan->step, &plan->prefix, &tally, err);
 }
 
 /* ---- how they will be staged ---- */

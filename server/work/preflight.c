@@ -3,6 +3,7 @@
 #include "aws/s3.h"
 #include "server/base/buf.h"
 #include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/text.h"
 #include "server/media/media.h"
@@ -32,8 +33,10 @@ struct page {
     int next;   /* the first one that is not asked for yet */
     int *again; /* the places of those that want a second piece, a stack */
     int again_count;
-    int looks, denied;
-    struct err denial; /* the first of those */
+    int looks;
+    struct preflight_tally *tally;
+    int unreadable;
+    struct err cause; /* of the first that is unreadable */
 };
 
 static void page_done(struct page *page)
@@ -115,6 +118,8 @@ static const char *refusal_of(const struct err *cause)
         return "archived";
     if (cause->kind == ERR_DENIED && strcmp(code, "AccessDenied") == 0 && !cause->retryable)
         return "denied";
+    if (cause->kind == ERR_INPUT && cause->upstream_status != 0 && !cause->retryable)
+        return "unreadable";
     return NULL;
 }
 
@@ -124,6 +129,21 @@ static bool is_no_piece(const struct err *cause)
     return strcmp(cause->code, "range_ignored") == 0 || strcmp(cause->code, "bad_range") == 0;
 }
 
+static void count_refusal(struct page *page, const char *refusal, const struct err *cause)
+{
+    struct preflight_tally *tally = page->tally;
+    const bool is_unreadable = strcmp(refusal, "unreadable") == 0;
+
+    if (!is_unreadable && strcmp(refusal, "denied") != 0)
+        return;
+    if (tally->denied + tally->unreadable == 0)
+        tally->cause = *cause;
+    if (is_unreadable && page->unreadable++ == 0)
+        page->cause = *cause;
+    tally->unreadable += is_unreadable;
+    tally->denied += !is_unreadable;
+}
+
 static bool take_failure(struct page *page, struct item *it, const struct err *cause, struct err *err)
 {
     if (is_no_piece(cause))
@@ -131,8 +151,7 @@ static bool take_failure(struct page *page, struct item *it, const struct err *c
     it->refusal = refusal_of(cause);
     if (!it->refusal)
         return err_pass(err, cause);
-    if (strcmp(it->refusal, "denied") == 0 && page->denied++ == 0)
-        page->denial = *cause;
+    count_refusal(page, it->refusal, cause);
     return true;
 }
 
@@ -159,6 +178,7 @@ static bool range_done(void *arg, void *item, const struct s3_range_got *got, co
     struct item *it = item;
 
     page->looks += !it->has_head;
+    page->tally->looks += !it->has_head;
     if (range_err) {
         if (!take_failure(page, it, range_err, err))
             return false;
@@ -205,9 +225,10 @@ static bool store(struct db *db, void *arg, struct err *err)
     return db_copy_end(&copy, err) && media_store_merge(db, err) && task_store_progress(db, &page->step->task, err);
 }
 
-bool preflight_page(struct step *step, const struct prefix_row *prefix, const struct db_rows *videos, struct err *err)
+bool preflight_page(struct step *step, const struct prefix_row *prefix, const struct db_rows *videos,
+                    struct preflight_tally *tally, struct err *err)
 {
-    AUTO(page_done) struct page page = { .step = step, .prefix = prefix };
+    AUTO(page_done) struct page page = { .step = step, .prefix = prefix, .tally = tally };
     const struct s3_range_many many = { next_range, range_done, &page, step->settings->preflight_concurrency };
 
     if (videos->count == 0)
@@ -221,7 +242,21 @@ bool preflight_page(struct step *step, const struct prefix_row *prefix, const st
         return false;
     if (page.looks == 0)
         return true;
-    if (page.denied == page.looks && page.looks >= ALL_DENIED_LEAST)
-        return err_pass(err, &page.denial);
+    if (page.unreadable > 0) /* the only place that has S3's words for one of several */
+        log_warn("preflight.unreadable", "prefix=%lld videos=%d cause=%s", (long long)prefix->id, page.unreadable,
+                 LOGQ(page.cause.what));
     return db_transaction(step->db, store, &page, err);
+}
+
+bool preflight_judge(struct step *step, const struct prefix_row *prefix, const struct preflight_tally *tally,
+                     struct err *err)
+{
+    const int64_t refused = tally->denied + tally->unreadable;
+    bool any_read = false;
+
+    if (refused < tally->looks || refused == 0 || (tally->unreadable == 0 && refused < ALL_DENIED_LEAST))
+        return true;
+    if (!media_store_any_read(step->db, prefix->id, &any_read, err))
+        return false;
+    return any_read || err_pass(err, &tally->cause);
 }

@@ -156,8 +156,32 @@ def test_permissions_that_are_ours(small, emulator):
     emulator.fault(op="S3.GetObject", key="closed/", action={"status": 403, "code": "AccessDenied"})
     found = plan(small, prefix, states=("refused",))
     emulator.clear_faults()
-    assert "AccessDenied" in str(found["refusal"]) and not any(v["media"] for v in videos(small, prefix).values())
+    assert "AccessDenied" in str(found["refusal"])
+    assert {v["reason"] for v in videos(small, prefix).values()} == {"denied"}
     assert plan(small, prefix)["videos"]["taken"] == 30
+
+
+def test_many_that_are_denied_do_not_keep_the_others_back(small, emulator):
+    emulator.put_videos("partly/a/", 300)
+    emulator.put_videos("partly/b/", 5)
+    prefix = small.wait_scan(small.register("partly/")["id"])["id"]
+    emulator.fault(op="S3.GetObject", key="partly/a/", action={"status": 403, "code": "AccessDenied"})
+    try:
+        for _ in range(2):  # the second one has nothing to look into but what was denied
+            found = plan(small, prefix)
+            assert (skips(found), found["videos"]["taken"]) == ({"denied": 300}, 5)
+    finally:
+        emulator.clear_faults()
+
+
+def test_objects_that_s3_refuses(small, emulator):
+    emulator.put_videos("odd/", 4)
+    prefix = small.wait_scan(small.register("odd/")["id"])["id"]
+    emulator.fault(op="S3.GetObject", key="odd/0000002", action={"status": 400, "code": "KMS.DisabledException"})
+    found = plan(small, prefix)
+    emulator.clear_faults()
+    assert skips(found) == {"unreadable": 1} and found["skipped"][0]["remedy"]
+    assert plan(small, prefix)["videos"]["taken"] == 4
 
 
 def test_many_at_a_time(stack):

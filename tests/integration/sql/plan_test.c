@@ -21,7 +21,7 @@ static int64_t make_plan(struct testdb *t, int64_t prefix, const char *mode, uns
 static struct plan_counts choose(struct db *db, int64_t job, int64_t prefix, const char *mode, unsigned char byte)
 {
     unsigned char recipe[32];
-    const struct plan_choice choice = { job, prefix, mode, 1700000000000, recipe, NULL };
+    const struct plan_choice choice = { job, prefix, mode, 1700000000000, 12 * 1024, recipe, NULL };
     struct plan_counts counts = { -1, -1, -1 };
     struct err err = { 0 };
 
@@ -115,6 +115,12 @@ static void selects(void)
     CHECK_TEXT(taken(db, c.taken), "3 4 6 7 9 11 12 ");
     CHECK_I64(c.settled, 2);
     CHECK_TEXT(skipped(db, prefix), "archived=1 has_summary=1 in_progress=1 not_a_video=1 ");
+    testdb_sql(&t,
+               "UPDATE video SET size_bytes = size_bytes + 1 WHERE size_bytes = 12 * 1024"); /* over the model's most */
+    c = choose(db, job, prefix, "new", 1);
+    CHECK_TEXT(taken(db, c.taken), "3 4 6 7 9 11 ");
+    CHECK_TEXT(skipped(db, prefix), "archived=1 has_summary=1 in_progress=1 not_a_video=1 too_large=1 ");
+    testdb_sql(&t, "UPDATE video SET size_bytes = size_bytes - 1 WHERE size_bytes > 12 * 1024");
     c = choose(db, job, prefix, "new", 2); /* another question */
     CHECK_I64(c.taken, 9);
     c = choose(db, job, prefix, "failed", 1);

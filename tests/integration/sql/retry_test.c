@@ -87,9 +87,12 @@ static bool keep(struct db *db, void *arg, struct err *err)
 {
     struct place *p = arg;
     const unsigned char recipe[32] = { 1 };
-    const struct plan_choice choice = {
-        .job_id = p->retry, .prefix_id = p->prefix, .select_mode = "retry", .recipe = recipe, .causes_json = catalogue
-    };
+    const struct plan_choice choice = { .job_id = p->retry,
+                                        .prefix_id = p->prefix,
+                                        .select_mode = "retry",
+                                        .max_video_bytes = INT64_MAX,
+                                        .recipe = recipe,
+                                        .causes_json = catalogue };
 
     return plan_store_choose(db, &choice, &p->counts, err) && plan_store_skips(db, p->retry, true, err);
 }

@@ -50,14 +50,23 @@ static bool stage_begin(struct stage *s, int videos, const struct http_answer *a
            OK(task_store_claim(s->db, "{plan}", "test", 60000, &s->step.task, &found, &err)) && CHECK(found);
 }
 
-/* Looks into all videos, in the order of their names. */
-static bool look(struct stage *s, struct err *err)
+/* Looks into videos, in the order of their names, on from first, then judges. */
+static bool look_from(struct stage *s, int first, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct preflight_tally tally = { 0 };
+    char sql[120];
 
-    rows.result = PQexec(s->t.conn, "SELECT id, 'in/' || name, etag, size_bytes FROM video ORDER BY name");
+    snprintf(sql, sizeof sql, "SELECT id, 'in/' || name, etag, size_bytes FROM video ORDER BY name OFFSET %d", first);
+    rows.result = PQexec(s->t.conn, sql);
     rows.count = PQntuples(rows.result);
-    return preflight_page(&s->step, &s->prefix, &rows, err);
+    return preflight_page(&s->step, &s->prefix, &rows, &tally, err) &&
+           preflight_judge(&s->step, &s->prefix, &tally, err);
+}
+
+static bool look(struct stage *s, struct err *err)
+{
+    return look_from(s, 0, err);
 }
 
 /* "refusal:duration in ms " of each, by name; '-' for what is NULL, and '.' for those without a row. */
@@ -163,7 +172,7 @@ static void facts_and_refusals(void)
     check_header(&s.aws, 18, "if-match", "\"v2\"");
 }
 
-/* Ten denials and nothing else are no fault of the videos. */
+/* Ten denials and nothing else, of a prefix of which no video was ever read, are no fault of the videos. */
 static void our_own_permissions(void)
 {
     static const struct http_answer denied[] = { { .status = 403,
@@ -180,10 +189,51 @@ static void our_own_permissions(void)
             OK(look(&s, &err));
         else
             FAILS(look(&s, &err), ERR_DENIED, "denied");
-        CHECK_I64(testdb_number(&s.t, "SELECT count(*) FROM video_media WHERE refusal = 'denied'"),
-                  videos == 9 ? 9 : 0);
+        CHECK_I64(testdb_number(&s.t, "SELECT count(*) FROM video_media WHERE refusal = 'denied'"), videos);
     }
     test_case(NULL);
+}
+
+/* Where another video of the prefix was read once, it is these that are denied, however many. */
+static void a_folder_that_is_denied(void)
+{
+    static const struct http_answer answers[] = {
+        PIECE(whole, "0-139/100000"),
+        { .status = 403, .body = "<Error><Code>AccessDenied</Code></Error>" },
+    };
+    AUTO(stage_done) struct stage s = { 0 };
+    struct err err = { 0 };
+
+    make_files();
+    if (!stage_begin(&s, 30, answers, COUNT_OF(answers)))
+        return;
+    OK(look(&s, &err));
+    OK(look_from(&s, 1, &err)); /* those that were denied alone: the next day's look */
+    CHECK_I64(testdb_number(&s.t, "SELECT count(*) FROM video_media WHERE refusal = 'denied'"), 29);
+}
+
+/* S3 refuses one object (400): that is this object's, unless it is all of them. */
+static void unreadable_objects(void)
+{
+    static const struct http_answer answers[] = {
+        PIECE(whole, "0-139/100000"),
+        { .status = 400, .body = "<Error><Code>InvalidRequest</Code><Message>SSE-C</Message></Error>" },
+        { .status = 400, .body = "<Error><Code>KMS.DisabledException</Code></Error>" },
+    };
+    AUTO(stage_done) struct stage s = { 0 }, all = { 0 };
+    struct err err = { 0 };
+
+    make_files();
+    if (!stage_begin(&s, 3, answers, COUNT_OF(answers)))
+        return;
+    OK(look(&s, &err));
+    CHECK_TEXT(found(&s), "-:2500 unreadable:- unreadable:- ");
+    if (!stage_begin(&all, 3, answers + 2, 1))
+        return;
+    CHECK(!look(&all, &err));
+    CHECK_I64(err.kind, ERR_INPUT);
+    CHECK(!err.retryable);
+    CHECK_TEXT(err.upstream_code, "KMS.DisabledException");
 }
 
 /* What concerns more than one video is the page's error, and nothing of the page is stored. */
@@ -257,7 +307,8 @@ static void servers_without_range(void)
 static const struct test tests[] = {
     { "facts_and_refusals", facts_and_refusals },       { "our_own_permissions", our_own_permissions },
     { "errors_of_the_page", errors_of_the_page },       { "a_lost_lease_stores_nothing", a_lost_lease_stores_nothing },
-    { "servers_without_range", servers_without_range },
+    { "servers_without_range", servers_without_range }, { "a_folder_that_is_denied", a_folder_that_is_denied },
+    { "unreadable_objects", unreadable_objects },
 };
 
 TEST_MAIN("work/preflight", tests)
