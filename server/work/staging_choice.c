@@ -15,6 +15,8 @@ enum { SHOWN = 120, JSONL_NAME = 26 /* vidbatch-, 11 characters, .jsonl */, KEY_
 
 #define KEY_SHOWN(text) SPAN_ARG(text_utf8_head(span_of(text), SHOWN))
 
+#define OBJECTS(n) ((n) == 1 ? "object" : "objects")
+
 /* ---- the survey ---- */
 
 static void keep_key(char out[STAGING_KEY_SIZE], struct span key)
@@ -106,9 +108,9 @@ static bool breaks_rule(const struct work_settings *settings, const char *region
                 SPAN_ARG(ask->bucket_region), region);
     else if (survey->unclean > 0)
         buf_fmt(words,
-                "%lld keys have characters that Bedrock does not take (letters, digits and -_.!*'() are fine), such as "
-                "'%.*s'",
-                (long long)survey->unclean, KEY_SHOWN(survey->unclean_key));
+                "%lld %s characters that Bedrock does not take (letters, digits and -_.!*'() are fine), such as '%.*s'",
+                (long long)survey->unclean, survey->unclean == 1 ? "key has" : "keys have",
+                KEY_SHOWN(survey->unclean_key));
     else if (!bedrock_is_s3_uri(buf_view(&uri)) || folder.len > KEY_MAX - JSONL_NAME)
         buf_fmt(words, "their folder, '%.*s', is none that Bedrock takes as input", KEY_SHOWN(buf_cstr(&uri)));
     else if (overlaps(settings->staging_uri, ask->bucket, folder))
@@ -118,10 +120,12 @@ static bool breaks_rule(const struct work_settings *settings, const char *region
         buf_fmt(words, "the output location %s shares the folder s3://%.*s/%.*s with them", settings->output_uri,
                 SPAN_ARG(ask->bucket), KEY_SHOWN(survey->folder));
     else if (survey->wrong_type > 0)
-        buf_fmt(words,
-                "the Content-Type of %lld objects is not that of their format, such as '%.*s' of '%.*s'; a copy gets "
-                "the right one",
-                (long long)survey->wrong_type, KEY_SHOWN(survey->wrong_type_is), KEY_SHOWN(survey->wrong_type_key));
+        buf_fmt(
+            words,
+            "the Content-Type of %lld %s is not that of the format, such as '%.*s' of '%.*s'; a copy gets the right "
+            "one",
+            (long long)survey->wrong_type, OBJECTS(survey->wrong_type), KEY_SHOWN(survey->wrong_type_is),
+            KEY_SHOWN(survey->wrong_type_key));
     return words->len > 0;
 }
 
@@ -132,8 +136,8 @@ static bool is_doubtful(const struct work_settings *settings, const struct stagi
     if (survey->folder[0] == '\0')
         buf_text(words, "the only folder that holds all of them is the whole bucket");
     else if (survey->unknown_type > 0)
-        buf_fmt(words, "the Content-Type of %lld objects is not known, for the preflight did not look into them",
-                (long long)survey->unknown_type);
+        buf_fmt(words, "the Content-Type of %lld %s is not known, for the preflight did not look there",
+                (long long)survey->unknown_type, OBJECTS(survey->unknown_type));
     else if (!is_bucket_of(settings->staging_uri, ask->bucket) && !is_bucket_of(settings->output_uri, ask->bucket))
         buf_fmt(words,
                 "Bedrock's service role is known to reach the buckets of the staging and output locations, not %.*s",
@@ -165,7 +169,8 @@ static void praise(const struct staging_ask *ask, const struct staging_survey *s
             (long long)survey->videos, SPAN_ARG(ask->bucket), KEY_SHOWN(survey->folder),
             survey->unknown_type == 0 ? " and Content-Types" : "");
     if (survey->unknown_type > 0)
-        buf_fmt(words, "; the Content-Type of %lld objects was not looked at", (long long)survey->unknown_type);
+        buf_fmt(words, "; the Content-Type of %lld %s was not looked at", (long long)survey->unknown_type,
+                OBJECTS(survey->unknown_type));
 }
 
 void staging_judge(const struct work_settings *settings, const char *region, const struct staging_ask *ask,

@@ -190,7 +190,7 @@ static const struct {
       0,
       "copy",
       "in_place",
-      "Content-Type of 1 objects" },
+      "Content-Type of 1 object" },
     { "a bucket that the role may not reach",
       "elsewhere",
       "us-east-1",
