@@ -69,6 +69,12 @@ static bool check_videos(struct db *db, const struct creation *creation, const s
     if (!video_store_count_selected_up_to(db, prefix->id, row->select_mode, row->recipe, rule.minimum,
                                           COUNT_PATIENCE_MS, &rule.selected, &known, err))
         return false;
+    if (!known || (rule.selected > 0 && rule.selected >= rule.minimum))
+        return true;
+    if (strcmp(row->select_mode, "new") == 0 &&
+        !video_store_count_selected_up_to(db, prefix->id, "in_progress", row->recipe, rule.eligible, COUNT_PATIENCE_MS,
+                                          &rule.active, &known, err))
+        return false;
     refusal = known ? minimum_refusal(&rule, &words) : NULL;
     if (!refusal)
         return true;

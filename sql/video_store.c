@@ -76,6 +76,9 @@ static bool count_selected(struct db *db, int64_t prefix_id, const char *select_
     if (strcmp(select_mode, "new") == 0)
         ok = db_query_planned(db, Q_VIDEO_COUNT_NEW, DB_ARGS(param_i64(prefix_id), param_text(hex), at_most), &rows,
                               NULL, err);
+    else if (strcmp(select_mode, "in_progress") == 0)
+        ok = db_query_planned(db, Q_VIDEO_COUNT_ACTIVE, DB_ARGS(param_i64(prefix_id), param_text(hex), at_most), &rows,
+                              NULL, err);
     else
         ok = db_query_planned(db, Q_VIDEO_COUNT_ALL, DB_ARGS(param_i64(prefix_id), at_most), &rows, NULL, err);
     if (ok)

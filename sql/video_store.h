@@ -32,7 +32,8 @@ MUST_CHECK bool video_store_list(struct db *db, int64_t prefix_id, enum video_fi
                                  struct span after_name, int limit, struct db_rows *rows, struct err *err);
 
 /* How many videos a job would take now: eligible, not vanished, and in mode "new" without a succeeded summary for this
- * recipe (32 bytes) at their present ETag. */
+ * recipe (32 bytes) at their present ETag. Mode "in_progress": how many of those that are eligible a job that has not
+ * ended asks the same question about. */
 MUST_CHECK bool video_store_count_selected(struct db *db, int64_t prefix_id, const char *select_mode,
                                            const unsigned char recipe[32], int64_t *count, struct err *err);
 /* The same, but stops counting at at_most and gives up after patience_ms: *known false, *count 0. In a transaction,

@@ -11,6 +11,7 @@
 struct minimum {
     int64_t selected;        /* videos that the job would take */
     int64_t eligible;        /* of those that it considered, all that could be run */
+    int64_t active;          /* of the eligible, not selected: a job that has not ended asks the same about them */
     int64_t minimum;         /* of a batch job */
     const char *select_mode; /* new all failed videos retry */
     bool waits;              /* the job waits for more: then the words say so */

@@ -84,5 +84,6 @@ void plan_estimate(const struct model_terms *terms, const struct plan_question *
     out->output.high = most;
     out->output.expected = min64(times(plan_raw_output(terms, question, totals->records), out->factor_output), most);
     out->output.low = min64(totals->records * LEAST_OUTPUT, out->output.expected);
-    out->has_cost = price(terms, on_demand, out, &out->cost) && price(terms, true, out, &out->on_demand);
+    out->has_cost = price(terms, on_demand, out, &out->cost);
+    out->has_on_demand = price(terms, true, out, &out->on_demand);
 }

@@ -26,8 +26,8 @@ struct plan_range {
     int64_t low, expected, high;
 };
 struct plan_estimate {
-    struct plan_range input, output; /* tokens */
-    bool has_cost;
+    struct plan_range input, output;   /* tokens */
+    bool has_cost, has_on_demand;      /* the prices are known */
     struct plan_range cost, on_demand; /* millionths of the currency; cost: by the plan's own route */
     double factor_input, factor_output;
     int64_t based_on;     /* records; 0: nothing has been learned yet, the factors are 1 */

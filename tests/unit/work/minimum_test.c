@@ -5,32 +5,36 @@
 #include <string.h>
 
 static const struct {
-    long long selected, eligible, minimum;
+    long long selected, eligible, active, minimum;
     const char *mode;
     const char *code;  /* NULL: it may run */
     const char *words; /* must be among what is said */
 } cases[] = {
-    { 100, 100, 100, "new", NULL, "" },
-    { 101, 5000, 100, "new", NULL, "" },
-    { 1, 1, 1, "all", NULL, "" },
-    { 0, 0, 100, "new", "no_eligible_videos", "eligible=false" },
-    { 0, 0, 1, "all", "no_eligible_videos", "no video that can be run" },
-    { 0, 0, 0, "all", "no_eligible_videos", "no video that can be run" },
-    { 0, 0, 100, "videos", "no_eligible_videos", "None of these videos" },
-    { 0, 230, 100, "new", "no_new_videos", "All 230 eligible videos" },
-    { 0, 230, 100, "failed", "no_failed_videos", "No video failed" },
-    { 0, 0, 100, "retry", "no_failed_videos", "No video failed" },
-    { 60, 60, 100, "new", "below_minimum", "add 40 more, or ask" },
-    { 60, 60, 100, "new", "below_minimum", "\"below_minimum\": \"wait\"" },
-    { 60, 60, 100, "videos", "below_minimum", "add 40 more, or ask with \"below_minimum\": \"on_demand\"" },
-    { 99, 400, 100, "new", "below_minimum", "add 1 more, take all 400 eligible ones" },
+    { 100, 100, 0, 100, "new", NULL, "" },
+    { 101, 5000, 0, 100, "new", NULL, "" },
+    { 1, 1, 0, 1, "all", NULL, "" },
+    { 0, 0, 0, 100, "new", "no_eligible_videos", "eligible=false" },
+    { 0, 0, 0, 1, "all", "no_eligible_videos", "no video that can be run" },
+    { 0, 0, 0, 0, "all", "no_eligible_videos", "no video that can be run" },
+    { 0, 0, 0, 100, "videos", "no_eligible_videos", "None of these videos" },
+    { 0, 230, 0, 100, "new", "no_new_videos", "All 230 eligible videos" },
+    { 0, 230, 0, 100, "failed", "no_failed_videos", "No video failed" },
+    { 0, 0, 0, 100, "retry", "no_failed_videos", "No video failed" },
+    { 60, 60, 0, 100, "new", "below_minimum", "add 40 more, or ask" },
+    { 60, 60, 0, 100, "new", "below_minimum", "\"below_minimum\": \"wait\"" },
+    { 60, 60, 0, 100, "videos", "below_minimum", "add 40 more, or ask with \"below_minimum\": \"on_demand\"" },
+    { 0, 230, 200, 100, "new", "no_new_videos", "about 200 of the 230 eligible videos. Wait for it" },
+    { 0, 5, 5, 100, "failed", "no_failed_videos", "Wait for it" },
+    { 60, 260, 200, 100, "new", "below_minimum", "add 40 more, wait for the job that asks the same about 200 others" },
+    { 99, 400, 0, 100, "new", "below_minimum", "add 1 more, take all 400 eligible ones" },
 };
 
 static void rule(void)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         AUTO(buf_done) struct buf words = { .max = 1024 };
-        const struct minimum m = { cases[i].selected, cases[i].eligible, cases[i].minimum, cases[i].mode, false };
+        const struct minimum m = { cases[i].selected, cases[i].eligible, cases[i].active,
+                                   cases[i].minimum,  cases[i].mode,     false };
         const char *code = minimum_refusal(&m, &words);
 
         test_case("%lld of %lld, at least %lld", cases[i].selected, cases[i].eligible, cases[i].minimum);
@@ -39,6 +43,7 @@ static void rule(void)
             CHECK_TEXT(code, cases[i].code);
         CHECK(strstr(buf_cstr(&words), cases[i].words) != NULL);
         CHECK(code != NULL || words.len == 0);
+        CHECK(cases[i].active == 0 || !strstr(buf_cstr(&words), "\"all\"")); /* they would be paid for twice */
     }
     test_case(NULL);
 }

@@ -103,7 +103,11 @@ static void no_price(void)
 
     terms.prices.batch_output = -1;
     plan_estimate(&terms, &(struct plan_question){ 4, 0 }, &totals, &(struct estimate_fit){ 0 }, false, &e);
-    CHECK(!e.has_cost && e.input.expected > 0);
+    CHECK(!e.has_cost && e.has_on_demand && e.input.expected > 0);
+    terms = terms_of_lite();
+    terms.prices.on_demand_input = -1;
+    plan_estimate(&terms, &(struct plan_question){ 4, 0 }, &totals, &(struct estimate_fit){ 0 }, false, &e);
+    CHECK(e.has_cost && !e.has_on_demand && e.cost.high > 0);
 }
 
 static const struct test tests[] = {
