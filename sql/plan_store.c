@@ -46,7 +46,13 @@ static bool choose(struct db *db, void *arg, struct err *err)
         !db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text("on")), NULL, err) ||
         !db_query(db, Q_PLAN_COUNTS, NULL, 0, &rows, err))
         return false;
-    *choosing->out = (struct plan_counts){ db_i64(&rows, 0, 0), db_i64(&rows, 0, 1), db_i64(&rows, 0, 2) };
+    *choosing->out = (struct plan_counts){ .considered = db_i64(&rows, 0, 0),
+                                           .taken = db_i64(&rows, 0, 1),
+                                           .settled = db_i64(&rows, 0, 2),
+                                           .active = db_i64(&rows, 0, 3),
+                                           .bytes = db_i64(&rows, 0, 4),
+                                           .duration_ms = db_i64(&rows, 0, 5),
+                                           .unknown = db_i64(&rows, 0, 6) };
     return true;
 }
 

@@ -17,6 +17,8 @@ struct plan_choice {
 struct plan_counts {
     int64_t considered, taken;
     int64_t settled; /* of those that are not taken: have a summary, are about to get one, or did not fail */
+    int64_t active;  /* of the settled: a job is working on them */
+    int64_t bytes, duration_ms, unknown; /* of those taken; unknown: videos of unknown length */
 };
 /* Fills plan_video anew: everything that was considered, numbered from 1, what is taken first, in key order. In a
  * transaction, or before one to look around. */

@@ -284,10 +284,10 @@ static size_t fewest_left_out(struct cutter *c, size_t k)
     return high;
 }
 
-static bool too_few(struct err *err, const struct cutter *c, const char *why)
+static bool too_few(struct err *err, const struct cutter *c, const char *code, const char *why)
 {
     err_set(err, ERR_INPUT, false, HERE, "%zu videos make no batch: it takes at least %zu%s", c->count, c->min, why);
-    return err_code(err, "below_minimum");
+    return err_code(err, code);
 }
 
 static void read_limits(struct cutter *c, const struct cut_limits *limits)
@@ -311,7 +311,8 @@ static bool cut_sorted(struct cutter *c, size_t *shards, struct err *err)
         c->steps_left = most_steps;
         k = most_shards(c);
         if (k == 0)
-            return too_few(err, c, ", and so many of the lightest are over the size of a job together");
+            return too_few(err, c, "over_job_bytes",
+                           ", and so many of the lightest are over the size of a job together");
         leave_out(c, fewest_left_out(c, k));
         found = cut_with_fewest(c, k, true);
     }
@@ -328,9 +329,9 @@ bool cut(const uint32_t *weights, size_t count, const struct cut_limits *limits,
 
     read_limits(&c, limits);
     if (count < c.min)
-        return too_few(err, &c, "");
+        return too_few(err, &c, "below_minimum", "");
     if (c.max < c.min)
-        return too_few(err, &c, ", and so many lines are over the size of a file");
+        return too_few(err, &c, "over_job_bytes", ", and so many lines are over the size of a file");
     if (count > INT32_MAX)
         return err_set(err, ERR_INPUT, false, HERE, "%zu videos are more than can be cut at once", count);
     sorted = mem_alloc(count, sizeof *sorted);

@@ -21,7 +21,8 @@ struct cut_limits {         /* 0: no such limit */
  *           the batches of at least the minimum that the others make; undefined after a failure
  * shards    as few as the quotas ask for, where runs in key order, an even deal by weight or levelling reach that;
  *           none is under the minimum or over any limit
- * err       ERR_INPUT with code "below_minimum" when fewer than min_records can run at all; ERR_MEMORY
+ * err       ERR_INPUT with code "below_minimum" when there are fewer than min_records, "over_job_bytes" when so many of
+ *           the lightest are over a limit of bytes together; ERR_MEMORY
  *
  * A few passes over the weights after a radix sort; takes 4 bytes an item and 20 a shard for the time of the call.
  * The same input gives the same cut. */

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SCAN_POLL_MS = 500, PLAN_BYTES = 4 * 1024 * 1024, WORDS_BYTES = 4096 };
+enum { SCAN_POLL_MS = 500, AGAIN_MS = 1000, PLAN_BYTES = 4 * 1024 * 1024, WORDS_BYTES = 4096 };
 
 static void plan_done(struct plan *plan)
 {
@@ -167,7 +167,7 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
     if (!job_store_plan_lock(db, plan->job.prefix_id, err) || !plan_choose_again(plan, err))
         return false;
     plan_judge_count(plan);
-    if (!plan->refusal && !plan->staging.mode) {
+    if (!plan->refusal && !plan->staging.mode && !plan->is_chosen_anew) {
         plan->refusal = "in_place_refused";
         buf_fmt(&plan->words, "The videos cannot be run in place: %s. Ask with \"staging\": \"auto\" or \"copy\".",
                 plan->staging.why);
@@ -176,9 +176,11 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
         return false;
     if (plan->refusal)
         return refuse(db, plan, NULL, err);
-    /* The way of staging was decided for one shard, outside of this transaction: the videos may be others by now. */
-    if (strcmp(plan->staging.mode, "in_place") == 0 && plan->shard_rows.count != 1)
-        return err_set(err, ERR_BUSY, true, HERE, "the videos changed while the job was planned");
+    if (!plan_staging_holds(plan)) { /* it was decided outside of this transaction, for other videos */
+        log_info("plan.again", "cause='the videos changed while they were planned'");
+        plan->step->again_ms = AGAIN_MS;
+        return true;
+    }
     return finish(db, plan, err);
 }
 
@@ -257,7 +259,7 @@ static bool find_out(struct plan *plan, bool *alive, struct err *err)
     snprintf(plan->staging.why, sizeof plan->staging.why, "asked for");
     if (!looks && strcmp(plan->job.staging, "copy") == 0)
         return true;
-    if (!plan_store_signature(plan->step->db, plan->job.prefix_id, plan->signature, err) || !plan_choose(plan, err))
+    if (!plan_choose(plan, err))
         return false;
     if (looks && !plan_look(plan, alive, &looked, err))
         return false;

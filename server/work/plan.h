@@ -29,8 +29,11 @@ struct plan {
     struct plan_totals totals; /* of the shards */
     struct staging_choice staging;
     char signature[PLAN_SIGNATURE_SIZE]; /* of what was chosen already, before the transaction; "": nothing was */
-    bool on_demand;                      /* too few for a batch, and the job may call the model for each */
-    int64_t line_bytes;                  /* no JSONL line is longer */
+    bool is_chosen_anew;                 /* in the transaction, for others may be chosen than before it */
+    bool on_demand;     /* too few for a batch, or too large, and the job may call the model for each */
+    bool is_over_bytes; /* of the present choice: no batch can hold enough of it, so each is called for */
+    bool is_staging_judged, was_on_demand; /* how to stage was decided, and by which route that was */
+    int64_t line_bytes;                    /* no JSONL line is longer */
     struct db_rows shard_rows;
     const char *refusal;        /* code; NULL: it can run */
     struct buf words;           /* why it can't */
@@ -45,16 +48,20 @@ static inline int64_t plan_text_bytes(const struct job_row *job)
 }
 
 /* ---- plan_select.c ---- */
-/* Fills plan_video and counts; in a transaction or before one. */
+/* Fills plan_video and counts before the transaction that plans, and notes the signature of what that depends on. */
 MUST_CHECK bool plan_choose(struct plan *plan, struct err *err);
-/* The same in the transaction that plans: what was chosen before it is kept where it would be chosen again, for it may
+/* Likewise in the transaction that plans: what was chosen before it is kept where it would be chosen again, for it may
  * be a million videos. */
 MUST_CHECK bool plan_choose_again(struct plan *plan, struct err *err);
 /* Looks into the chosen videos that nobody has looked into, page by page; each is kept. *alive false: the job is no
  * longer to be planned. *looked: there was something to look into, so that some may be refused by now. */
 MUST_CHECK bool plan_look(struct plan *plan, bool *alive, bool *looked, struct err *err);
-/* Decides how they are staged. Outside transactions: it may ask S3. A refusal is in plan->refusal. */
+/* Decides how they are staged. Outside transactions: it may ask S3. A refusal is in plan->refusal, or, of in_place, in
+ * plan->staging. */
 MUST_CHECK bool plan_stage_how(struct plan *plan, struct err *err);
+/* In the transaction, after the cut: does that decision hold for what is planned now? A copy is right for any videos.
+ */
+bool plan_staging_holds(const struct plan *plan);
 /* Judges the number of what was chosen: sets on_demand, or the refusal. */
 void plan_judge_count(struct plan *plan);
 void plan_ask(const struct plan *plan, int64_t shards, struct staging_ask *out);
@@ -64,9 +71,9 @@ void plan_ask(const struct plan *plan, int64_t shards, struct staging_ask *out);
 struct batch_input *plan_input_new(const struct job_row *job, struct span owner, struct err *err);
 /* Finds line_bytes: of copies where it is known that the videos are copied, else of whichever is longer. */
 MUST_CHECK bool plan_measure_line(struct plan *plan, struct err *err);
-/* Cuts what was chosen; a refusal is in plan->refusal. In a transaction. */
+/* Cuts what was chosen; a refusal is in plan->refusal. May set on_demand. In a transaction. */
 MUST_CHECK bool plan_cut(struct plan *plan, struct err *err);
-/* How many shards it would be; 0: none can be made. Outside a transaction. */
+/* How many shards it would be; a refusal is in plan->refusal. May set on_demand. Outside a transaction. */
 MUST_CHECK bool plan_count_shards(struct plan *plan, int64_t *shards, struct err *err);
 /* Fills totals from the cut. */
 void plan_sum(struct plan *plan);

@@ -84,7 +84,17 @@ static int64_t least_of(int64_t a, int64_t b)
     return a == 0 || (b > 0 && b < a) ? b : a;
 }
 
-/* A refusal of the cutter is one of the plan. */
+static void refuse_bytes(struct plan *plan, const struct err *refusal)
+{
+    plan->refusal = "over_job_bytes";
+    buf_fmt(&plan->words,
+            "%s (%lld bytes of videos and JSONL). Encode them smaller, raise VIDBATCH_SHARD_BYTES if your account's "
+            "quota of job size allows it, or ask with \"below_minimum\": \"on_demand\" (one call a video, at the full "
+            "price).",
+            refusal->what, (long long)plan->terms.job_bytes_cap);
+}
+
+/* A refusal of the cutter is one of the plan, unless the model may be called for each video: then all are in one. */
 static bool run_cutter(struct plan *plan, struct cutting *cutting, struct err *err)
 {
     const struct model_terms *terms = &plan->terms;
@@ -110,8 +120,16 @@ static bool run_cutter(struct plan *plan, struct cutting *cutting, struct err *e
         return true;
     if (refusal.kind != ERR_INPUT)
         return err_pass(err, &refusal);
-    plan->refusal = "below_minimum";
-    buf_text(&plan->words, refusal.what);
+    if (strcmp(refusal.code, "over_job_bytes") != 0) {
+        plan->refusal = "below_minimum";
+        buf_text(&plan->words, refusal.what);
+    } else if (strcmp(plan->job.below_minimum, "on_demand") == 0) {
+        plan->is_over_bytes = plan->on_demand = true;
+        memset(cutting->shard_of, 0, count * sizeof *cutting->shard_of);
+        cutting->shards = 1;
+    } else {
+        refuse_bytes(plan, &refusal);
+    }
     return true;
 }
 
@@ -120,7 +138,8 @@ bool plan_count_shards(struct plan *plan, int64_t *shards, struct err *err)
     AUTO(cutting_done) struct cutting cutting = { 0 };
 
     *shards = 2;
-    if (plan->counts.taken > plan->terms.max_records_per_job && plan->terms.max_records_per_job > 0)
+    if (plan->counts.taken > plan->terms.max_records_per_job && plan->terms.max_records_per_job > 0 &&
+        strcmp(plan->job.below_minimum, "on_demand") != 0)
         return true; /* more than one, whichever way */
     if (!run_cutter(plan, &cutting, err))
         return false;

@@ -14,15 +14,20 @@ enum { SHARDS_SHOWN = 1000, URI_SIZE = 2400 };
 
 /* ---- videos ---- */
 
-static void put_videos(struct json_writer *w, const struct plan *plan, int64_t left_out)
+/* Where nothing was cut: what would have been taken. */
+static void put_videos(struct json_writer *w, const struct plan *plan, bool is_cut)
 {
-    const struct plan_totals *totals = &plan->totals;
+    const struct plan_totals chosen = { .records = plan->counts.taken,
+                                        .video_bytes = plan->counts.bytes,
+                                        .unknown = plan->counts.unknown,
+                                        .duration_ms = plan->counts.duration_ms };
+    const struct plan_totals *totals = is_cut ? &plan->totals : &chosen;
 
     json_name(w, "videos");
     json_begin_object(w);
     json_put_i64(w, "considered", plan->counts.considered);
     json_put_i64(w, "taken", totals->records);
-    json_put_i64(w, "skipped", plan->counts.considered - plan->counts.taken + left_out);
+    json_put_i64(w, "skipped", plan->counts.considered - totals->records);
     json_put_i64(w, "bytes", totals->video_bytes);
     json_put_i64(w, "duration_seconds", (totals->duration_ms + 999) / 1000);
     json_put_i64(w, "duration_unknown", totals->unknown);
@@ -208,7 +213,7 @@ static void put_cost(struct json_writer *w, const struct plan *plan, const struc
     put_amounts(w, estimate->has_cost, &estimate->cost);
     json_name(w, "on_demand");
     json_begin_object(w);
-    put_amounts(w, estimate->has_cost, &estimate->on_demand);
+    put_amounts(w, estimate->has_on_demand, &estimate->on_demand);
     json_end_object(w);
     json_name(w, "prices");
     json_begin_object(w);
@@ -245,12 +250,11 @@ static void put_estimate(struct json_writer *w, const struct plan *plan, const s
 bool plan_json(struct plan *plan, const struct plan_estimate *estimate, struct buf *out, struct err *err)
 {
     struct json_writer w = json_writer_on(out);
-    const int64_t left_out = estimate ? plan->counts.taken - plan->totals.records : 0;
 
     json_begin_object(&w);
     if (!plan->refusal && !put_request(&w, plan, err))
         return false;
-    put_videos(&w, plan, left_out);
+    put_videos(&w, plan, estimate != NULL);
     if (!put_skipped(&w, plan, err))
         return false;
     if (estimate) {

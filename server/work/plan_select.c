@@ -9,7 +9,7 @@
 /* Small looks: what a kill costs is one page of them. */
 enum { LOOK_PAGE = 250, SURVEY_PAGE = 5000 };
 
-bool plan_choose(struct plan *plan, struct err *err)
+static bool choose(struct plan *plan, struct err *err)
 {
     AUTO(buf_done) struct buf causes = { .max = 64 * 1024 };
     const bool is_retry = strcmp(plan->job.select_mode, "retry") == 0;
@@ -25,8 +25,15 @@ bool plan_choose(struct plan *plan, struct err *err)
 
     if (is_retry && !causes_for_sql(&causes))
         return err_memory(err, HERE);
+    plan->is_over_bytes = false;
     choice.causes_json = is_retry ? buf_cstr(&causes) : NULL;
     return plan_store_choose(plan->step->db, &choice, &plan->counts, err);
+}
+
+/* The signature comes first: a change in between makes it differ later. */
+bool plan_choose(struct plan *plan, struct err *err)
+{
+    return plan_store_signature(plan->step->db, plan->job.prefix_id, plan->signature, err) && choose(plan, err);
 }
 
 bool plan_choose_again(struct plan *plan, struct err *err)
@@ -35,18 +42,20 @@ bool plan_choose_again(struct plan *plan, struct err *err)
 
     if (!plan_store_signature(plan->step->db, plan->job.prefix_id, now, err))
         return false;
-    return (plan->signature[0] && strcmp(now, plan->signature) == 0) || plan_choose(plan, err);
+    plan->is_chosen_anew = !plan->signature[0] || strcmp(now, plan->signature) != 0;
+    return !plan->is_chosen_anew || choose(plan, err);
 }
 
 void plan_judge_count(struct plan *plan)
 {
     const struct minimum minimum = { .selected = plan->counts.taken,
                                      .eligible = plan->counts.taken + plan->counts.settled,
+                                     .active = plan->counts.active,
                                      .minimum = plan->terms.min_records,
                                      .select_mode = plan->job.select_mode,
                                      .waits = strcmp(plan->job.below_minimum, "wait") == 0 };
 
-    plan->on_demand = false;
+    plan->on_demand = plan->is_over_bytes;
     plan->refusal = NULL;
     buf_reset(&plan->words);
     if (plan->counts.taken > 0 && plan->counts.taken < plan->terms.min_records &&
@@ -141,9 +150,22 @@ bool plan_stage_how(struct plan *plan, struct err *err)
 
     if (!plan_count_shards(plan, &shards, err))
         return false;
+    if (plan->refusal)
+        return true;
+    plan->is_staging_judged = true;
+    plan->was_on_demand = plan->on_demand;
     plan_ask(plan, shards, &ask);
     /* Only one shard can lie in the videos' own folder: then a look at each of them is worth while. */
     if (shards == 1 && !plan->on_demand && strcmp(plan->job.staging, "copy") != 0 && !survey(plan, &found, err))
         return false;
     return staging_choose(plan->step, &ask, &found, &plan->staging, err);
+}
+
+bool plan_staging_holds(const struct plan *plan)
+{
+    if (strcmp(plan->job.staging, "copy") == 0)
+        return true;
+    if (!plan->is_staging_judged || !plan->staging.mode || plan->on_demand != plan->was_on_demand)
+        return false;
+    return strcmp(plan->staging.mode, "copy") == 0 || (!plan->is_chosen_anew && plan->shard_rows.count == 1);
 }

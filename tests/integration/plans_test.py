@@ -358,6 +358,82 @@ def test_auto_stages_one_shard_in_place(client, emulator):
     assert plan(client, prefix["id"], staging="auto", select="all")["staging"]["mode"] == "copy"
 
 
+def add_video(emulator, database, prefix, name):
+    """One that a scan has found just now."""
+    pfx = int(database.value("SELECT id FROM prefix WHERE key_prefix = %s", prefix["prefix"]))
+    copy = database.value("SELECT name FROM video WHERE prefix_id = %s LIMIT 1", pfx)
+    emulator.s3().copy_object(Bucket="videos", Key=prefix["prefix"] + name, CopySource={"Bucket": "videos", "Key": prefix["prefix"] + copy})
+    database.query("INSERT INTO video (prefix_id, name, size_bytes, etag, modified_at) SELECT prefix_id, %s, size_bytes, etag, modified_at"
+                   " FROM video WHERE prefix_id = %s AND name = %s", name, pfx, copy)
+    database.query("UPDATE prefix SET version = version + 1 WHERE id = %s", pfx)
+
+
+@pytest.mark.parametrize("count, more, name", [(100, {}, "turns-a/"), (99, {}, "turns-b/"), (99, {"below_minimum": "on_demand"}, "turns-c/")])
+def test_how_to_stage_is_decided_anew_when_the_videos_change(client, emulator, database, count, more, name):
+    """While the folder is looked through one more is found, whose key Bedrock does not take."""
+    prefix = fresh(client, emulator, name, count)
+    emulator.fault(op="S3.ListObjectsV2", count=1, action={"delay_ms": 2000})
+    if count < 100:  # nothing is looked through for too few: it is found during the look into the last one
+        emulator.fault(op="S3.GetObject", key=f"{name}0000098", action={"delay_ms": 2000})
+    made = client.post("/v1/plans", {"prefix_id": prefix["id"], **QUESTION, "staging": "in_place" if not more else "auto", **more}, 202).json()
+    wait_until("the look", lambda: len([r for r in emulator.requests("S3.GetObject") if name in r.get("key", "")]) >= 90)
+    add_video(emulator, database, prefix, "a, b.mp4")
+    if more:
+        told = wait_plan(client, made["id"])
+        assert (told["route"], told["videos"]["taken"], told["staging"]["mode"]) == ("batch", 100, "copy")
+    else:
+        told = wait_plan(client, made["id"], "refused")
+        assert told["refusal"]["code"] == "in_place_refused" and "a, b.mp4" in told["refusal"]["message"]
+
+
+def test_videos_too_large_for_a_batch(stack, emulator):
+    """Enough of them, but no job could hold the minimum: more of them would not help."""
+    client = stack.service(stack.database(), emulator, VIDBATCH_SHARD_BYTES=str(60 * len(clip()))).client()
+    prefix = fresh(client, emulator, "heavy/", 120)
+    for below in ("refuse", "wait"):
+        told = plan(client, prefix["id"], "refused", below_minimum=below, staging="in_place")
+        assert told["refusal"]["code"] == "over_job_bytes" and "on_demand" in told["refusal"]["message"]
+    for staging in ("auto", "copy"):
+        told = plan(client, prefix["id"], below_minimum="on_demand", staging=staging)
+        assert (told["route"], told["staging"]["mode"], told["videos"]["taken"], told["shard_count"]) == ("on_demand", "copy", 120, 1)
+    assert client.wait_job(launch_plan(client, told["id"])["id"])["counts"]["succeeded"] == 120
+
+
+def test_the_same_job_twice_is_told_to_wait(client, emulator):
+    prefix = fresh(client, emulator, "twice/", 110)
+    emulator.fault(op="S3.CopyObject", count=1, action={"delay_ms": 3000})
+    job = client.launch(prefix["id"], **QUESTION)
+    wait_until("it to be planned", lambda: client.get(f"/v1/jobs/{job['id']}")["counts"]["total"] == 110)
+    problem = client.post("/v1/jobs", {"prefix_id": prefix["id"], **QUESTION}, 409).json()
+    assert problem["code"] == "no_new_videos" and "about 110 of the 110" in problem["detail"] and "Wait" in problem["detail"]
+    assert "select" not in problem["detail"]
+    told = plan(client, prefix["id"], "refused")
+    assert told["refusal"]["message"] == problem["detail"]
+    assert client.wait_job(job["id"])["outcome"] == "success"
+
+
+def test_a_refused_plan_counts_what_it_would_take(client, emulator):
+    prefix = fresh(client, emulator, "few/", 60)
+    for n in range(5):
+        emulator.s3().put_object(Bucket="videos", Key=f"few/empty-{n}.mp4", Body=b"")
+    rescan(client, prefix["id"])
+    told = plan(client, prefix["id"], "refused")
+    assert told["refusal"]["code"] == "below_minimum"
+    assert [told["videos"][word] for word in ("considered", "taken", "skipped", "bytes")] == [65, 60, 5, 60 * len(clip())]
+    assert told["videos"]["duration_seconds"] > 0
+
+
+def test_a_batch_needs_no_price_of_the_other_way(stack, emulator, tmp_path):
+    file = tmp_path / "models.json"
+    file.write_text(json.dumps({"models": [{"id": "amazon.nova-lite-v1:0", "prices": {
+        "on_demand_input_per_million": None, "on_demand_output_per_million": None}}]}))
+    client = stack.service(stack.database(), emulator, VIDBATCH_MODELS_FILE=str(file)).client()
+    prefix = fresh(client, emulator, "priced/", 100)
+    told = plan(client, prefix["id"], max_cost="100")
+    assert float(told["cost"]["high"]) > 0 and told["cost"]["on_demand"] == {"low": None, "expected": None, "high": None}
+    assert launch_plan(client, told["id"])["state"]
+
+
 def test_a_repeated_key_makes_one_plan(client, emulator, database):
     prefix = fresh(client, emulator, "once/", 100)
     body = {"prefix_id": prefix["id"], "prompt": "Planned once."}

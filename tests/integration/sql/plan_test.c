@@ -22,7 +22,7 @@ static struct plan_counts choose(struct db *db, int64_t job, int64_t prefix, con
 {
     unsigned char recipe[32];
     const struct plan_choice choice = { job, prefix, mode, 1700000000000, 12 * 1024, recipe, NULL };
-    struct plan_counts counts = { -1, -1, -1 };
+    struct plan_counts counts = { .taken = -1 };
     struct err err = { 0 };
 
     memset(recipe, byte, sizeof recipe);
@@ -114,6 +114,9 @@ static void selects(void)
     c = choose(db, job, prefix, "new", 1);
     CHECK_TEXT(taken(db, c.taken), "3 4 6 7 9 11 12 ");
     CHECK_I64(c.settled, 2);
+    CHECK_I64(c.active, 1);
+    CHECK_I64(c.bytes, (3 + 4 + 6 + 7 + 9 + 11 + 12) * 1024);
+    CHECK_I64(c.unknown, 7); /* 3 is known at another ETag only */
     CHECK_TEXT(skipped(db, prefix), "archived=1 has_summary=1 in_progress=1 not_a_video=1 ");
     testdb_sql(&t,
                "UPDATE video SET size_bytes = size_bytes + 1 WHERE size_bytes = 12 * 1024"); /* over the model's most */

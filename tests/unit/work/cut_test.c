@@ -156,7 +156,7 @@ static void check_mix(const uint32_t *weights, size_t count, const struct cut_li
     CHECK(done == any_fits(weights, count, limits));
     if (!done) {
         CHECK_I64(err.kind, ERR_INPUT);
-        CHECK_TEXT(err.code, "below_minimum");
+        CHECK_TEXT(err.code, (int64_t)count < limits->min_records ? "below_minimum" : "over_job_bytes");
         return;
     }
     if (!CHECK(shards > 0 && shards <= count))
