@@ -5,6 +5,7 @@
 #include "server/base/log.h"
 #include "server/work/step.h"
 #include "sql/event_store.h"
+#include "sql/import_store.h"
 #include "sql/job_store.h"
 #include "sql/shard_store.h"
 
@@ -69,7 +70,8 @@ static bool cancel_work(struct db *db, void *arg, struct err *err)
     }
     /* what waits to be planned, or to be read, will not be */
     if (!task_store_remove(db, "plan", step->task.subject_id, err) ||
-        !task_store_remove(db, "import", step->task.subject_id, err))
+        !task_store_remove(db, "import", step->task.subject_id, err) ||
+        !import_store_forget(db, step->task.subject_id, err))
         return false;
     return task_store_add(db, "finish", step->task.subject_id, 0, err) && task_store_add(db, "watch", 0, 0, err) &&
            (cancel->again || task_store_done(db, &step->task, err));

@@ -30,7 +30,7 @@ static bool begin(struct db *db, void *arg, struct err *err)
         return false;
     if (strcmp(state, "queued") != 0 && strcmp(state, "planning") != 0) {
         import->is_over = true;
-        return task_store_done(db, &import->step->task, err);
+        return import_store_forget(db, import->job_id, err) && task_store_done(db, &import->step->task, err);
     }
     return job_store_move(db, import->job_id, "{queued}", "planning", NULL, NULL, &moved, err) &&
            import_store_shard(db, import->job_id, import->row.output_uri, &import->shard_id, err);
@@ -109,7 +109,7 @@ static bool make_records(struct db *db, void *arg, struct err *err)
     if (!task_store_fence(db, &import->step->task, err) || !job_store_lock(db, import->job_id, state, err))
         return false;
     if (strcmp(state, "planning") != 0)
-        return task_store_done(db, &import->step->task, err);
+        return import_store_forget(db, import->job_id, err) && task_store_done(db, &import->step->task, err);
     if (!import_store_count(db, import->job_id, &rows, &count, err) || !check_lines(import, &count, err) ||
         !give_home(db, import, &count, err) || !import_store_question(db, import->job_id, &unknown, err) ||
         !import_store_records(db, import->job_id, import->shard_id, &records, err))

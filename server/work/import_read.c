@@ -129,7 +129,7 @@ static bool store(struct db *db, void *arg, struct err *err)
         return false;
     if (strcmp(state, "planning") != 0) {
         import->is_over = true;
-        return task_store_done(db, &import->step->task, err);
+        return import_store_forget(db, import->job_id, err) && task_store_done(db, &import->step->task, err);
     }
     return copy_lines(db, lines, err) &&
            (!lines->has_question || import_store_question(db, import->job_id, &lines->question, err)) &&

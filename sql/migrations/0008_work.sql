@@ -25,3 +25,16 @@ SELECT id AS shard_id, job_id, model_key,
           LEFT JOIN (SELECT job_id, model_key, count(*) AS shards FROM slot_taken GROUP BY job_id, model_key) f
             ON f.job_id = s.job_id AND f.model_key = s.model_key
          WHERE s.route = 'batch' AND s.state = 'submitting' AND s.submit_started_at IS NULL AND j.state <> 'cancelling') waiting;
+
+-- Videos that a look refused are listed by prefix, in key order. Filled only for these: a few among millions.
+ALTER TABLE video_media
+    ADD COLUMN refused_prefix_id int8,
+    ADD COLUMN refused_name      text COLLATE "C";
+DELETE FROM video_media m WHERE NOT EXISTS (SELECT FROM video v WHERE v.id = m.video_id);
+UPDATE video_media m SET refused_prefix_id = v.prefix_id, refused_name = v.name FROM video v WHERE v.id = m.video_id AND m.refusal IS NOT NULL;
+DROP INDEX video_media_refused;
+CREATE INDEX video_media_refused ON video_media (refused_prefix_id, refused_name) WHERE refusal IS NOT NULL;
+
+-- Lines of imports that were cancelled while they read.
+DELETE FROM import_line l
+ WHERE NOT EXISTS (SELECT FROM job WHERE id = l.job_id AND state NOT IN ('completed', 'failed', 'cancelled'));

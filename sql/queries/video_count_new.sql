@@ -1,6 +1,6 @@
 -- How many videos a job over what is new in a prefix would take: without a succeeded summary for this recipe at their present ETag, and not in
 -- a job of this recipe that is still at it.
--- Scans the prefix's videos and the recipe's records once. The FULL JOIN is meant, see video_scan_merge.
+-- Scans the prefix's videos and the recipe's records once. The FULL JOIN is meant, see video_delete_unused.
 -- $1 int8 prefix, $2 bytea recipe, $3 int8 stop at so many or NULL.  Gives count int8.
 SELECT count(*) FROM (SELECT
   FROM (SELECT id, etag FROM video WHERE prefix_id = $1 AND vanished_at IS NULL AND reason IS NULL) v

@@ -207,4 +207,24 @@ def test_cancel_while_it_reads(stack):
     client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
     assert client.wait_job(job["id"])["state"] == "cancelled"
     emulator.clear_faults()
+    wait_until("it to stop reading", lambda: database.value("SELECT count(*) FROM task WHERE kind = 'import'") == 0)
+    assert database.value("SELECT count(*) FROM import_line") == 0
     assert bring(client, output)["counts"]["succeeded"] == 200
+
+
+def test_a_cancelled_import_leaves_no_lines(stack):
+    """Killed between reading and making records, then cancelled: whoever comes first removes what was read."""
+    database, emulator = stack.database(), stack.emulator()
+    service = stack.service(database, emulator, VIDBATCH_LEASE="600ms", VIDBATCH_HEARTBEAT="150ms")
+    client = service.client()
+    output, given, _ = foreign_job(emulator, "leftover", 150)
+    emulator.fault(op="S3.GetObject", key="leftover-out", action={"slow_body": 10_000})
+    job = client.post("/v1/imports", {"output_uri": output, "input_uri": given}, 202).json()
+    wait_until("the input to be read", lambda: database.value("SELECT count(*) FROM import_line") == 150)
+    service.kill()
+    database.query("UPDATE job SET state = 'cancelling', cancel_requested = true")
+    database.query("INSERT INTO task (kind, subject_id) SELECT 'cancel', id FROM job")
+    service.start()
+    assert service.client().wait_job(job["id"])["state"] == "cancelled"
+    wait_until("its tasks to end", lambda: database.value("SELECT count(*) FROM task WHERE kind IN ('import', 'cancel')") == 0)
+    assert database.value("SELECT count(*) FROM import_line") == 0

@@ -46,6 +46,13 @@ static const char *known(struct db *db, const char *ids)
     return said;
 }
 
+/* The ids of those that are noted as refused, each under its own prefix and name, in a row; 0 where others are. */
+#define NOTED                                                                                                          \
+    "SELECT coalesce(string_agg(m.video_id::text, '' ORDER BY m.video_id)"                                             \
+    "                FILTER (WHERE m.refusal IS NOT NULL AND v.prefix_id = refused_prefix_id"                          \
+    "                          AND v.name = refused_name), '0')::int8"                                                 \
+    "  FROM video_media m JOIN video v ON v.id = m.video_id WHERE refused_name IS NOT NULL"
+
 static void facts_are_stored_and_replaced(void)
 {
     const struct media_new first[] = {
@@ -65,6 +72,7 @@ static void facts_are_stored_and_replaced(void)
     if (!testdb_begin(&t, true))
         return;
     db = testdb_open(&t);
+    testdb_sql(&t, "UPDATE video SET id = size_bytes + 10 WHERE prefix_id = %lld", (long long)testdb_prefix(&t, 3));
     OK(db_transaction(db, store, &(struct page){ first, 3 }, &err));
     CHECK_TEXT(known(db, "{13,12,99,11}"), "1@\"b\" 3@\"a\" ");
     CHECK_I64(testdb_number(
@@ -75,7 +83,9 @@ static void facts_are_stored_and_replaced(void)
                             "SELECT count(*) FROM video_media WHERE num_nulls(duration_ms, width, height, container,"
                             " codec, content_type) = 6"),
               2);
+    CHECK_I64(testdb_number(&t, NOTED), 1213); /* where the list of refused ones looks */
     OK(db_transaction(db, store, &(struct page){ later, 2 }, &err));
+    CHECK_I64(testdb_number(&t, NOTED), 1112);
     CHECK_TEXT(known(db, "{11,12,13}"), "1@\"b\" 2@\"c\" ");
     CHECK_I64(testdb_number(
                   &t, "SELECT count(*) FROM video_media WHERE video_id = 11 AND num_nulls(duration_ms, width, height,"

@@ -202,12 +202,14 @@ static void deletion_hides_and_keeps_what_was_paid_for(void)
     OK(prefix_store_get_any(db, id, &rows, &row, &err));
     CHECK(row.deleted);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld", (long long)id), 5);
+    testdb_sql(&t, "INSERT INTO video_media (video_id, etag, checked_at) SELECT id, etag, now() FROM video");
     CHECK_I64(sweep(db, id, 2), 2);
     CHECK_I64(sweep(db, id, 2), 1);
     CHECK_I64(sweep(db, id, 2), 0);
     CHECK_I64(sweep(db, other, 2), 0); /* which is not deleted */
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld", (long long)id), 2);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video WHERE prefix_id = %lld", (long long)other), 5);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM video_media"), 7); /* of those that are left */
     OK(video_store_get(db, testdb_number(&t, "SELECT min(id) FROM video WHERE prefix_id = %lld", (long long)id),
                        &video_rows, &video, &err));
     CHECK_TEXT(video.bucket, "bucket");

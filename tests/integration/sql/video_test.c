@@ -339,9 +339,12 @@ static void looks_refuse(void)
     prefix = testdb_prefix(&t, 0);
     add_videos(db, prefix, items, 6);
     testdb_sql(&t,
-               "INSERT INTO video_media (video_id, etag, checked_at, duration_ms, width, height, container, refusal)"
+               "INSERT INTO video_media (video_id, etag, checked_at, duration_ms, width, height, container, refusal,"
+               "                         refused_prefix_id, refused_name)"
                " SELECT id, CASE name WHEN 'd' THEN 'e0' ELSE etag END, to_timestamp(5), 1500, 640, 360, 'mp4',"
-               "        CASE WHEN name <> 'a' THEN 'not_a_video' END FROM video WHERE name <> 'f'");
+               "        CASE WHEN name <> 'a' THEN 'not_a_video' END,"
+               "        CASE WHEN name <> 'a' THEN prefix_id END, CASE WHEN name <> 'a' THEN name END"
+               "   FROM video WHERE name <> 'f'");
     testdb_sql(&t, "UPDATE video SET vanished_at = now() WHERE name = 'e'");
     CHECK_TEXT(list(db, prefix, VIDEO_ALL), "[a][b][c][d][f]");
     CHECK_TEXT(list(db, prefix, VIDEO_ELIGIBLE), "[a][d][f]");
