@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* Of a retry: even a loop of each over all that the recipe ever asked ends in seconds. */
+enum { FEW = 100 };
+
 /* Every way of selecting fills plan_video; what is new and what failed are told by one statement. */
 static bool fill(struct db *db, const struct plan_choice *choice, struct err *err)
 {
@@ -36,14 +39,31 @@ struct choosing {
     struct plan_counts *out;
 };
 
+/* A few videos are looked up one by one: to hash all of a prefix for them would take seconds. Where there may be many,
+ * *few is false, for without statistics loops may be chosen that never end. */
+static bool is_few(struct db *db, const struct plan_choice *choice, bool *few, struct err *err)
+{
+    int64_t failures = 0;
+
+    *few = strcmp(choice->select_mode, "videos") == 0;
+    if (strcmp(choice->select_mode, "retry") != 0)
+        return true;
+    if (!db_number(db, Q_PLAN_FEW_FAILURES, DB_ARGS(param_i64(choice->job_id), param_i64(FEW + 1)), &failures, err))
+        return false;
+    *few = failures <= FEW;
+    return true;
+}
+
 static bool choose(struct db *db, void *arg, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     const struct choosing *choosing = arg;
+    bool few;
 
-    if (!db_query(db, Q_PLAN_MEMORY, NULL, 0, NULL, err) || !db_query(db, Q_PLAN_EMPTY, NULL, 0, NULL, err) ||
-        !db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text("off")), NULL, err) || !fill(db, choosing->choice, err) ||
-        !db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text("on")), NULL, err) ||
+    if (!is_few(db, choosing->choice, &few, err) || !db_query(db, Q_PLAN_MEMORY, NULL, 0, NULL, err) ||
+        !db_query(db, Q_PLAN_EMPTY, NULL, 0, NULL, err) ||
+        !db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text(few ? "on" : "off")), NULL, err) ||
+        !fill(db, choosing->choice, err) || !db_query(db, Q_PLAN_HASH_JOINS, DB_ARGS(param_text("on")), NULL, err) ||
         !db_query(db, Q_PLAN_COUNTS, NULL, 0, &rows, err))
         return false;
     *choosing->out = (struct plan_counts){ .considered = db_i64(&rows, 0, 0),
