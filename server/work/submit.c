@@ -236,6 +236,7 @@ static bool resolve(struct submit *submit, struct err *err)
 {
     struct step *step = submit->step;
     const int64_t age_ms = clock_wall_ms() - submit->shard.create_sent_ms;
+    struct err refusal = { 0 };
     bool found;
 
     if (!find(submit, &found, err))
@@ -246,8 +247,15 @@ static bool resolve(struct submit *submit, struct err *err)
         step->again_ms = 0; /* from the start */
         return db_transaction(step->db, forget, submit, err);
     }
-    if (strcmp(submit->job.state, "cancelling") != 0)
-        return ask(submit, false, err); /* same name, same token: AWS ignores what it already has */
+    if (strcmp(submit->job.state, "cancelling") != 0) {
+        if (look_again(submit, &refusal))
+            return ask(submit, false, err); /* same name, same token: AWS ignores what it already has */
+        if (refusal.retryable)
+            return err_pass(err, &refusal);
+        /* It may not be asked for any more, but may have been: after that time it is certain, and the refusal counts.
+         */
+        log_info("submit.waits", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal.what));
+    }
     step->again_ms = SLOT_POLL_MS;
     return true;
 }

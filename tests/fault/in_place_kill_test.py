@@ -86,6 +86,23 @@ def test_a_cancel_after_kill_9_leaves_nothing(stack):
     assert_clean(database, emulator, before, 0)
 
 
+def test_a_foreign_jsonl_that_comes_after_kill_9(stack):
+    """Killed between the note that Bedrock is about to be asked and the last look into the folder: the look is made up for."""
+    database, emulator, service, prefix, before = prepared(stack)
+    emulator.fault(op="S3.ListObjectsV2", action={"delay_ms": 1500})
+    job = service.client().launch(prefix, staging="in_place")["id"]
+    wait_until("the note", lambda: database.value("SELECT count(*) FROM shard WHERE submit_started_at IS NOT NULL") == 1)
+    service.kill()
+    assert emulator.jobs() == []
+    emulator.s3().put_object(Bucket="videos", Key="films/other.jsonl", Body=b"{}")
+    emulator.clear_faults()
+    service.start()
+    ended = service.client().wait_job(job)
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "foreign_jsonl") and "films/other.jsonl" in ended["error"]["message"]
+    before = {**before, **objects(emulator, "films/other")}
+    assert_clean(database, emulator, before, 0)
+
+
 def test_two_jobs_and_kills_follow_each_other(stack):
     dice = random.Random(11)
     database, emulator, service, prefix, before = prepared(stack)
