@@ -137,12 +137,11 @@ static void change_done(struct change *change)
     buf_done(&change->body);
 }
 
+/* A scan under way keeps its state; the task runs once more after it. The prefix first: a scan that ends at this moment
+ * is waited for, or sees that the task was asked for again. */
 static bool start_scan(struct db *db, const struct prefix_row *row, struct err *err)
 {
-    /* A scan under way keeps its state; the task runs once more after it. */
-    if (strcmp(row->scan_state, "running") != 0 && !prefix_store_scan_queued(db, row->id, err))
-        return false;
-    return task_store_add(db, "scan", row->id, 0, err);
+    return prefix_store_scan_queued(db, row->id, err) && task_store_add(db, "scan", row->id, 0, err);
 }
 
 /* The same list? Suffixes hold no blanks, but the database writes some between them. */

@@ -153,7 +153,9 @@ bool prefix_store_scan_progress(struct db *db, int64_t id, int64_t listed, struc
 
 bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_scan_counts *counts, struct err *err)
 {
-    return change(db, Q_PREFIX_SCAN_DONE,
+    return db_need_transaction(db, "prefix_store_scan_finished", err) &&
+           db_query(db, Q_PREFIX_SCAN_LOCK, DB_ARGS(param_i64(id)), NULL, err) &&
+           change(db, Q_PREFIX_SCAN_DONE,
                   DB_ARGS(param_i64(id), param_i64(counts->listed), param_i64(counts->videos),
                           param_i64(counts->eligible), param_i64(counts->bytes)),
                   id, err);
@@ -161,5 +163,7 @@ bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_s
 
 bool prefix_store_scan_failed(struct db *db, int64_t id, int64_t listed, const char *error_json, struct err *err)
 {
-    return change(db, Q_PREFIX_SCAN_FAILED, DB_ARGS(param_i64(id), param_i64(listed), param_text(error_json)), id, err);
+    return db_need_transaction(db, "prefix_store_scan_failed", err) &&
+           db_query(db, Q_PREFIX_SCAN_LOCK, DB_ARGS(param_i64(id)), NULL, err) &&
+           change(db, Q_PREFIX_SCAN_FAILED, DB_ARGS(param_i64(id), param_i64(listed), param_text(error_json)), id, err);
 }

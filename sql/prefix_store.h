@@ -42,6 +42,7 @@ MUST_CHECK bool prefix_store_delete(struct db *db, int64_t id, struct err *err);
  * the limit: there are no more. Call it in batches; each scans the prefix's records, so let them be large. */
 MUST_CHECK bool prefix_store_sweep(struct db *db, int64_t id, int64_t limit, int64_t *removed, struct err *err);
 
+/* A scan is due; one that runs stays shown as running. Before its task is added, in the same transaction. */
 MUST_CHECK bool prefix_store_scan_queued(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_started(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool prefix_store_scan_progress(struct db *db, int64_t id, int64_t listed, struct err *err);
@@ -49,6 +50,7 @@ struct prefix_scan_counts {
     int64_t listed;                  /* objects of any kind */
     int64_t videos, eligible, bytes; /* of the videos that are there; bytes are those of all of them */
 };
+/* These two in the transaction that ends the scan's task: where that was asked for again, the state is queued. */
 MUST_CHECK bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_scan_counts *counts,
                                            struct err *err);
 /* What the last complete scan counted stays. */

@@ -2,6 +2,7 @@
 #include "sql/idempotency_store.h"
 #include "sql/job_store.h"
 #include "sql/prefix_store.h"
+#include "sql/task_store.h"
 #include "sql/video_store.h"
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
@@ -125,6 +126,54 @@ static struct prefix_row reread(struct db *db, int64_t id, struct db_rows *rows)
     return row;
 }
 
+struct ending {
+    int64_t id;
+    struct prefix_scan_counts counts;
+    const char *error; /* NULL: it finishes */
+};
+
+static bool end_scan(struct db *db, void *arg, struct err *err)
+{
+    const struct ending *end = arg;
+
+    return end->error ? prefix_store_scan_failed(db, end->id, end->counts.listed, end->error, err)
+                      : prefix_store_scan_finished(db, end->id, &end->counts, err);
+}
+
+/* One that was asked for while another ran is due when that ends, however it ends. */
+static void a_scan_asked_for_meanwhile(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct ending end = { 0 };
+    struct err err = { 0 };
+    struct task task;
+    bool found = false;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    end.id = testdb_prefix(&t, 1);
+    for (int again = 0; again < 2; again++)
+        for (int failed = 0; failed < 2; failed++) {
+            test_case("asked again: %d, failed: %d", again, failed);
+            end.error = failed ? "{}" : NULL;
+            OK(task_store_add(db, "scan", end.id, 0, &err));
+            OK(task_store_claim(db, "{scan}", "w", 60000, &task, &found, &err));
+            OK(prefix_store_scan_started(db, end.id, &err));
+            if (again) {
+                OK(prefix_store_scan_queued(db, end.id, &err));
+                OK(task_store_add(db, "scan", end.id, 0, &err));
+            }
+            OK(db_transaction(db, end_scan, &end, &err));
+            OK(task_store_done(db, &task, &err));
+            CHECK_TEXT(reread(db, end.id, &rows).scan_state, again ? "queued" : failed ? "failed" : "done");
+            CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'scan' AND state = 'ready'"), again);
+        }
+    test_case(NULL);
+}
+
 static void keeps_the_books_of_a_scan(void)
 {
     AUTO(testdb_end) struct testdb t;
@@ -147,7 +196,7 @@ static void keeps_the_books_of_a_scan(void)
     CHECK_TEXT(row.scan_state, "running");
     CHECK_I64(row.scan_listed, 1000);
     CHECK(row.scan_started_ms > 0 && row.scan_finished_ms == 0);
-    OK(prefix_store_scan_finished(db, id, &(struct prefix_scan_counts){ 1234, 9, 6, 45 }, &err));
+    OK(db_transaction(db, end_scan, &(struct ending){ id, { 1234, 9, 6, 45 }, NULL }, &err));
     row = reread(db, id, &rows);
     CHECK_TEXT(row.scan_state, "done");
     CHECK_I64(row.scan_listed, 1234);
@@ -158,7 +207,7 @@ static void keeps_the_books_of_a_scan(void)
     CHECK(!row.scan_error);
     OK(prefix_store_scan_queued(db, id, &err));
     CHECK_TEXT(reread(db, id, &rows).scan_state, "queued");
-    OK(prefix_store_scan_failed(db, id, 7, "{\"code\": \"no_bucket\"}", &err));
+    OK(db_transaction(db, end_scan, &(struct ending){ id, { .listed = 7 }, "{\"code\": \"no_bucket\"}" }, &err));
     row = reread(db, id, &rows);
     CHECK_TEXT(row.scan_state, "failed");
     CHECK_TEXT(row.scan_error, "{\"code\": \"no_bucket\"}");
@@ -166,8 +215,10 @@ static void keeps_the_books_of_a_scan(void)
     FAILS(prefix_store_scan_queued(db, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(prefix_store_scan_started(db, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(prefix_store_scan_progress(db, 1, 1, &err), ERR_NOT_FOUND, NULL);
-    FAILS(prefix_store_scan_finished(db, 1, &(struct prefix_scan_counts){ 0 }, &err), ERR_NOT_FOUND, NULL);
-    FAILS(prefix_store_scan_failed(db, 1, 1, "{}", &err), ERR_NOT_FOUND, NULL);
+    FAILS(db_transaction(db, end_scan, &(struct ending){ .id = 1 }, &err), ERR_NOT_FOUND, NULL);
+    FAILS(db_transaction(db, end_scan, &(struct ending){ .id = 1, .error = "{}" }, &err), ERR_NOT_FOUND, NULL);
+    FAILS(prefix_store_scan_finished(db, id, &(struct prefix_scan_counts){ 0 }, &err), ERR_INTERNAL, NULL);
+    FAILS(prefix_store_scan_failed(db, id, 0, "{}", &err), ERR_INTERNAL, NULL);
 }
 
 static void deletion_hides_and_keeps_what_was_paid_for(void)
@@ -371,6 +422,7 @@ static const struct test tests[] = {
     { "changes what is given", changes_what_is_given },
     { "pages", pages },
     { "keeps the books of a scan", keeps_the_books_of_a_scan },
+    { "a scan asked for meanwhile", a_scan_asked_for_meanwhile },
     { "deletion hides, and keeps what was paid for", deletion_hides_and_keeps_what_was_paid_for },
     { "a job and a deletion cannot cross", a_job_and_a_deletion_cannot_cross },
     { "of two equal POSTs one creates", of_two_equal_posts_one_creates },
