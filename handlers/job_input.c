@@ -17,6 +17,10 @@ static const char *const stagings[] = { "auto", "copy", "in_place", NULL };
 static const char *const preflights[] = { "full", "listing", NULL };
 static const char *const belows[] = { "refuse", "wait", "on_demand", NULL };
 
+static const char *const fixed_by_plan[] = { "prefix_id", "model_id",      "prompt",    "system",
+                                             "inference", "select",        "video_ids", "staging",
+                                             "preflight", "below_minimum", "max_cost",  "keep_staging" };
+
 enum { ID_BYTES = 24 /* of a number and its comma */ };
 
 void job_input_done(struct job_input *in)
@@ -221,6 +225,8 @@ static bool read_launch(struct fields *f, bool may_launch, struct job_input *in)
         return false;
     if (fields_text(f, "plan_id", true, 1, 64, &text) && !id_parse(ID_PLAN, text, &in->plan_id))
         fields_refuse(f, "plan_id", "It must be the id of a plan: \"%s\" and %d characters.", ID_PLAN, ID_DIGITS);
+    for (size_t i = 0; i < sizeof fixed_by_plan / sizeof fixed_by_plan[0]; i++)
+        fields_forbid(f, fixed_by_plan[i], "The plan has fixed it: leave it out, or make another plan.");
     in->has_plan = true;
     read_name(f, &in->row);
     return true;
@@ -278,6 +284,11 @@ bool job_input_read_retry(struct request *rq, struct reply *rp, struct job_retry
     (void)fields_bool(&f, "force", false, &in->force);
     read_name(&f, &in->job.row);
     read_ways(&f, &in->job.row);
+    if (in->job.row.below_minimum && strcmp(in->job.row.below_minimum, "wait") == 0)
+        fields_refuse(
+            &f, "below_minimum",
+            "\"wait\" needs videos that can become more, but a retry takes only what failed: leave it out, or ask "
+            "with \"on_demand\".");
     read_max_cost(&f, &in->job.row);
     if (!read_metadata(&f, &in->job)) {
         err_memory(&err, HERE);

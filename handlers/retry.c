@@ -113,7 +113,8 @@ static void ask_again(const struct job_row *job, struct job_new *row)
     if (!row->preflight)
         row->preflight = job->preflight;
     if (!row->below_minimum)
-        row->below_minimum = job->below_minimum;
+        row->below_minimum =
+            strcmp(job->below_minimum, "wait") == 0 ? "refuse" : job->below_minimum; /* see read_retry */
     if (!row->has_max_cost) {
         row->has_max_cost = job->has_max_cost;
         row->max_cost_micros = job->max_cost_micros;

@@ -54,6 +54,14 @@ void fields_refuse(struct fields *f, const char *name, const char *fmt, ...)
     refuse(f, name, detail);
 }
 
+void fields_forbid(struct fields *f, const char *name, const char *detail)
+{
+    assert((size_t)f->seen_count < sizeof f->seen / sizeof f->seen[0]);
+    f->seen[f->seen_count++] = name;
+    if (f->object && json_object_get(f->object, name))
+        refuse(f, name, detail);
+}
+
 void fields_begin(struct fields *f, struct request *rq, struct reply *rp, json_t *object)
 {
     buf_reset(&rq->field_errors);

@@ -125,6 +125,8 @@ bool fields_word(struct fields *f, const char *name, bool required, const char *
 json_t *fields_member(struct fields *f, const char *name, bool required, json_type type);
 /* A problem of the caller's own with a member: pointer = f->pointer "/" name. */
 void fields_refuse(struct fields *f, const char *name, const char *fmt, ...) PRINTF(3, 4);
+/* A member that has no place here, and detail says why: a problem where it is given. */
+void fields_forbid(struct fields *f, const char *name, const char *detail);
 /* Nested object: shares the error list of its parent; end it with fields_end_nested before the parent's end. */
 void fields_nested(struct fields *f, struct fields *parent, const char *name, json_t *object);
 void fields_end_nested(struct fields *f, struct fields *parent);

@@ -212,7 +212,12 @@ def test_bad_plans_are_told_which_field(client, more, pointer):
 def test_plans_that_are_not_there(client):
     for unknown in ("pln_00000000001", "pln_00000000000"):
         assert launch_plan(client, unknown, 422)["code"] == "plan_unknown"
-    assert client.post("/v1/jobs", {"plan_id": "pln_00000000001", "prompt": "?"}, 422).json()["code"] == "invalid_fields"
+    fixed = {"prefix_id": "pfx_00000000001", "prompt": "?", "system": "?", "model_id": "?", "inference": {}, "select": "all", "video_ids": [],
+             "staging": "copy", "preflight": "full", "below_minimum": "wait", "max_cost": "1", "keep_staging": True}
+    refused = client.post("/v1/jobs", {"plan_id": "pln_00000000001", **fixed, "other": 1}, 422).json()
+    told = {error["pointer"]: error["detail"] for error in refused["errors"]}
+    assert refused["code"] == "invalid_fields" and set(told) == {f"/{name}" for name in fixed} | {"/other"}
+    assert all("The plan has fixed it" in told[f"/{name}"] for name in fixed) and "no such member" in told["/other"]
     client.get("/v1/plans/pln_00000000001", 404)
     client.get("/v1/plans/pln_00000000001/videos", 404)
     client.call("DELETE", "/v1/plans/pln_00000000001", 404)

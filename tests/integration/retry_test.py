@@ -191,3 +191,18 @@ def test_cancel_on_demand_says_what_the_answers_cost(client, emulator):
     assert ended["state"] == "cancelled" and 3 < len(summaries) < 60
     assert ended["charged"]["complete"] and ended["charged"]["input_tokens"] == sum(s["usage"]["input_tokens"] for s in summaries)
     assert client.get(f"/v1/jobs/{job['id']}/failures")["data"][0]["cause"] == "cancelled"
+
+
+def test_a_retry_waits_for_nothing(client, emulator):
+    """What failed does not become more: a job that waited for videos is retried without that."""
+    prefix = prefix_of(client, emulator, "patient", 105)
+    emulator.fault(job={"missing": 5})
+    job = client.wait_job(client.launch(prefix["id"], prompt="patient", below_minimum="wait")["id"])
+    emulator.clear_faults()
+    assert (job["below_minimum"], job["counts"]["missing"]) == ("wait", 5)
+    refused = retry(client, job, 422, below_minimum="wait")
+    assert [(e["pointer"], "on_demand" in e["detail"]) for e in refused["errors"]] == [("/below_minimum", True)]
+    again = retry(client, job)
+    assert again["below_minimum"] == "refuse"
+    ended = client.wait_job(again["id"])
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "below_minimum")
