@@ -261,6 +261,18 @@ bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64
                   err);
 }
 
+bool shard_store_finish_counted(struct db *db, int64_t id, const char *to, const char *error_json, bool *ended,
+                                struct err *err)
+{
+    int64_t changed = 0;
+
+    if (!db_query_planned(db, Q_SHARD_FINISH_COUNTED, DB_ARGS(param_i64(id), param_text(to), param_text(error_json)),
+                          NULL, &changed, err))
+        return false;
+    *ended = changed > 0;
+    return true;
+}
+
 bool shard_store_finish(struct db *db, int64_t id, const char *to, const char *error_json, struct err *err)
 {
     int64_t changed = 0;

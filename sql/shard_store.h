@@ -115,6 +115,10 @@ MUST_CHECK bool shard_store_file_advance(struct db *db, int64_t shard_id, struct
                                          const struct shard_progress *add, struct err *err);
 MUST_CHECK bool shard_store_manifest(struct db *db, int64_t id, int64_t input_tokens, int64_t output_tokens,
                                      struct err *err);
+/* Ends an ingesting shard without looking at its records, where its counters tell that each has got its row from one
+ * line; *ended false: they do not, and nothing was changed. error_json NULL: none. */
+MUST_CHECK bool shard_store_finish_counted(struct db *db, int64_t id, const char *to, const char *error_json,
+                                           bool *ended, struct err *err);
 /* error_json NULL: none. Counts anew from summary (succeeded, failed, missing, tokens) and moves to `to` ("completed",
  * "failed", "cancelled"). */
 MUST_CHECK bool shard_store_finish(struct db *db, int64_t id, const char *to, const char *error_json, struct err *err);

@@ -32,21 +32,43 @@ static void output_free(struct batch_output **output)
     batch_output_free(*output);
 }
 
-static bool read_lines(struct ingest *ingest, struct batch_output *output, struct chunk *chunk, struct err *err)
-{
-    bool eof = false;
+/* One chunk is filled while the other thread stores the one before. */
+struct chunks {
+    struct chunk pair[2];
+    struct aside *aside;
+};
 
-    while (!eof) {
+static void chunks_done(struct chunks *chunks)
+{
+    aside_end(chunks->aside); /* before what it works on */
+    chunk_done(&chunks->pair[0]);
+    chunk_done(&chunks->pair[1]);
+}
+
+static bool read_chunk(struct chunk *chunk, struct batch_output *output, bool *eof, struct err *err)
+{
+    while (!*eof && !chunk_is_full(chunk)) {
         struct batch_line line;
 
-        if (!batch_output_next(output, &line, &eof, err))
-            return false;
-        if (!eof && !chunk_add(chunk, &line, err))
-            return false;
-        if ((eof || chunk_is_full(chunk)) && (!step_alive(ingest->step, err) || !chunk_store(chunk, err)))
+        if (!batch_output_next(output, &line, eof, err) || (!*eof && !chunk_add(chunk, &line, err)))
             return false;
     }
     return true;
+}
+
+static bool read_lines(struct ingest *ingest, struct batch_output *output, struct chunks *chunks, struct err *err)
+{
+    bool eof = false;
+
+    for (size_t i = 0; !eof; i ^= 1) {
+        struct chunk *chunk = &chunks->pair[i];
+
+        if (!read_chunk(chunk, output, &eof, err) || !step_alive(ingest->step, err) ||
+            !aside_run(chunks->aside, chunk_store, chunk, err))
+            return false;
+        chunk_begin(&chunks->pair[i ^ 1], chunk->to);
+    }
+    return aside_wait(chunks->aside, err);
 }
 
 /* Bedrock wrote the file anew while it was read: the next attempt lists again and starts the new version at its
@@ -63,7 +85,7 @@ bool ingest_one_file(struct ingest *ingest, const struct s3_ref *ref, struct spa
 {
     AUTO(reader_close) struct s3_reader *reader = NULL;
     AUTO(output_free) struct batch_output *output = NULL;
-    AUTO(chunk_done) struct chunk chunk = { 0 };
+    AUTO(chunks_done) struct chunks chunks = { 0 };
     char pinned[136];
     int64_t offset;
 
@@ -73,10 +95,11 @@ bool ingest_one_file(struct ingest *ingest, const struct s3_ref *ref, struct spa
         return true;
     snprintf(pinned, sizeof pinned, "%.*s", SPAN_ARG(etag));
     if (!s3_reader_open(ingest->step->client, ref, offset, pinned, &reader, err) ||
-        !chunk_init(&chunk, ingest, ref->key, offset, err))
+        !chunk_init(&chunks.pair[0], ingest, ref->key, offset, err) ||
+        !chunk_init(&chunks.pair[1], ingest, ref->key, offset, err) || !aside_start(ingest->step, &chunks.aside, err))
         return try_again_if_changed(err);
     output = batch_output_new(offset, more_bytes, reader, err);
-    return output && (read_lines(ingest, output, &chunk, err) || try_again_if_changed(err));
+    return output && (read_lines(ingest, output, &chunks, err) || try_again_if_changed(err));
 }
 
 static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, struct err *err)

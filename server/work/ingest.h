@@ -4,6 +4,7 @@
 
 #include "aws/batch_output.h"
 #include "aws/s3.h"
+#include "server/work/aside.h"
 #include "server/work/step.h"
 #include "sql/record_store.h"
 #include "sql/shard_store.h"
@@ -38,7 +39,7 @@ struct chunk_row {
     int64_t input_tokens, output_tokens, error_code;
 };
 
-struct chunk { /* bounded: rows and bytes */
+struct chunk { /* bounded: rows and bytes. One is stored while the next is read */
     struct ingest *ingest;
     struct span file;
     struct chunk_row *rows;
@@ -55,8 +56,11 @@ void chunk_done(struct chunk *chunk);
 /* Takes a line: a row, or a count of unknown, malformed or duplicate ones. */
 MUST_CHECK bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *err);
 bool chunk_is_full(const struct chunk *chunk);
-/* Stores rows, counters and the new offset in one transaction, and empties the chunk. */
-MUST_CHECK bool chunk_store(struct chunk *chunk, struct err *err);
+/* The next chunk begins where this one ends; empties it. */
+void chunk_begin(struct chunk *chunk, int64_t offset);
+/* Stores rows, counters and the new offset in one transaction. An aside_fn: arg is the chunk, which nobody else may
+ * touch meanwhile. */
+MUST_CHECK bool chunk_store(struct db *db, void *arg, struct err *err);
 
 /* ---- the files of a shard, and its end (ingest.c) ---- */
 /* One output file, from where the last attempt stopped. A file that changed while it was read: retryable. */

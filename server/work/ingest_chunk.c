@@ -172,25 +172,28 @@ static bool store(struct db *db, void *arg, struct err *err)
            shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &progress, err);
 }
 
-bool chunk_store(struct chunk *chunk, struct err *err)
+bool chunk_store(struct db *db, void *arg, struct err *err)
 {
+    struct chunk *chunk = arg;
     struct err problem = { 0 };
 
     if (chunk->from == chunk->to)
         return true;
     chunk->now_ms = clock_wall_ms();
-    if (!db_transaction(chunk->ingest->step->db, store, chunk, &problem)) {
-        /* another worker, on another file, has stored one of these records meanwhile */
-        if (strcmp(problem.code, "unique_violation") != 0 || chunk->meets_rows)
-            return err_pass(err, &problem);
-        chunk->meets_rows = true;
-        if (!db_transaction(chunk->ingest->step->db, store, chunk, err))
-            return false;
-    }
-    chunk->from = chunk->to;
+    if (db_transaction(db, store, chunk, &problem))
+        return true;
+    /* another worker, on another file, has stored one of these records meanwhile */
+    if (strcmp(problem.code, "unique_violation") != 0 || chunk->meets_rows)
+        return err_pass(err, &problem);
+    chunk->meets_rows = true;
+    return db_transaction(db, store, chunk, err);
+}
+
+void chunk_begin(struct chunk *chunk, int64_t offset)
+{
+    chunk->from = chunk->to = offset;
     chunk->count = 0;
     chunk->meets_rows = false;
     chunk->progress = (struct shard_progress){ 0 };
     buf_reset(&chunk->arena);
-    return true;
 }

@@ -74,14 +74,26 @@ bool step_end(struct step *step, struct err *err)
     return db_transaction(step->db, end_work, &step->task, err);
 }
 
+/* Each record of the shard has its row in the end. Looking for those that have none takes a walk over all, which is
+ * spared where the counters of the ingest tell that there is none. */
+static bool account_for_all(struct step *step, int64_t shard_id, int ingest_round, const char *to, const char *reason,
+                            const char *words, const char *error_json, struct err *err)
+{
+    int64_t missing = 0;
+    bool ended = false;
+
+    if (strcmp(to, "completed") == 0 && !shard_store_finish_counted(step->db, shard_id, to, error_json, &ended, err))
+        return false;
+    return ended || (summary_store_mark_missing(step->db, shard_id, ingest_round, reason, words, &missing, err) &&
+                     shard_store_finish(step->db, shard_id, to, error_json, err));
+}
+
 bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_round, const char *to,
                const char *reason, const char *words, const char *error_json, struct err *err)
 {
-    int64_t missing = 0;
     bool has_words = false;
 
-    return summary_store_mark_missing(step->db, shard_id, ingest_round, reason, words, &missing, err) &&
-           shard_store_finish(step->db, shard_id, to, error_json, err) &&
+    return account_for_all(step, shard_id, ingest_round, to, reason, words, error_json, err) &&
            estimate_store_add(step->db, shard_id, step->settings->region, err) &&
            word_store_want(step->db, shard_id, &has_words, err) &&
            (!has_words || task_store_add(step->db, "index", shard_id, 0, err)) &&

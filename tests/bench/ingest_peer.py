@@ -24,7 +24,7 @@ def rows(s3, records):
         for item in page.get("Contents", []):
             if not item["Key"].endswith(".jsonl.out"):
                 continue
-            for line in s3.get_object(Bucket="output", Key=item["Key"])["Body"].iter_lines(chunk_size=1 << 20):
+            for line in s3.get_object(Bucket="output", Key=item["Key"])["Body"].iter_lines():
                 answer = json.loads(line)
                 record_id = number(answer["recordId"])
                 job_id, shard_id, video_id = records[record_id]

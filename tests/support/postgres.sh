@@ -3,6 +3,7 @@
 #   usage: postgres.sh start DIR    starts one and prints its libpq URL (database "vidbatch", user "vidbatch")
 #          postgres.sh stop DIR     stops it and removes what it stored
 #          postgres.sh crash DIR    ends it as a power cut would; `postgres.sh again DIR` starts it on the same port
+# VIDBATCH_TEST_POSTGRES_OPTIONS: further options of the server ("-c name=value ...").
 set -euo pipefail
 
 die() {
@@ -59,7 +60,7 @@ launch() {
     local place=$1 port=$2
     as_owner "$BIN/pg_ctl" start -s -w -t 60 -D "$place/data" -l "$place/postgres.log" \
         -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$place -c max_connections=200 \
-            -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off" >/dev/null 2>&1 </dev/null
+            -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off ${VIDBATCH_TEST_POSTGRES_OPTIONS:-}" >/dev/null 2>&1 </dev/null
 }
 
 start() {

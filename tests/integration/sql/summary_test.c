@@ -184,6 +184,39 @@ static void every_record_is_accounted_for(void)
     CHECK_I64(testdb_number(&p.t, "SELECT count(*) FROM shard WHERE error IS NOT NULL"), 0);
 }
 
+/* Counters that account for every record are believed; any doubt, and the rows are counted. */
+static void counters_end_a_shard(void)
+{
+    static const struct {
+        const char *name, *change;
+        bool want;
+    } cases[] = {
+        { "each record one line", "succeeded = 8, failed = 2", true },
+        { "one has none", "succeeded = 7, failed = 2", false },
+        { "one had two", "succeeded = 8, failed = 2, duplicate_lines = 1", false },
+        { "ingested before", "succeeded = 8, failed = 2, ingest_round = 2", false },
+        { "not ingesting", "succeeded = 8, failed = 2, state = 'running'", false },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO(place_end) struct place p = { 0 };
+        struct err err = { 0 };
+        bool ended = false;
+
+        test_case("%s", cases[i].name);
+        if (!place_begin(&p, 10))
+            return;
+        testdb_sql(&p.t, "UPDATE shard SET state = 'ingesting', ingest_round = 1, duplicate_lines = 0");
+        testdb_sql(&p.t, "UPDATE shard SET %s", cases[i].change);
+        OK(shard_store_finish_counted(p.db, p.shard, "completed", NULL, &ended, &err));
+        CHECK(ended == cases[i].want);
+        CHECK_I64(testdb_number(&p.t, "SELECT count(*) FROM shard WHERE state = 'completed' AND missing = 0 AND"
+                                      " completed_at IS NOT NULL"),
+                  cases[i].want);
+    }
+    test_case(NULL);
+}
+
 static void gets_one_with_its_provenance(void)
 {
     AUTO(place_end) struct place p = { 0 };
@@ -373,6 +406,7 @@ static const struct test tests[] = {
     { "the rule of merging", the_rule_of_merging },
     { "a chunk may hold old, new and doubled rows", a_chunk_may_hold_old_new_and_doubled_rows },
     { "every record is accounted for", every_record_is_accounted_for },
+    { "counters end a shard", counters_end_a_shard },
     { "gets one with its provenance", gets_one_with_its_provenance },
     { "lists of jobs and videos", lists_of_jobs_and_videos },
     { "pages keep their plan", pages_keep_their_plan },
