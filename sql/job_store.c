@@ -112,9 +112,9 @@ bool job_store_create(struct db *db, const struct job_new *in, int64_t *id, stru
     return true;
 }
 
-static bool get(struct db *db, enum query query, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
+static bool get(struct db *db, int64_t id, bool plans_too, struct db_rows *rows, struct job_row *out, struct err *err)
 {
-    if (!db_query(db, query, DB_ARGS(param_i64(id)), rows, err))
+    if (!db_query(db, Q_JOB_GET, DB_ARGS(param_i64(id), param_bool(plans_too)), rows, err))
         return false;
     if (rows->count == 0) {
         db_rows_done(rows);
@@ -126,12 +126,12 @@ static bool get(struct db *db, enum query query, int64_t id, struct db_rows *row
 
 bool job_store_get(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
 {
-    return get(db, Q_JOB_GET, id, rows, out, err);
+    return get(db, id, false, rows, out, err);
 }
 
 bool job_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct job_row *out, struct err *err)
 {
-    return get(db, Q_JOB_GET_ANY, id, rows, out, err);
+    return get(db, id, true, rows, out, err);
 }
 
 bool job_store_retries(struct db *db, int64_t id, int limit, struct db_rows *rows, struct err *err)

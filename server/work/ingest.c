@@ -311,23 +311,6 @@ bool step_ingest(struct step *step, struct err *err)
     return (folder.files == 0 || read_one(&folder, err)) && db_transaction(step->db, finish, &ingest, err);
 }
 
-struct failure {
-    struct step *step;
-    struct shard_row shard;
-    const char *words, *error_json;
-};
-
-static bool store_failure(struct db *db, void *arg, struct err *err)
-{
-    struct failure *failure = arg;
-    char state[16];
-
-    return task_store_fence(db, &failure->step->task, err) && job_store_lock(db, failure->shard.job_id, state, err) &&
-           shard_end(failure->step, failure->shard.id, failure->shard.job_id, failure->shard.ingest_round, "failed",
-                     "not_ingested", failure->words, failure->error_json, err) &&
-           task_store_done(db, &failure->step->task, err);
-}
-
 void ingest_failure_words(const struct err *cause, struct buf *words, struct buf *error_json)
 {
     struct err told = *cause;
@@ -345,14 +328,12 @@ bool step_ingest_give_up(struct step *step, const struct err *cause, struct err 
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(buf_done) struct buf json = { .max = 8192 };
     AUTO(buf_done) struct buf words = { .max = 4096 };
-    struct failure failure = { .step = step };
+    struct shard_row shard;
 
-    if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
+    if (!shard_store_get(step->db, step->task.subject_id, &rows, &shard, err))
         return false;
     ingest_failure_words(cause, &words, &json);
     if (!buf_check(&json, "shard error", err) || !buf_check(&words, "shard error", err))
         return false;
-    failure.words = buf_cstr(&words);
-    failure.error_json = buf_cstr(&json);
-    return db_transaction(step->db, store_failure, &failure, err);
+    return shard_fail(step, &shard, shard.ingest_round, "not_ingested", buf_cstr(&words), buf_cstr(&json), err);
 }

@@ -9,6 +9,7 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/work/answer.h"
+#include "server/work/lines.h"
 #include "server/work/stage.h"
 #include "sql/event_store.h"
 #include "sql/summary_store.h"
@@ -250,33 +251,17 @@ static bool finish(struct db *db, void *arg, struct err *err)
            event_store_add(db, invoke->job.id, "shard.stored", detail, err) && task_store_done(db, &step->task, err);
 }
 
-static void input_free(struct batch_input **input)
-{
-    batch_input_free(*input);
-}
-
-static struct batch_input *make_input(const struct invoke *invoke, struct err *err)
-{
-    const struct job_row *job = &invoke->job;
-    const struct batch_inference inference = { job->has_max_tokens, job->has_temperature,
-                                               job->has_top_p,      job->has_top_k,
-                                               job->max_tokens,     job->top_k,
-                                               job->temperature,    job->top_p };
-
-    return batch_input_new(span_of(job->prompt), span_of(job->system), &inference, invoke->place.owner, err);
-}
-
 static bool ask_all(struct invoke *invoke, struct err *err)
 {
     const struct stage_place_ask where = { invoke->shard.id, invoke->shard.staging, invoke->shard.folder_uri,
                                            span_of(invoke->prefix.bucket), span_of(invoke->prefix.bucket_owner) };
-    AUTO(input_free) struct batch_input *input = NULL;
+    AUTO(lines_free) struct batch_input *input = NULL;
     int64_t after = 0;
     bool more = true;
 
     if (!stage_place(invoke->step->settings, &where, &invoke->place, err))
         return false;
-    input = make_input(invoke, err);
+    input = lines_new(&invoke->job, invoke->place.owner, err);
     if (!input)
         return false;
     invoke->input = input;
@@ -330,24 +315,6 @@ bool step_invoke(struct step *step, struct err *err)
 
 /* ---- giving up ---- */
 
-struct failure {
-    struct step *step;
-    struct shard_row shard;
-    const char *words, *error_json;
-};
-
-static bool store_failure(struct db *db, void *arg, struct err *err)
-{
-    struct failure *failure = arg;
-    char state[16];
-
-    return task_store_fence(db, &failure->step->task, err) && job_store_lock(db, failure->shard.job_id, state, err) &&
-           shard_end(failure->step, failure->shard.id, failure->shard.job_id, 0, "failed", "not_submitted",
-                     failure->words, failure->error_json, err) &&
-           event_store_add(db, failure->shard.job_id, "shard.failed", failure->error_json, err) &&
-           task_store_done(db, &failure->step->task, err);
-}
-
 /* What was answered stays. Throttling is shown, and waited out for as long as it takes; any other trouble ends the
  * shard, and its records without a row say what it was. */
 bool step_invoke_give_up(struct step *step, const struct err *cause, struct err *err)
@@ -355,10 +322,10 @@ bool step_invoke_give_up(struct step *step, const struct err *cause, struct err 
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(buf_done) struct buf json = { .max = 8192 };
     AUTO(buf_done) struct buf words = { .max = 8192 };
-    struct failure failure = { .step = step };
+    struct shard_row shard;
     bool moved;
 
-    if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
+    if (!shard_store_get(step->db, step->task.subject_id, &rows, &shard, err))
         return false;
     error_to_json(cause, &json);
     buf_fmt(&words, "the model gave no answer about this video: %s", cause->what);
@@ -366,9 +333,7 @@ bool step_invoke_give_up(struct step *step, const struct err *cause, struct err 
         return false;
     if (cause->kind == ERR_BUSY) {
         step->again_ms = step->settings->retry_cap_ms;
-        return shard_store_move(step->db, failure.shard.id, "{running}", "running", buf_cstr(&json), &moved, err);
+        return shard_store_move(step->db, shard.id, "{running}", "running", buf_cstr(&json), &moved, err);
     }
-    failure.words = buf_cstr(&words);
-    failure.error_json = buf_cstr(&json);
-    return db_transaction(step->db, store_failure, &failure, err);
+    return shard_fail(step, &shard, 0, "not_submitted", buf_cstr(&words), buf_cstr(&json), err);
 }

@@ -80,12 +80,11 @@ struct model_terms {
     int64_t job_bytes_cap; /* planned cap of JSONL + video bytes of a shard: the percentage of max_job_bytes (or of what
                               stands in for it), or VIDBATCH_SHARD_BYTES */
     int64_t tokens_per_frame, frames_per_second, max_frames;
-    bool batch_here;    /* batch offered in this Region, in one way or the other */
-    bool bare_id_here;  /* by the model's own id */
-    bool needs_profile; /* only through a profile */
-    bool is_profile;    /* it was named by an inference profile, or its ARN */
-    bool profile_here;  /* that profile can be called from this Region, as far as is known */
-    char advice[300];   /* the words and the profile ids to use; "" where the model's own id will do */
+    bool batch_here;   /* batch offered in this Region, in one way or the other */
+    bool bare_id_here; /* by the model's own id */
+    bool is_profile;   /* it was named by an inference profile, or its ARN */
+    bool profile_here; /* that profile can be called from this Region, as far as is known */
+    char advice[300];  /* the words and the profile ids to use; "" where the model's own id will do */
     struct model_prices prices;
     struct model_inference inference;
     const char *quota_codes; /* JSON object of Service Quotas codes; NULL where none is known */

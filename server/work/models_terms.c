@@ -142,7 +142,6 @@ static void fill_terms(const struct models *models, const struct entry *entry, s
     apply_settings(&models->settings, out);
     out->bare_id_here = names_have(&entry->in_region, region);
     out->batch_here = out->bare_id_here || by_profile;
-    out->needs_profile = by_profile && !out->bare_id_here;
     out->is_profile = !span_eq_text(bare_id, entry->model.id);
     out->profile_here = out->is_profile && by_profile && profile_is_near(models, out, bare_id);
     advise(models, out);
@@ -184,7 +183,7 @@ static void fill_careful(const struct models *models, const char *region, struct
     out->region = region;
     out->prices = (struct model_prices){ -1, -1, -1, -1, NULL, NULL, NULL, NULL };
     out->batch_here = out->is_profile = out->profile_here = true;
-    out->bare_id_here = out->needs_profile = false;
+    out->bare_id_here = false;
     out->advice[0] = 0;
 }
 

@@ -67,8 +67,6 @@ void plan_judge_count(struct plan *plan);
 void plan_ask(const struct plan *plan, int64_t shards, struct staging_ask *out);
 
 /* ---- plan_cut.c ---- */
-/* The lines of the job. owner: of the bucket of the videos, or empty. Gives: batch_input_free. */
-struct batch_input *plan_input_new(const struct job_row *job, struct span owner, struct err *err);
 /* Finds line_bytes: of copies where it is known that the videos are copied, else of whichever is longer. */
 MUST_CHECK bool plan_measure_line(struct plan *plan, struct err *err);
 /* Cuts what was chosen; a refusal is in plan->refusal. May set on_demand. In a transaction. */

@@ -5,6 +5,7 @@
 #include "server/base/mem.h"
 #include "server/base/text.h"
 #include "server/work/cut.h"
+#include "server/work/lines.h"
 #include "server/work/plan.h"
 #include "sql/shard_store.h"
 
@@ -13,29 +14,14 @@
 
 enum { WEIGHT_PAGE = 20000, IN_PLACE_URI = 5 + 63 + 1 + 1024, COPY_NAME = 64, NAME_SIZE = 64, TOKEN_SIZE = 40 };
 
-static void input_free(struct batch_input **input)
-{
-    batch_input_free(*input);
-}
-
-struct batch_input *plan_input_new(const struct job_row *job, struct span owner, struct err *err)
-{
-    const struct batch_inference inference = { job->has_max_tokens, job->has_temperature,
-                                               job->has_top_p,      job->has_top_k,
-                                               job->max_tokens,     job->top_k,
-                                               job->temperature,    job->top_p };
-
-    return batch_input_new(span_of(job->prompt), span_of(job->system), &inference, owner, err);
-}
-
 bool plan_measure_line(struct plan *plan, struct err *err)
 {
-    AUTO(input_free) struct batch_input *input = NULL;
+    AUTO(lines_free) struct batch_input *input = NULL;
     AUTO(buf_done) struct buf line = { .max = 4 * 1024 * 1024 };
     const int64_t copy_uri = (int64_t)strlen(plan->step->settings->staging_uri) + COPY_NAME;
     const bool is_copy = plan->staging.mode && strcmp(plan->staging.mode, "copy") == 0;
 
-    input = plan_input_new(&plan->job, span_of("000000000000"), err);
+    input = lines_new(&plan->job, span_of("000000000000"), err);
     if (!input)
         return false;
     batch_input_line(input, &line, "00000000000", "three_gp", span_of(""));

@@ -1,16 +1,13 @@
 #include "server/work/plan_estimate.h"
 
+#include "server/base/least.h"
+
 #include <math.h>
 
 enum { USUAL_OUTPUT = 300, LEAST_OUTPUT = 20, UNKNOWN_MODEL_OUTPUT = 5000 };
 enum { BYTES_PER_TOKEN_LOW = 6, BYTES_PER_TOKEN = 4, BYTES_PER_TOKEN_HIGH = 2 };
 /* A correction beyond this says that something else is wrong. */
 static const double factor_min = 0.05, factor_max = 20;
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t text_tokens(const struct plan_question *question, int64_t bytes_per_token)
 {
@@ -21,7 +18,7 @@ static int64_t most_output(const struct model_terms *terms, const struct plan_qu
 {
     const int64_t most = terms->max_output_tokens > 0 ? terms->max_output_tokens : UNKNOWN_MODEL_OUTPUT;
 
-    return question->max_tokens > 0 ? min64(question->max_tokens, most) : most;
+    return question->max_tokens > 0 ? least(question->max_tokens, most) : most;
 }
 
 static int64_t input_of(const struct model_terms *terms, const struct plan_totals *totals, int64_t unknown_frames,
@@ -38,7 +35,7 @@ int64_t plan_raw_input(const struct model_terms *terms, const struct plan_questi
 
 int64_t plan_raw_output(const struct model_terms *terms, const struct plan_question *question, int64_t records)
 {
-    return records * min64(USUAL_OUTPUT, most_output(terms, question));
+    return records * least(USUAL_OUTPUT, most_output(terms, question));
 }
 
 static double factor_of(int64_t taken, int64_t estimated)
@@ -79,11 +76,11 @@ void plan_estimate(const struct model_terms *terms, const struct plan_question *
         out->error_percent =
             100.0 * fabs((double)(fit->estimated_input_tokens - fit->input_tokens)) / (double)fit->input_tokens;
     out->input.expected = times(raw_input, out->factor_input);
-    out->input.low = min64(times(low, fmin(out->factor_input, 1)), out->input.expected);
+    out->input.low = least(times(low, fmin(out->factor_input, 1)), out->input.expected);
     out->input.high = times(high, fmax(out->factor_input, 1));
     out->output.high = most;
-    out->output.expected = min64(times(plan_raw_output(terms, question, totals->records), out->factor_output), most);
-    out->output.low = min64(totals->records * LEAST_OUTPUT, out->output.expected);
+    out->output.expected = least(times(plan_raw_output(terms, question, totals->records), out->factor_output), most);
+    out->output.low = least(totals->records * LEAST_OUTPUT, out->output.expected);
     out->has_cost = price(terms, on_demand, out, &out->cost);
     out->has_on_demand = price(terms, true, out, &out->on_demand);
 }

@@ -4,6 +4,7 @@
 #include "server/base/json_writer.h"
 #include "server/base/money.h"
 #include "server/work/causes.h"
+#include "server/work/lines.h"
 #include "server/work/plan.h"
 #include "server/work/stage_place.h"
 
@@ -94,11 +95,6 @@ static bool put_skipped(struct json_writer *w, struct plan *plan, struct err *er
 
 /* ---- the request ---- */
 
-static void input_free(struct batch_input **input)
-{
-    batch_input_free(*input);
-}
-
 /* Where the first record's video will lie. */
 static bool first_uri(const struct stage_place *place, const struct db_rows *first, const struct video_format *format,
                       char uri[URI_SIZE])
@@ -126,7 +122,7 @@ static struct span model_input(struct span line)
 static bool put_request(struct json_writer *w, struct plan *plan, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows first = { 0 };
-    AUTO(input_free) struct batch_input *input = NULL;
+    AUTO(lines_free) struct batch_input *input = NULL;
     AUTO(buf_done) struct buf line = { .max = 4 * 1024 * 1024 };
     struct stage_place_ask ask = { .staging = plan->staging.mode,
                                    .prefix_bucket = span_of(plan->prefix.bucket),
@@ -145,7 +141,7 @@ static bool put_request(struct json_writer *w, struct plan *plan, struct err *er
         return false;
     if (!first_uri(&place, &first, format, uri))
         return err_set(err, ERR_INTERNAL, false, HERE, "the address of a staged video is too long");
-    input = plan_input_new(&plan->job, place.owner, err);
+    input = lines_new(&plan->job, place.owner, err);
     if (!input)
         return false;
     batch_input_line(input, &line, "00000000000", format->format, span_of(uri));

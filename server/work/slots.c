@@ -1,13 +1,9 @@
 #include "server/work/slots.h"
 
+#include "server/base/least.h"
 #include "server/work/step.h"
 
 enum { FIRST_PAUSE_MS = 2000 };
-
-static int64_t min_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 void slots_judge(const struct slot_view *view, int64_t limit, struct slot_verdict *out)
 {
@@ -16,9 +12,9 @@ void slots_judge(const struct slot_view *view, int64_t limit, struct slot_verdic
 
     *out = (struct slot_verdict){ 0 };
     if (view->is_refused && view->is_throttled)
-        most = is_blocked ? 0 : min_of(limit, view->in_flight + 1);
+        most = is_blocked ? 0 : least(limit, view->in_flight + 1);
     else if (view->is_refused) /* fewer than AWS had taken then are no question */
-        most = min_of(limit, view->refused_in_flight + (is_blocked ? 0 : 1));
+        most = least(limit, view->refused_in_flight + (is_blocked ? 0 : 1));
     out->room = most > view->in_flight ? most - view->in_flight : 0;
     out->is_given = view->position > 0 && view->position <= out->room;
     out->is_probe = out->is_given && view->is_refused &&
@@ -42,7 +38,7 @@ static int64_t limit_of(const struct step *step, const char *model_key)
 
 static int64_t first_pause_ms(const struct step *step)
 {
-    return min_of(FIRST_PAUSE_MS, step->settings->watch_max_ms);
+    return least(FIRST_PAUSE_MS, step->settings->watch_max_ms);
 }
 
 static bool wake(struct step *step, const char *model_key, int64_t room, struct err *err)
@@ -120,7 +116,7 @@ bool slots_wake_all(struct step *step, int64_t *next_ms, struct err *err)
         if (!wake_model(step, db_text(&rows, i, 0), &again_ms, err))
             return false;
         if (again_ms > 0)
-            *next_ms = min_of(*next_ms, again_ms);
+            *next_ms = least(*next_ms, again_ms);
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #include "aws/s3.h"
 #include "server/base/buf.h"
 #include "server/base/id.h"
+#include "server/work/lines.h"
 #include "server/work/stage.h"
 
 enum { LINE_PAGE = 5000 };
@@ -67,22 +68,12 @@ static bool write_lines(struct stage *stage, const struct batch_input *input, co
     return s3_writer_finish(writer, &stage->input_bytes, err);
 }
 
-static void input_free(struct batch_input **input)
-{
-    batch_input_free(*input);
-}
-
 bool stage_write_lines(struct stage *stage, struct err *err)
 {
-    AUTO(input_free) struct batch_input *input = NULL;
-    const struct job_row *job = &stage->job;
-    const struct batch_inference inference = { job->has_max_tokens, job->has_temperature,
-                                               job->has_top_p,      job->has_top_k,
-                                               job->max_tokens,     job->top_k,
-                                               job->temperature,    job->top_p };
+    AUTO(lines_free) struct batch_input *input = NULL;
     const struct s3_ref ref = { stage->place.bucket, span_of(stage->place.input_key), stage->place.owner };
     int aborted = 0;
 
-    input = batch_input_new(span_of(job->prompt), span_of(job->system), &inference, stage->place.owner, err);
+    input = lines_new(&stage->job, stage->place.owner, err);
     return input && s3_abort_uploads(stage->step->client, &ref, &aborted, err) && write_lines(stage, input, &ref, err);
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_in(const char *location, struct span bucket)
+bool stage_is_bucket_of(const char *location, struct span bucket)
 {
     struct span its_bucket, path;
 
@@ -28,7 +28,8 @@ bool stage_place(const struct work_settings *settings, const struct stage_place_
     out->in_place = strcmp(ask->staging, "in_place") == 0;
     if (out->in_place && ask->prefix_owner.len > 0)
         out->owner = ask->prefix_owner;
-    else if (!out->in_place || is_in(settings->staging_uri, out->bucket) || is_in(settings->output_uri, out->bucket))
+    else if (!out->in_place || stage_is_bucket_of(settings->staging_uri, out->bucket) ||
+             stage_is_bucket_of(settings->output_uri, out->bucket))
         out->owner = ours;
     if (out->owner.len == 0 && span_eq(out->bucket, ask->prefix_bucket))
         out->owner = ask->prefix_owner;

@@ -28,5 +28,7 @@ struct stage_place_ask { /* borrowed: what is in *out borrows from these texts t
  * Pure. */
 MUST_CHECK bool stage_place(const struct work_settings *settings, const struct stage_place_ask *ask,
                             struct stage_place *out, struct err *err);
+/* Is the location (an s3:// URI) in this bucket? */
+bool stage_is_bucket_of(const char *location, struct span bucket);
 
 #endif

@@ -5,6 +5,7 @@
 #include "server/base/buf.h"
 #include "server/base/text.h"
 #include "server/work/folder_look.h"
+#include "server/work/stage_place.h"
 #include "server/work/step.h"
 #include "sql/folder_store.h"
 
@@ -81,13 +82,6 @@ static bool overlaps(const char *location, struct span bucket, struct span folde
     return span_starts(buf_view(&slashed), folder) || span_starts(folder, buf_view(&slashed));
 }
 
-static bool is_bucket_of(const char *location, struct span bucket)
-{
-    struct span its_bucket, path;
-
-    return s3_parse_uri(span_of(location), &its_bucket, &path, NULL) && span_eq(its_bucket, bucket);
-}
-
 /* Rules that hold whoever asked: true where one is broken, and the words are appended. */
 static bool breaks_rule(const struct work_settings *settings, const char *region, const struct staging_ask *ask,
                         const struct staging_survey *survey, struct buf *words)
@@ -138,7 +132,8 @@ static bool is_doubtful(const struct work_settings *settings, const struct stagi
     else if (survey->unknown_type > 0)
         buf_fmt(words, "the Content-Type of %lld %s is not known, for the preflight did not look there",
                 (long long)survey->unknown_type, OBJECTS(survey->unknown_type));
-    else if (!is_bucket_of(settings->staging_uri, ask->bucket) && !is_bucket_of(settings->output_uri, ask->bucket))
+    else if (!stage_is_bucket_of(settings->staging_uri, ask->bucket) &&
+             !stage_is_bucket_of(settings->output_uri, ask->bucket))
         buf_fmt(words,
                 "Bedrock's service role is known to reach the buckets of the staging and output locations, not %.*s",
                 SPAN_ARG(ask->bucket));

@@ -62,6 +62,12 @@ step_give_up_fn step_scan_give_up, step_job_give_up, step_shard_give_up, step_su
 MUST_CHECK bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_round, const char *to,
                           const char *reason, const char *words, const char *error_json, struct err *err);
 
+struct shard_row;
+/* The same for a shard whose step is given up, in a transaction of its own: it has failed, the job's story says so, and
+ * the step's task is ended. */
+MUST_CHECK bool shard_fail(struct step *step, const struct shard_row *shard, int ingest_round, const char *reason,
+                           const char *words, const char *error_json, struct err *err);
+
 /* {"code","message","upstream"?} for the error columns. */
 void error_to_json(const struct err *cause, struct buf *out);
 void error_words_to_json(const char *code, const char *message, struct buf *out);

@@ -7,6 +7,8 @@
 #include "server/base/text.h"
 #include "server/work/causes.h"
 #include "sql/estimate_store.h"
+#include "sql/event_store.h"
+#include "sql/job_store.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
 #include "sql/word_store.h"
@@ -98,6 +100,33 @@ bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, int ingest_r
            word_store_want(step->db, shard_id, &has_words, err) &&
            (!has_words || task_store_add(step->db, "index", shard_id, 0, err)) &&
            task_store_add(step->db, "finish", job_id, 0, err);
+}
+
+struct failing {
+    struct step *step;
+    const struct shard_row *shard;
+    int ingest_round;
+    const char *reason, *words, *error_json;
+};
+
+static bool fail_work(struct db *db, void *arg, struct err *err)
+{
+    const struct failing *f = arg;
+    char state[16];
+
+    return task_store_fence(db, &f->step->task, err) && job_store_lock(db, f->shard->job_id, state, err) &&
+           shard_end(f->step, f->shard->id, f->shard->job_id, f->ingest_round, "failed", f->reason, f->words,
+                     f->error_json, err) &&
+           event_store_add(db, f->shard->job_id, "shard.failed", f->error_json, err) &&
+           task_store_done(db, &f->step->task, err);
+}
+
+bool shard_fail(struct step *step, const struct shard_row *shard, int ingest_round, const char *reason,
+                const char *words, const char *error_json, struct err *err)
+{
+    struct failing f = { step, shard, ingest_round, reason, words, error_json };
+
+    return db_transaction(step->db, fail_work, &f, err);
 }
 
 void error_words_to_json(const char *code, const char *message, struct buf *out)

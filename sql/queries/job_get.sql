@@ -1,4 +1,4 @@
--- One launched job with the sums of its shards. $1 int8 id. By primary key and shard_by_job.  Columns: job_row_read.
+-- One job with the sums of its shards. $1 int8 id, $2 bool a plan too, that nobody launched. By primary key and shard_by_job.  Columns: job_row_read.
 SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.system,
        j.max_tokens, j.temperature, j.top_p, j.top_k, j.select_mode, j.staging, j.metadata::text, j.error::text, j.version,
        epoch_ms(j.created_at), epoch_ms(j.started_at), epoch_ms(j.completed_at),
@@ -18,4 +18,4 @@ SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.sy
               coalesce(bool_and(state = 'completed' OR (state IN ('failed', 'cancelled') AND bedrock_arn IS NULL)), true) AS is_charged,
               count(*) AS shards
          FROM shard WHERE job_id = j.id) s
- WHERE j.id = $1 AND j.launched_at IS NOT NULL
+ WHERE j.id = $1 AND ($2::bool OR j.launched_at IS NOT NULL)

@@ -51,30 +51,30 @@ static const struct {
     const char *id, *region;
     int64_t per_job, job_bytes, cap, jobs, frames, batch_in, demand_out;
     const char *price_region;
-    bool here, bare, needs_profile;
+    bool here, bare;
 } stated[] = {
     { "amazon.nova-lite-v1:0", "us-east-1", 100000, 100000000000, 90000000000, 100, 960, 30000, 240000, "us-east-1",
-      true, true, false },
+      true, true },
     { "amazon.nova-lite-v1:0", "us-west-2", 100000, 100000000000, 90000000000, 100, 960, 30000, 240000, "us-east-1",
-      true, false, true },
+      true, false },
     { "us.amazon.nova-lite-v1:0", "us-west-2", 100000, 100000000000, 90000000000, 100, 960, 30000, 240000, "us-east-1",
-      true, false, true },
+      true, false },
     { "amazon.nova-lite-v1:0", "sa-east-1", 100000, 100000000000, 90000000000, 100, 960, 30000, 240000, "us-east-1",
-      false, false, false },
+      false, false },
     { "amazon.nova-pro-v1:0", "ap-northeast-1", 100000, 100000000000, 90000000000, 100, 960, 480000, 3840000,
-      "ap-northeast-1", true, false, true },
+      "ap-northeast-1", true, false },
     { "apac.amazon.nova-pro-v1:0", "ap-northeast-1", 100000, 100000000000, 90000000000, 100, 960, 480000, 3840000,
-      "ap-northeast-1", true, false, true },
+      "ap-northeast-1", true, false },
     { "amazon.nova-pro-v1:0", "ap-southeast-3", 100000, 100000000000, 90000000000, 100, 960, 400000, 3200000,
-      "us-east-1", true, true, false },
+      "us-east-1", true, true },
     { "us.amazon.nova-2-lite-v1:0", "us-east-1", 100000, 0, 4500000000, 100, 2700, 165000, 2750000, "us-east-1", true,
-      false, true },
+      false },
     { "global.amazon.nova-2-lite-v1:0", "us-east-1", 100000, 0, 4500000000, 100, 2700, 150000, 2500000, "us-east-1",
-      true, false, true },
+      true, false },
     { "us.amazon.nova-premier-v1:0", "us-east-1", 0, 5000000000, 4500000000, 0, 3200, 1250000, 12500000, "us-east-1",
-      true, false, true },
+      true, false },
     { "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3", "us-east-1", 100000, 5000000000,
-      4500000000, 100, 3200, -1, -1, NULL, true, false, false },
+      4500000000, 100, 3200, -1, -1, NULL, true, false },
 };
 
 static void test_terms(void)
@@ -102,7 +102,6 @@ static void test_terms(void)
         CHECK_TEXT(t.prices.price_region, stated[i].price_region);
         CHECK(t.batch_here == stated[i].here);
         CHECK(t.bare_id_here == stated[i].bare);
-        CHECK(t.needs_profile == stated[i].needs_profile);
     }
     test_case(NULL);
     CHECK(!models_terms(models, SPAN_LIT("amazon.nova-nothing-v1:0"), "us-east-1", &(struct model_terms){ 0 }, &err));
