@@ -11,7 +11,10 @@ import requests
 
 from tests.support.vidbatch import SANITIZED, wait_until
 
-pytestmark = pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory and time say nothing about the program's")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory and time say nothing about the program's"),
+]
 
 
 def test_memory_is_flat(stack):

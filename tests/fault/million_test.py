@@ -12,7 +12,10 @@ SHARD_RECORDS = 90_000
 SLOTS = 3
 FINAL = ("completed", "failed", "cancelled")
 
-pytestmark = pytest.mark.skipif(SANITIZED, reason="a million videos take too long under a sanitizer; the same paths run there with fewer")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(SANITIZED, reason="a million videos take too long under a sanitizer; the same paths run there with fewer"),
+]
 
 
 def most_at_once(jobs):

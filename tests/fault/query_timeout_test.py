@@ -4,10 +4,13 @@ import threading
 import time
 
 import psycopg
+import pytest
 
 from tests.support.vidbatch import wait_until
 
 TIMEOUT = {"VIDBATCH_QUERY_TIMEOUT": "300ms"}
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_search_that_takes_too_long_ends_in_time(stack):

@@ -4,10 +4,13 @@ import threading
 import time
 
 import psycopg
+import pytest
 
 from tests.support.vidbatch import wait_until
 
 PROMISE_S = 10
+
+pytestmark = pytest.mark.alone
 
 
 class Asking(threading.Thread):

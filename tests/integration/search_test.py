@@ -166,6 +166,7 @@ def put_rows(database):
         assert connection.execute("SELECT count(*) FROM summary_word").fetchone() == (ROWS,)
 
 
+@pytest.mark.alone
 def test_a_million_summaries(stack):
     database, emulator = stack.database(), stack.emulator()
     service = stack.service(database, emulator)

@@ -59,7 +59,7 @@ choose_place() {
 launch() {
     local place=$1 port=$2
     as_owner "$BIN/pg_ctl" start -s -w -t 60 -D "$place/data" -l "$place/postgres.log" \
-        -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$place -c max_connections=200 \
+        -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$place -c max_connections=400 \
             -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off ${VIDBATCH_TEST_POSTGRES_OPTIONS:-}" >/dev/null 2>&1 </dev/null
 }
 
