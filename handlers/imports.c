@@ -73,8 +73,8 @@ static bool read_body(struct import *import)
     if (!fields_end(&f))
         return false;
     if (!in->name.ptr) {
-        buf_fmt(&import->name, "import of %.*s", SPAN_ARG(span_head(in->output_uri, NAME_MAX_BYTES - 20)));
-        in->name = text_utf8_head(buf_view(&import->name), NAME_MAX_BYTES);
+        buf_fmt(&import->name, "import of %.*s", SPAN_ARG(text_utf8_head(in->output_uri, NAME_MAX_BYTES - 20)));
+        in->name = buf_view(&import->name);
     }
     recipe.model_id = in->model_id;
     recipe_hash(&recipe, in->recipe); /* until the first line says what was asked */

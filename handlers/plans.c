@@ -9,6 +9,7 @@
 #include "handlers/video_json.h"
 #include "server/base/id.h"
 #include "server/base/text.h"
+#include "server/work/causes.h"
 #include "sql/event_store.h"
 #include "sql/plan_store.h"
 #include "sql/task_store.h"
@@ -192,6 +193,16 @@ static void put_videos(struct request *rq, struct reply *rp, const struct listin
     reply_page(rq, rp);
 }
 
+/* A word of the catalogue, or of what a plan itself leaves out. */
+static bool read_reason(struct request *rq, struct reply *rp, struct span asked, char out[REASON_SIZE])
+{
+    snprintf(out, REASON_SIZE, "%.*s", SPAN_ARG(text_utf8_head(asked, REASON_SIZE - 1)));
+    if (span_eq_text(asked, out) && cause_find(out))
+        return true;
+    (void)query_refuse(rq, rp, "reason", "There is no such reason: docs/failures.md names them all.");
+    return false;
+}
+
 void plans_videos(struct request *rq, struct reply *rp)
 {
     static const char *const states[] = { "taken", "skipped", NULL };
@@ -211,7 +222,8 @@ void plans_videos(struct request *rq, struct reply *rp)
         return;
     reason_asked = rq_query(rq, "reason");
     if (reason_asked.ptr) {
-        snprintf(reason, sizeof reason, "%.*s", SPAN_ARG(span_head(reason_asked, REASON_SIZE - 1)));
+        if (!read_reason(rq, rp, reason_asked, reason))
+            return;
         list.reason = reason;
         if (!rq_query(rq, "state").ptr)
             list.state = "skipped";

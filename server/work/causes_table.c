@@ -42,8 +42,8 @@ static const struct cause causes[] = {
           "cannot "
           "be read before they are restored.",
           "Restore the object in S3, then scan the prefix again."),
-    VIDEO("not_a_video", "The first bytes of the object are not those of the container that its suffix names.",
-          "Upload the video itself, under the suffix of its container."),
+    VIDEO("not_a_video", "The first bytes of the object are those of no container that a video comes in.",
+          "Upload the video itself."),
     VIDEO("vanished", "The object was there at an earlier scan and is not there now.",
           "Upload it again, or scan the prefix again if it is back."),
     VIDEO("changed", "The object's ETag is not the one that the latest scan saw: its content was replaced.",

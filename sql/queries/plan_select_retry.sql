@@ -1,4 +1,4 @@
--- Considers the videos of the records of another job that failed or are missing, and takes those that are still there, have no summary by
+-- Considers the videos of the records of another job that failed or are missing, and takes those that are still there, got no summary by a job launched since
 -- then, and whose failure is not hopeless (unless these are wanted too). Walks summary_not_succeeded once and tells equal failures apart
 -- once, as failure_groups does; scans the recipe's records once.
 -- $1 int8 prefix, $2 timestamptz since when a passing refusal must have been found to hold, $3 int8 most bytes of a video, $4 int8 job, $5 jsonb the
@@ -27,7 +27,7 @@ WITH asked AS MATERIALIZED (
       JOIN verdict v USING (reason, error_code, retryable, message)
      GROUP BY f.video_id
 ), answered AS MATERIALIZED (
-    SELECT r.video_id, r.etag, bool_or(s.state = 'succeeded') AS done,
+    SELECT r.video_id, r.etag, bool_or(s.state = 'succeeded' AND j.launched_at >= (SELECT launched_at FROM job WHERE id = (SELECT retry_of FROM asked))) AS done,
            bool_or(s.record_id IS NULL AND j.state NOT IN ('completed', 'failed', 'cancelled')) AS active
       FROM job j JOIN record r ON r.job_id = j.id LEFT JOIN summary s ON s.record_id = r.id
      WHERE j.prefix_id = $1 AND j.recipe = (SELECT recipe FROM asked) AND j.launched_at IS NOT NULL AND j.id <> $4

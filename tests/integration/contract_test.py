@@ -33,7 +33,7 @@ def test_examples_fit_their_schemas(client):
             bodies = [operation.get("requestBody", {})] + list(operation["responses"].values())
             for body in bodies:
                 for kind, media in client.contract.resolve(body).get("content", {}).items() if body else []:
-                    examples = [media["example"]] if "example" in media else [e["value"] for e in media.get("examples", {}).values() if "value" in e]
+                    examples = [media["example"]] if "example" in media else [client.contract.resolve(e)["value"] for e in media.get("examples", {}).values()]
                     for example in examples:
                         if "json" in kind and "ndjson" not in kind:
                             client.contract.judge(f"example of {method} {path}", media["schema"], example)

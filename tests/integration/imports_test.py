@@ -166,6 +166,12 @@ def test_bad_requests(client, body, pointer):
     assert pointer in [e["pointer"] for e in refused["errors"]]
 
 
+def test_a_name_made_of_a_long_uri_ends_with_a_whole_character(client, emulator):
+    for more in range(4):
+        job = client.post("/v1/imports", {"output_uri": "s3://videos/" + "x" * more + "\N{VIDEO CAMERA}" * 60 + "/"}, 202).json()
+        assert job["name"].startswith("import of s3://videos/") and "\ufffd" not in job["name"]
+
+
 def test_no_permission_is_told(client, emulator):
     emulator.fault(op="S3.ListObjectsV2", action={"status": 403, "code": "AccessDenied"})
     job = bring(client, "s3://videos/denied-out/")

@@ -88,6 +88,8 @@ def test_a_plan_says_all_and_what_it_says_is_what_runs(client, emulator, databas
     assert len(planned) == 210 and [v["reason"] for v in skipped] == ["empty", "not_a_video"]
     assert len(client.pages(f"/v1/plans/{told['id']}/videos?reason=empty")) == 1
     client.get(f"/v1/plans/{told['id']}/videos?reason=empty&state=taken", 400)
+    for nonsense in ("no_such_reason", "x" * 62 + "%C3%A9%C3%A9", ""):
+        assert "docs/failures.md" in str(client.get(f"/v1/plans/{told['id']}/videos?reason={nonsense}", 400))
 
     launched = launch_plan(client, told["id"], name="as planned")
     assert (launched["id"], launched["plan_id"], launched["name"]) == (as_job, told["id"], "as planned")

@@ -60,6 +60,17 @@ def test_only_what_failed_runs_again(client, emulator):
     assert {s["reason"]: s["count"] for s in plan["skipped"]} == {"has_summary": len(taken), "hopeless": hopeless, "not_a_video": 12 - hopeless}
 
 
+def test_summaries_of_before_are_no_reason_not_to_retry(client, emulator):
+    prefix = prefix_of(client, emulator, "anew", 150)
+    assert client.wait_job(client.launch(prefix["id"], prompt="anew?")["id"])["outcome"] == "success"
+    emulator.fault(job={"error_fraction": 1})
+    job = client.wait_job(client.launch(prefix["id"], prompt="anew?", select="all")["id"])
+    emulator.clear_faults()
+    assert job["counts"]["failed"] == 150
+    again = client.wait_job(retry(client, job, force=True)["id"])
+    assert again["outcome"] == "success" and again["counts"]["total"] == 150
+
+
 def test_few_records_follow_the_rule_of_the_minimum(client, emulator):
     prefix = prefix_of(client, emulator, "few", 150)
     job = failing(client, emulator, prefix, "few", error_fraction=0.1, missing=4)
