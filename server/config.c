@@ -64,7 +64,7 @@ static const struct setting settings[] = {
     { "VIDBATCH_WAIT_RESCAN", DURATION, AT(wait_rescan_ms), "15m", 100, 30 * DAY_MS, NULL,
       "pause between scans of a prefix for a job that waits for more videos" },
     { "VIDBATCH_MONTHLY_BUDGET", TEXT, AT(monthly_budget), NULL, 0, 0, NULL,
-      "most that the jobs launched in a calendar month (UTC) may cost by their high estimates, such as 250.00; unset: "
+      "most that the jobs begun in a calendar month (UTC) may cost by their high estimates, such as 250.00; unset: "
       "no "
       "limit" },
     { "VIDBATCH_LIST_CONCURRENCY", INTEGER, AT(list_concurrency), "32", 1, 128, NULL,
