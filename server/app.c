@@ -19,6 +19,8 @@
 
 /* A stop ends within ten seconds: requests have the first four, with two more for those that must be interrupted; steps
  * have what is left of eight (their pool adds half a second for itself). */
+/* A handler's thread serves others too: what a long transaction holds, is not waited for. */
+static const int64_t handler_lock_ms = 2000;
 static const int64_t http_grace_ms = 4000, stop_ms = 8000;
 
 struct app {
@@ -203,6 +205,7 @@ static bool start_http(struct app *app, struct err *err)
     config_missing_for_jobs(c, &app->missing);
     app->database = (struct db_options){ .url = c->database_url,
                                          .statement_timeout_ms = c->query_timeout_ms,
+                                         .lock_timeout_ms = handler_lock_ms,
                                          .application_name = "vidbatchd http",
                                          .walks_indexes = true };
     app->handlers = (struct handlers_app){ .version = VIDBATCH_VERSION,

@@ -38,6 +38,10 @@ static char *session_settings(const char *from_url, const struct db_options *opt
         buf_text(&text, " -c statement_timeout=");
         buf_i64(&text, options->statement_timeout_ms);
     }
+    if (options->lock_timeout_ms > 0) {
+        buf_text(&text, " -c lock_timeout=");
+        buf_i64(&text, options->lock_timeout_ms);
+    }
     return buf_ok(&text) ? mem_span(buf_view(&text)) : NULL;
 }
 

@@ -103,6 +103,10 @@ static struct meaning meaning_of(const struct err *err)
     case ERR_DATABASE:
         if (strcmp(err->code, "query_timeout") == 0)
             return (struct meaning){ 503, "query_timeout", "The query took too long. Narrow it, or try again.", false };
+        if (strcmp(err->code, "lock_timeout") == 0)
+            return (struct meaning){ 503, "being_changed",
+                                     "It is being changed right now, as a job is while it is planned. Try again.",
+                                     false };
         return (struct meaning){ 503, "database_unavailable", "The database cannot answer now. Try again.", false };
     case ERR_CANCELLED:
         return (struct meaning){ 503, "shutting_down", "The server is stopping. Try again.", false };

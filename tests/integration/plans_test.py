@@ -1,6 +1,7 @@
 """Plans: what would run, what would not and why, what it should cost; and that precisely that runs."""
 
 import json
+import time
 
 import psycopg
 import pytest
@@ -109,6 +110,17 @@ def test_a_plan_says_all_and_what_it_says_is_what_runs(client, emulator, databas
     assert better["estimate"]["based_on_records"] == 210 and better["estimate"]["error_percent"] >= 0
     assert better["tokens"]["input"]["expected"] == pytest.approx(job["usage"]["input_tokens"], rel=0.01)
     assert better["tokens"]["output"]["expected"] == pytest.approx(job["usage"]["output_tokens"], rel=0.01)
+
+
+def test_what_a_plan_holds_is_not_waited_for(client, emulator, database):
+    told = plan(client, fresh(client, emulator, "held/", 120)["id"])
+    with psycopg.connect(database.url) as other:  # as a plan of a million videos does for many seconds
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('vidbatch plan', prefix_id)) FROM job WHERE prefix_id = (SELECT max(id) FROM prefix)")
+        started = time.monotonic()
+        answer = client.post("/v1/jobs", {"plan_id": told["id"]}, 503)
+        assert time.monotonic() - started < 10
+        assert answer.json()["type"].endswith(":being_changed") and answer.headers["Retry-After"] == "1"
+    assert client.wait_job(client.post("/v1/jobs", {"plan_id": told["id"]}, 202).json()["id"])["outcome"] == "success"
 
 
 def test_the_request_is_the_line_that_is_sent(stack, emulator):
