@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { MAX_BOXES = 4096, MAX_DEPTH = 4, TRACK_BYTES = 32 * 1024 };
+enum { MAX_BOXES = 4096, MAX_DEPTH = 4, TRACK_BYTES = 32 * 1024, TKHD_TAIL = 44 };
 enum place { IN_FILE, IN_MOOV, IN_TAIL };
 
 struct box {
@@ -84,15 +84,18 @@ static bool read_duration(struct iso *iso, const struct box *b, bool is_mvhd)
     return true;
 }
 
-/* The last eight bytes of tkhd, 16.16 fixed point. */
+/* The last bytes of tkhd: the matrix {a b u, c d v, x y w}, then width and height, 16.16 fixed point. What a telephone
+ * filmed upright is stored lying, with a matrix of b and c alone: a quarter turn. */
 static bool read_tkhd(const struct iso *iso, const struct box *b, struct track *track)
 {
-    const unsigned char *p = window_at(&iso->w, b->end - 8, 8);
+    const unsigned char *p = window_at(&iso->w, b->end - TKHD_TAIL, TKHD_TAIL);
+    bool is_turned;
 
-    if (!p || b->end - 8 < b->body)
+    if (!p || b->end - TKHD_TAIL < b->body)
         return p != NULL;
-    track->width = (double)read_be(p, 4) / 65536;
-    track->height = (double)read_be(p + 4, 4) / 65536;
+    is_turned = read_be(p, 4) == 0 && read_be(p + 16, 4) == 0 && read_be(p + 4, 4) != 0 && read_be(p + 12, 4) != 0;
+    track->width = (double)read_be(p + (is_turned ? 40 : 36), 4) / 65536;
+    track->height = (double)read_be(p + (is_turned ? 36 : 40), 4) / 65536;
     return true;
 }
 

@@ -21,7 +21,7 @@ struct media_facts {
     char codec[MEDIA_CODEC_SIZE]; /* of the first video track, in the container's own words ("avc1", "V_VP9"), printable
                                      ASCII; "": not known */
     int64_t duration_ms;          /* -1: not known */
-    int32_t width, height;        /* pixels as shown; both 0: not known */
+    int32_t width, height;        /* pixels, ISO's quarter turns done; both 0: not known */
 };
 
 struct media_look {

@@ -122,6 +122,18 @@ static void plain(struct buf *f)
     whole_box(f, "mdat", 5000);
 }
 
+/* A quarter turn: b is 1 and c is -1 in the matrix, 36 bytes that end 8 before tkhd does. */
+static void turned(struct buf *out)
+{
+    static const unsigned char matrix[16] = { [5] = 1, [12] = 255, [13] = 255 };
+    char *tkhd = NULL;
+
+    plain(out);
+    tkhd = buf_ok(out) ? memmem(out->data, out->len, "tkhd", 4) : NULL;
+    if (tkhd)
+        memcpy(tkhd + 4 + 76 - 36, matrix, sizeof matrix);
+}
+
 static void wide_numbers(struct buf *f)
 {
     size_t moov = 0;
@@ -265,6 +277,7 @@ static const struct {
     int width, height;
 } files[] = {
     { "plain", plain, 1, "mp4", "avc1", 2500, 640, 360 },
+    { "turned", turned, 1, "mp4", "avc1", 2500, 360, 640 },
     { "wide_numbers", wide_numbers, 1, "three_gp", "hvc1", 7000, 640, 360 },
     { "large_tables", large_tables, 2, "mp4", "vp09", 4000, 640, 360 },
     { "moov_behind", moov_behind, 2, "mov", "apch", 4000, 640, 360 },
