@@ -148,6 +148,12 @@ static bool store(struct db *db, const struct retry *retry, const struct job_row
     char detail[ID_SIZE + 24], id_text[ID_SIZE];
     int64_t id = 0;
 
+    if (!job->prompt[0]) {
+        reply_problem(retry->rq, retry->rp, 409, "prompt_unknown",
+                      "No line of the import held a prompt, so nobody knows what was asked. Launch a job about the "
+                      "videos with a prompt of your own.");
+        return answer_refuse(out, err);
+    }
     ask_again(job, &in.row);
     in.row.retry_hopeless = retry->in.force;
     if (!job_input_model_ok(app_of(retry->rq)->models, in.row.model_id, &why))

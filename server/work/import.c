@@ -100,7 +100,7 @@ static bool check_lines(const struct import *import, const struct import_count *
 static bool make_records(struct db *db, void *arg, struct err *err)
 {
     AUTO(import_count_rows_done) struct import_count_rows rows = { 0 };
-    const struct import_question unknown = { .prompt = SPAN_LIT("(its lines hold no prompt)") };
+    const struct import_question unknown = { .prompt = SPAN_LIT("") };
     struct import *import = arg;
     struct import_count count;
     char state[16], detail[64];

@@ -166,6 +166,17 @@ def test_bad_requests(client, body, pointer):
     assert pointer in [e["pointer"] for e in refused["errors"]]
 
 
+def test_without_a_prompt_nothing_can_be_asked_again(client, emulator):
+    emulator.put_videos("mute/", 1)
+    line = line_of("a", "mute/00000.mp4")
+    line["modelInput"]["messages"][0]["content"].pop()
+    lines = [line | {"error": {"errorCode": 500, "errorMessage": "Internal server error", "retryable": True}}]
+    emulator.s3().put_object(Bucket="videos", Key="mute-out/x.jsonl.out", Body="\n".join(json.dumps(line) for line in lines))
+    job = bring(client, "s3://videos/mute-out/")
+    assert (job["prompt"], job["counts"]["failed"]) == ("", 1)
+    assert client.post(f"/v1/jobs/{job['id']}/retry", None, 409).json()["type"].endswith(":prompt_unknown")
+
+
 def test_a_name_made_of_a_long_uri_ends_with_a_whole_character(client, emulator):
     for more in range(4):
         job = client.post("/v1/imports", {"output_uri": "s3://videos/" + "x" * more + "\N{VIDEO CAMERA}" * 60 + "/"}, 202).json()
