@@ -94,7 +94,7 @@ struct blob *blob_of_parts(struct blobs *home, struct blob *const *parts, size_t
     struct blob *blob = blob_new();
 
     blob->home = home;
-    blob->parts = emu_alloc(count, sizeof *parts);
+    blob->parts = emu_alloc(count, sizeof(struct blob *));
     blob->part_count = count;
     for (size_t i = 0; i < count; i++) {
         blob->parts[i] = blob_ref(parts[i]);

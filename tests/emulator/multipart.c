@@ -150,7 +150,7 @@ static void set_checksum(struct object *object, bool is_sha256, struct span sums
 static struct object *join(struct store *store, const struct upload *upload, const struct part_claim *claims,
                            size_t count, int64_t now_ms)
 {
-    struct blob **parts = emu_alloc(count, sizeof *parts);
+    struct blob **parts = emu_alloc(count, sizeof(struct blob *));
     struct blob *blob = NULL;
     AUTO(buf_done) struct buf etags = { 0 };
     AUTO(buf_done) struct buf sums = { 0 };
