@@ -312,6 +312,15 @@ static void learns_once(void)
     CHECK_I64(got.input_tokens, 257);
     CHECK_I64(got.estimated_output_tokens, 29);
     CHECK_I64(got.output_tokens, 19);
+    /* lengths that nobody looked at were guessed: only the answers' lengths tell something */
+    testdb_sql(&t, "UPDATE job SET preflight = 'listing'");
+    testdb_sql(&t, "UPDATE shard SET estimate_stored = false WHERE ordinal = 2");
+    OK(db_transaction(db, fit, &f, &err));
+    OK(estimate_store_get(db, "lite", "us-east-1", &got, &err));
+    CHECK_I64(got.estimated_input_tokens, 290);
+    CHECK_I64(got.input_tokens, 257);
+    CHECK_I64(got.estimated_output_tokens, 38);
+    CHECK_I64(got.output_tokens, 27);
 }
 
 /* One part of the month: what is spent and what is promised. */
