@@ -34,10 +34,10 @@ class Asking(threading.Thread):
         return self.answer
 
 
-def waiting(database, application):
-    """Connections of this part of the service that wait for a lock."""
-    return database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                          " AND application_name = %s", f"vidbatchd {application}")
+def waiting(database, application, what="Lock"):
+    """Connections of this part of the service that wait for a lock, or (Timeout) sleep."""
+    return database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = %s"
+                          " AND application_name = %s", what, f"vidbatchd {application}")
 
 
 def stop_in_time(service):
@@ -78,17 +78,16 @@ def test_handlers_in_a_long_query_are_interrupted(stack):
     service = stack.service(database, emulator)
     client = service.client()
     made = client.wait_scan(client.register("videos/")["id"])
-    with psycopg.connect(database.url) as holder:
-        holder.execute("LOCK TABLE video")
-        stuck = [Asking(service, "GET", f"/v1/prefixes/{made['id']}/videos") for _ in range(3)]
-        wait_until("the queries to stand at the lock", lambda: waiting(database, "http") == 3)
-        ending = Ending(service)
-        # on a connection that is open already
-        late = wait_until("a late request to be refused", lambda: refusal(client, f"/v1/prefixes/{made['id']}"))
-        assert late["code"] == "shutting_down"
-        ending.result()
-        # nobody keeps asking the database for somebody who is gone
-        wait_until("the queries to end", lambda: waiting(database, "http") == 0, timeout_s=5)
+    database.query("CREATE OR REPLACE FUNCTION epoch_ms(timestamptz) RETURNS int8 LANGUAGE sql AS 'SELECT 1::int8 FROM pg_sleep(60)'")
+    stuck = [Asking(service, "GET", f"/v1/prefixes/{made['id']}") for _ in range(3)]
+    wait_until("the queries to sleep", lambda: waiting(database, "http", "Timeout") == 3)
+    ending = Ending(service)
+    # on a connection that is open already
+    late = wait_until("a late request to be refused", lambda: refusal(client, "/v1/models"))
+    assert late["code"] == "shutting_down"
+    ending.result()
+    # nobody keeps asking the database for somebody who is gone
+    wait_until("the queries to end", lambda: waiting(database, "http", "Timeout") == 0, timeout_s=5)
     for asking in stuck:
         answer = asking.result()
         assert answer.status_code == 503 and answer.json()["code"] == "shutting_down"

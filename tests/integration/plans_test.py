@@ -113,7 +113,7 @@ def test_a_plan_says_all_and_what_it_says_is_what_runs(client, emulator, databas
 
 
 def test_what_a_plan_holds_is_not_waited_for(client, emulator, database):
-    told = plan(client, fresh(client, emulator, "held/", 120)["id"])
+    told = plan(client, fresh(client, emulator, "locked/", 120)["id"])
     with psycopg.connect(database.url) as other:  # as a plan of a million videos does for many seconds
         other.execute("SELECT pg_advisory_xact_lock(hashtextextended('vidbatch plan', prefix_id)) FROM job WHERE prefix_id = (SELECT max(id) FROM prefix)")
         started = time.monotonic()
