@@ -55,9 +55,9 @@ demo: deps-build+demo ## See the whole thing work, no AWS needed (VIDEOS=folder:
 test: install-deps ## Everything: checks, unit, integration and fault tests, sanitizers, fuzzing, image, demo
 	@tests/support/test_all.sh
 
-check: deps-build+check ## Include direction, headers, format, lint, sizes, build under clang
+check: deps-build+check ## Include direction, headers, format, lint, sizes, build under clang (ARGS=tidy: only that)
 	@$(PYTHON_READY)
-	@tests/check/check.sh
+	@tests/check/check.sh $(ARGS)
 
 run: build ## Run the server with the environment's settings
 	@$(BUILD)/bin/vidbatchd

@@ -171,16 +171,17 @@ static bool take_stretch(void *arg, const struct s3_stretch *stretch, struct err
 
 static bool list_all(struct scan *scan, struct err *err)
 {
-    const struct s3_list_many many = { .bucket = span_of(scan->prefix.bucket),
-                                       .prefix = span_of(scan->prefix.key_prefix),
-                                       .owner = span_of(scan->prefix.bucket_owner),
-                                       .concurrency = scan->step->settings->list_concurrency,
-                                       .prefers_order = true, /* a table's indexes grow best at their end */
-                                       .stretch = take_stretch,
-                                       .arg = scan };
+    struct s3_list_many many = { .bucket = span_of(scan->prefix.bucket),
+                                 .prefix = span_of(scan->prefix.key_prefix),
+                                 .owner = span_of(scan->prefix.bucket_owner),
+                                 .concurrency = scan->step->settings->list_concurrency,
+                                 .stretch = take_stretch,
+                                 .arg = scan };
 
-    return scan_diff_init(&scan->diff, scan->step, scan->prefix.id, err) &&
-           s3_list_many(scan->step->client, &many, err) && scan_diff_flush(&scan->diff, err);
+    if (!scan_diff_init(&scan->diff, scan->step, scan->prefix.id, err))
+        return false;
+    many.prefers_order = scan->diff.is_first; /* the table's indexes grow best at their end */
+    return s3_list_many(scan->step->client, &many, err) && scan_diff_flush(&scan->diff, err);
 }
 
 static bool begin(struct db *db, void *arg, struct err *err)
