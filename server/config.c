@@ -81,7 +81,7 @@ static const struct setting settings[] = {
       "pause between looks at Bedrock's jobs while they move" },
     { "VIDBATCH_WATCH_INTERVAL_MAX", DURATION, AT(watch_max_ms), "60s", 50, DAY_MS, NULL, "and while nothing moves" },
     { "VIDBATCH_WORKERS", INTEGER, AT(workers), "4", 1, 64, NULL,
-      "worker threads; each holds one database connection" },
+      "worker threads; each holds up to two database connections" },
     { "VIDBATCH_HANDLER_THREADS", INTEGER, AT(handler_threads), "8", 1, 128, NULL,
       "threads that answer requests; each holds one database connection" },
     { "VIDBATCH_IO_THREADS", INTEGER, AT(io_threads), "2", 1, 32, NULL, "threads that move bytes between sockets" },
