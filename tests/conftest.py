@@ -5,10 +5,6 @@ import pytest
 from tests.support.vidbatch import Database, Emulator, Service
 
 
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
-
-
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory):
     running = Emulator(tmp_path_factory.mktemp("emulator")).start()

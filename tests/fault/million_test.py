@@ -13,7 +13,7 @@ SLOTS = 3
 FINAL = ("completed", "failed", "cancelled")
 
 pytestmark = [
-    pytest.mark.longest,
+    pytest.mark.alone,
     pytest.mark.skipif(SANITIZED, reason="a million videos take too long under a sanitizer; the same paths run there with fewer"),
 ]
 
