@@ -315,6 +315,43 @@ static bool run(struct db *db, enum query query, const struct param *params, int
     return true;
 }
 
+bool db_send(struct db *db, enum query query, const struct param *params, int count, struct err *err)
+{
+    const struct sql_query *q = &sql_queries[query];
+    const char *values[DB_PARAMS] = { NULL };
+
+    assert(count <= DB_PARAMS);
+    if (!lay_out(db, params, count, values, err) || !ready_to_send(db, query, true, err))
+        return false;
+    for (PGresult *unread = NULL; (unread = PQgetResult(db->conn)) != NULL;) /* an earlier answer that nobody took */
+        PQclear(unread);
+    if (!PQsendQueryPrepared(db->conn, q->name, count, values, NULL, NULL, 0))
+        return db_fail(db, NULL, q->name, HERE, err);
+    db->sent = query;
+    return true;
+}
+
+bool db_receive(struct db *db, struct db_rows *rows, struct err *err)
+{
+    /* As PQexec: the last result counts, and an error is the last. */
+    PGresult *result = NULL, *next = NULL;
+
+    if (!db->conn)
+        return err_set(err, ERR_INTERNAL, false, HERE, "nothing was sent");
+    while ((next = PQgetResult(db->conn)) != NULL) {
+        PQclear(result);
+        result = next;
+    }
+    if (!is_good(result)) {
+        db_fail(db, result, sql_queries[db->sent].name, HERE, err);
+        PQclear(result);
+        return false;
+    }
+    rows->result = result;
+    rows->count = PQntuples(result);
+    return true;
+}
+
 static bool deliver(PGresult *result, struct db_rows *rows, int64_t *changed)
 {
     int64_t touched = 0;

@@ -30,13 +30,18 @@ bool video_scan_is_first(struct db *db, int64_t prefix_id, bool *is_first, struc
     return true;
 }
 
-bool video_scan_known(struct db *db, int64_t prefix_id, bool has_after, struct span after, struct span through,
-                      int limit, struct db_rows *rows, struct err *err)
+bool video_scan_ask_known(struct db *db, int64_t prefix_id, bool has_after, struct span after, struct span through,
+                          int limit, struct err *err)
 {
-    return db_query(db, Q_VIDEO_SCAN_KNOWN,
-                    DB_ARGS(param_i64(prefix_id), has_after ? param_span(after) : param_text(""),
-                            param_bool(!has_after), param_span(through), param_i64(limit)),
-                    rows, err);
+    return db_send(db, Q_VIDEO_SCAN_KNOWN,
+                   DB_ARGS(param_i64(prefix_id), has_after ? param_span(after) : param_text(""),
+                           param_bool(!has_after), param_span(through), param_i64(limit)),
+                   err);
+}
+
+bool video_scan_take_known(struct db *db, struct db_rows *rows, struct err *err)
+{
+    return db_receive(db, rows, err);
 }
 
 void video_known_read(const struct db_rows *rows, int row, struct video_known *out)

@@ -148,7 +148,7 @@ static bool take_field(struct span *s, struct span *key, struct buf *value)
 /* Adds the fields as string members. A field that does not fit is left out; false then. */
 static bool add_members(struct buf *line, struct span fields)
 {
-    char bytes[FIELDS_BYTES] = "";
+    char bytes[FIELDS_BYTES];
     struct buf value = fixed_buf(bytes, sizeof bytes);
     struct span key = { "", 0 };
     bool all = true;
@@ -216,15 +216,16 @@ static void write_line(struct span line)
 PRINTF(3, 0) static void log_event(enum log_level level, const char *event, const char *fmt, va_list args)
 {
     int errno_before = errno; /* a log line between a failure and its report must not change the report */
-    char fields[FIELDS_BYTES] = "";
-    char bytes[LINE_BYTES] = "";
-    char time[CLOCK_RFC3339_SIZE] = "";
-    struct buf line = fixed_buf(bytes, sizeof bytes);
+    char fields[FIELDS_BYTES];
+    char bytes[LINE_BYTES];
+    char time[CLOCK_RFC3339_SIZE];
+    struct buf line = { 0 };
     struct span shown;
     bool cut = false;
 
     if (level < least_level)
         return;
+    line = fixed_buf(bytes, sizeof bytes);
     cut = vsnprintf(fields, sizeof fields, fmt, args) >= (int)sizeof fields;
     shown = cut ? text_utf8_head(span_of(fields), sizeof fields - 2) : span_of(fields);
     clock_rfc3339(clock_wall_ms(), time);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -368,13 +369,24 @@ void text_csv(struct buf *out, struct span s)
     buf_char(out, '"');
 }
 
+/* Asked for once: EVP_sha256() would look for its provider at each digest, which costs more than a short text's digest. */
+static EVP_MD *sha256;
+
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void text_sha256(const void *bytes, size_t len, unsigned char out[32])
 {
-    if (EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL) != 1)
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, fetch_sha256);
+    if (!sha256 || EVP_Digest(bytes, len, out, NULL, sha256, NULL) != 1)
         abort(); /* OpenSSL without SHA-256, or no memory for its context: nothing could be signed or trusted */
 }
 
-void text_random(void *out, size_t n)
+static void ask_kernel(void *out, size_t n)
 {
     char *at = out;
 
@@ -387,4 +399,24 @@ void text_random(void *out, size_t n)
             n -= (size_t)got;
         }
     }
+}
+
+/* Names of requests are 8 bytes each and many a second, so a thread asks for some in advance. What was given away is
+ * forgotten here. */
+void text_random(void *out, size_t n)
+{
+    static _Thread_local unsigned char ahead[512];
+    static _Thread_local size_t left;
+
+    if (n > sizeof ahead / 16) {
+        ask_kernel(out, n);
+        return;
+    }
+    if (n > left) {
+        ask_kernel(ahead, sizeof ahead);
+        left = sizeof ahead;
+    }
+    left -= n;
+    memcpy(out, ahead + left, n);
+    explicit_bzero(ahead + left, n);
 }

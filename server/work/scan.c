@@ -141,7 +141,8 @@ static bool tell_progress(struct scan *scan, struct err *err)
     if (scan->counts.listed - scan->told < PROGRESS_KEYS)
         return true;
     scan->told = scan->counts.listed;
-    return prefix_store_scan_progress(scan->step->db, scan->prefix.id, scan->counts.listed, err);
+    return scan_diff_settle(&scan->diff, err) &&
+           prefix_store_scan_progress(scan->step->db, scan->prefix.id, scan->counts.listed, err);
 }
 
 /* Where a stretch ends must be text: names are compared by the database, too. */

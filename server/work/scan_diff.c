@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_ROWS = 20000, BATCH_TEXT_BYTES = 4 * 1024 * 1024, KNOWN_PAGE = 2000 };
+enum { BATCH_ROWS = 20000, BATCH_TEXT_BYTES = 4 * 1024 * 1024, KNOWN_PAGE = 2000, HELD_TEXT_BYTES = 16 * 1024 * 1024 };
 
 struct scan_row {
     int64_t id; /* of changed ones */
@@ -28,7 +28,7 @@ static bool batch_init(struct scan_batch *batch, const struct step *step, int64_
 bool scan_diff_init(struct scan_diff *diff, struct step *step, int64_t prefix_id, struct err *err)
 {
     *diff = (struct scan_diff){ .step = step, .prefix_id = prefix_id, .filling = diff->batches };
-    buf_init(&diff->after, 4096);
+    buf_init(&diff->held.texts, HELD_TEXT_BYTES);
     return batch_init(&diff->batches[0], step, prefix_id, err) && batch_init(&diff->batches[1], step, prefix_id, err) &&
            video_scan_is_first(step->db, prefix_id, &diff->is_first, err) && aside_start(step, &diff->aside, err);
 }
@@ -41,7 +41,8 @@ void scan_diff_done(struct scan_diff *diff)
         mem_free(diff->batches[i].changed);
         buf_done(&diff->batches[i].texts);
     }
-    buf_done(&diff->after);
+    buf_done(&diff->held.texts);
+    mem_free(diff->held.found);
     *diff = (struct scan_diff){ 0 };
 }
 
@@ -146,13 +147,6 @@ static bool hand_over(struct scan_diff *diff, struct err *err)
     return true;
 }
 
-bool scan_diff_flush(struct scan_diff *diff, struct err *err)
-{
-    const struct scan_batch *last = diff->filling;
-
-    return (last->fresh_count + last->changed_count == 0 || hand_over(diff, err)) && aside_wait(diff->aside, err);
-}
-
 /* ---- comparing ---- */
 
 /* Room for one more row of each kind. */
@@ -236,29 +230,106 @@ static bool merge_page(struct scan_diff *diff, const struct db_rows *rows, const
     return true;
 }
 
+/* ---- a stretch, asked for now and compared when the next one comes ---- */
+
+static struct span hold_text(struct buf *texts, struct span text)
+{
+    const size_t at = texts->len;
+
+    buf_span(texts, text);
+    return (struct span){ text.len > 0 ? texts->data + at : "", text.len };
+}
+
+/* Keeps copies: what was listed is gone when the next page is read. */
+static bool hold(struct scan_held *held, bool has_after, struct span after, struct span through,
+                 const struct scan_found *found, size_t count, struct err *err)
+{
+    size_t bytes = after.len + through.len;
+
+    if (count > held->capacity) {
+        struct scan_found *more = mem_resize(held->found, count, sizeof *more);
+
+        if (!more)
+            return err_memory(err, HERE);
+        held->found = more;
+        held->capacity = count;
+    }
+    for (size_t i = 0; i < count; i++)
+        bytes += found[i].name.len + found[i].etag.len;
+    buf_reset(&held->texts);
+    if (!buf_room(&held->texts, bytes)) /* all of it, for spans point into it */
+        return buf_check(&held->texts, "a page of a listing", err);
+    held->has_after = has_after;
+    held->after = hold_text(&held->texts, after);
+    held->through = hold_text(&held->texts, through);
+    held->count = count;
+    for (size_t i = 0; i < count; i++) {
+        held->found[i] = found[i];
+        held->found[i].name = hold_text(&held->texts, found[i].name);
+        held->found[i].etag = hold_text(&held->texts, found[i].etag);
+    }
+    return true;
+}
+
+static bool ask(struct scan_diff *diff, bool has_after, struct span after, struct err *err)
+{
+    return video_scan_ask_known(diff->step->db, diff->prefix_id, has_after, after, diff->held.through, KNOWN_PAGE, err);
+}
+
+/* Of the page's last row; the next page begins behind it. */
+static bool ask_on(struct scan_diff *diff, const struct db_rows *rows, struct err *err)
+{
+    struct video_known last;
+
+    video_known_read(rows, rows->count - 1, &last);
+    return ask(diff, true, last.name, err);
+}
+
+/* Compares what is held with what the database says of it. */
+bool scan_diff_settle(struct scan_diff *diff, struct err *err)
+{
+    struct scan_held *held = &diff->held;
+    size_t at = 0;
+
+    for (bool more = held->is_asked; more;) {
+        AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+        held->is_asked = false;
+        if (!video_scan_take_known(diff->step->db, &rows, err))
+            return false;
+        more = rows.count == KNOWN_PAGE;
+        if ((more && !ask_on(diff, &rows, err)) || !merge_page(diff, &rows, held->found, held->count, &at, err))
+            return false;
+    }
+    while (at < held->count)
+        if (!add_fresh(diff, &held->found[at++], err))
+            return false;
+    held->count = 0;
+    return true;
+}
+
 bool scan_diff_stretch(struct scan_diff *diff, bool has_after, struct span after, struct span through,
                        const struct scan_found *found, size_t count, struct err *err)
 {
-    size_t at = 0;
-
-    for (bool more = !diff->is_first; more;) {
-        AUTO(db_rows_done) struct db_rows rows = { 0 };
-        struct video_known last;
-
-        if (!video_scan_known(diff->step->db, diff->prefix_id, has_after, after, through, KNOWN_PAGE, &rows, err) ||
-            !merge_page(diff, &rows, found, count, &at, err))
-            return false;
-        more = rows.count == KNOWN_PAGE;
-        if (!more)
-            break;
-        video_known_read(&rows, rows.count - 1, &last);
-        has_after = true;
-        buf_reset(&diff->after);
-        buf_span(&diff->after, last.name);
-        after = buf_view(&diff->after);
+    if (diff->is_first) {
+        for (size_t i = 0; i < count; i++)
+            if (!add_fresh(diff, &found[i], err))
+                return false;
+        return true;
     }
-    while (at < count)
-        if (!add_fresh(diff, &found[at++], err))
-            return false;
+    if (!scan_diff_settle(diff, err) || !hold(&diff->held, has_after, after, through, found, count, err) ||
+        !ask(diff, has_after, diff->held.after, err))
+        return false;
+    diff->held.is_asked = true;
     return true;
+}
+
+bool scan_diff_flush(struct scan_diff *diff, struct err *err)
+{
+    const struct scan_batch *last = NULL;
+
+    if (!scan_diff_settle(diff, err))
+        return false;
+    last = diff->filling;
+    return (last->fresh_count + last->changed_count == 0 || hand_over(diff, err)) && aside_wait(diff->aside, err);
 }

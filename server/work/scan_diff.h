@@ -23,13 +23,21 @@ struct scan_batch { /* rows that wait, or are being written by the other thread 
     struct buf texts; /* of the rows */
 };
 
+struct scan_held { /* the last stretch; the database looks for what is known of it while the next one is listed */
+    struct buf texts;
+    struct scan_found *found; /* into texts */
+    size_t count, capacity;
+    bool has_after, is_asked;
+    struct span after, through; /* into texts */
+};
+
 struct scan_diff {
     struct step *step;
     int64_t prefix_id;
     bool is_first; /* nothing was known when the scan began: nothing needs to be asked */
     struct scan_batch batches[2], *filling;
     struct aside *aside; /* writes the other one */
-    struct buf after;    /* the last name of a page of what is known */
+    struct scan_held held;
     int64_t inserted, updated, vanished;
 };
 
@@ -37,9 +45,11 @@ struct scan_diff {
 MUST_CHECK bool scan_diff_init(struct scan_diff *diff, struct step *step, int64_t prefix_id, struct err *err);
 void scan_diff_done(struct scan_diff *diff);
 /* All videos whose names lie in (after, through], in their order; has_after false: from the first name on. Each stretch
- * of a prefix once, in any order of stretches. */
+ * of a prefix once, in any order of stretches. The texts may go afterwards. step->db is busy until scan_diff_settle. */
 MUST_CHECK bool scan_diff_stretch(struct scan_diff *diff, bool has_after, struct span after, struct span through,
                                   const struct scan_found *found, size_t count, struct err *err);
+/* What was found is compared, and step->db free for other queries. */
+MUST_CHECK bool scan_diff_settle(struct scan_diff *diff, struct err *err);
 /* Everything that was found is stored. */
 MUST_CHECK bool scan_diff_flush(struct scan_diff *diff, struct err *err);
 

@@ -39,7 +39,8 @@ static const char *known(struct db *db, int64_t prefix, const char *after, struc
     for (bool more = true; more;) {
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-        if (!OK(video_scan_known(db, prefix, after != NULL, span_of(after), through, 2, &rows, &err)))
+        if (!OK(video_scan_ask_known(db, prefix, after != NULL, span_of(after), through, 2, &err) &&
+                video_scan_take_known(db, &rows, &err)))
             return "";
         for (int i = 0; i < rows.count; i++) {
             struct video_known row;
