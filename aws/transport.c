@@ -222,7 +222,7 @@ static CURLcode set_request(struct exchange *x)
         /* From memory, not copied: libcurl can send it again by itself, and knows the length. */
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body.len);
         SET(CURLOPT_POSTFIELDS, rq->body.len ? rq->body.ptr : "");
-        SET(CURLOPT_UPLOAD_BUFFERSIZE, rq->body.len > 512 * 1024 ? 512L * 1024 : 64L * 1024);
+        SET(CURLOPT_UPLOAD_BUFFERSIZE, rq->body.len > 256 * 1024 ? 256L * 1024 : 64L * 1024);
         SET(CURLOPT_CUSTOMREQUEST, rq->method);
     } else if (!strcmp(rq->method, "HEAD")) {
         SET(CURLOPT_NOBODY, 1L);
