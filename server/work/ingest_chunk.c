@@ -5,6 +5,7 @@
 #include "server/work/answer.h"
 #include "server/work/ingest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, int64_t offset, struct err *err)
@@ -120,11 +121,21 @@ static void row_to_summary(const struct chunk *chunk, const struct chunk_row *ro
     answer_to_summary(&line, out);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const struct chunk_row *x = a, *y = b;
+
+    return (x->key > y->key) - (x->key < y->key);
+}
+
 static bool copy_rows(struct db *db, struct chunk *chunk, bool merged, struct err *err)
 {
     struct db_copy copy = { 0 };
     struct summary_new row;
 
+    /* Bedrock writes answers in any order; in the order of records they find their places in the indexes side by side,
+     * and a page of summaries finds them so in the table. */
+    qsort(chunk->rows, chunk->count, sizeof *chunk->rows, by_key);
     if (merged ? !summary_store_copy_merge(db, &copy, err) : !summary_store_copy(db, &copy, err))
         return false;
     for (size_t i = 0; i < chunk->count; i++) {
