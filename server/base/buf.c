@@ -73,7 +73,9 @@ void buf_grew(struct buf *b, size_t n)
 
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
-    if (len == 0 || !grow(b, len))
+    const bool fits = !b->failed && b->len + len < b->cap && b->len + len <= b->max; /* mostly, so it is looked at here */
+
+    if (len == 0 || (!fits && !grow(b, len)))
         return;
     memcpy(b->data + b->len, bytes, len);
     buf_grew(b, len);
