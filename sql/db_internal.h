@@ -24,8 +24,8 @@ struct db {
     char *channels[DB_CHANNELS]; /* listened to, again after a reconnect */
     bool in_transaction;
     bool copying;
-    bool lost_race; /* a statement of this transaction lost a serialization race or a deadlock */
-    bool notified;  /* a notification came, or may have been missed, since the last db_wait */
+    bool lost_race;  /* a statement of this transaction lost a serialization race or a deadlock */
+    bool notified;   /* a notification came, or may have been missed, since the last db_wait */
     enum query sent; /* by db_send */
     bool prepared[QUERY_COUNT];
 };
@@ -43,8 +43,8 @@ MUST_CHECK bool db_script(struct db *db, const char *what, const char *sql, stru
  * tables have grown since this connection last asked. *changed may be NULL. */
 MUST_CHECK bool db_query_planned(struct db *db, enum query query, const struct param *params, int count,
                                  struct db_rows *rows, int64_t *changed, struct err *err);
-/* db_query in two halves: the caller does something else while the database works. In between the connection is used for
- * nothing else; whatever is asked instead of db_receive throws the answer away. */
+/* db_query in two halves: the caller does something else while the database works. In between the connection is used
+ * for nothing else; whatever is asked instead of db_receive throws the answer away. */
 MUST_CHECK bool db_send(struct db *db, enum query query, const struct param *params, int count, struct err *err);
 MUST_CHECK bool db_receive(struct db *db, struct db_rows *rows, struct err *err);
 /* The parameters of a call, and how many they are. */

@@ -34,8 +34,8 @@ bool video_scan_ask_known(struct db *db, int64_t prefix_id, bool has_after, stru
                           int limit, struct err *err)
 {
     return db_send(db, Q_VIDEO_SCAN_KNOWN,
-                   DB_ARGS(param_i64(prefix_id), has_after ? param_span(after) : param_text(""),
-                           param_bool(!has_after), param_span(through), param_i64(limit)),
+                   DB_ARGS(param_i64(prefix_id), has_after ? param_span(after) : param_text(""), param_bool(!has_after),
+                           param_span(through), param_i64(limit)),
                    err);
 }
 

@@ -16,8 +16,8 @@ struct video_known { /* texts borrowed from the rows */
     struct span name, etag, reason; /* reason.ptr NULL: eligible */
     bool is_vanished;
 };
-/* In order of names, those in (after, through], vanished ones too; with has_after false from the beginning on. Asked and
- * taken apart: db is busy in between, and the caller is not. */
+/* In order of names, those in (after, through], vanished ones too; with has_after false from the beginning on. Asked
+ * and taken apart: db is busy in between, and the caller is not. */
 MUST_CHECK bool video_scan_ask_known(struct db *db, int64_t prefix_id, bool has_after, struct span after,
                                      struct span through, int limit, struct err *err);
 MUST_CHECK bool video_scan_take_known(struct db *db, struct db_rows *rows, struct err *err);

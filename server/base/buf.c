@@ -73,7 +73,8 @@ void buf_grew(struct buf *b, size_t n)
 
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
-    const bool fits = !b->failed && b->len + len < b->cap && b->len + len <= b->max; /* mostly, so it is looked at here */
+    const bool fits =
+        !b->failed && b->len + len < b->cap && b->len + len <= b->max; /* mostly, so it is looked at here */
 
     if (len == 0 || (!fits && !grow(b, len)))
         return;

@@ -369,7 +369,8 @@ void text_csv(struct buf *out, struct span s)
     buf_char(out, '"');
 }
 
-/* Asked for once: EVP_sha256() would look for its provider at each digest, which costs more than a short text's digest. */
+/* Asked for once: EVP_sha256() would look for its provider at each digest, which costs more than a short text's digest.
+ */
 static EVP_MD *sha256;
 
 static void fetch_sha256(void)

@@ -40,35 +40,40 @@ suite() {
     add_up "$name" "${PIPESTATUS[0]}" $((SECONDS - start))
 }
 
-# What needs a core for long, and nothing else: begin NAME COMMAND... runs it behind all others, finish NAME waits for it, shows its words, and
-# adds it up.
-begin() {
-    local name=$1
-    shift
-    is_wanted "$name" || return
-    nice -n 19 "$@" >"$logs/$name.log" 2>&1 &
-    behind=$!
-}
-
-finish() {
-    local name=$1 start=$SECONDS status=0
-    is_wanted "$name" || return
-    echo
-    echo "==== $name (ran beside the others)"
-    wait "$behind" || status=$?
-    behind=
-    cat "$logs/$name.log"
-    add_up "$name" "$status" $((SECONDS - start))
-}
-trap '[ -z "$behind" ] || kill "$behind" 2>/dev/null' EXIT
-
 submake() {
     # Each suite is a make of its own, with its own parallelism.
     env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory "$@"
 }
 
+# What measures nothing and shares nothing with the others runs one after the other behind them, on what they leave of the processors.
+run_behind() {
+    if is_wanted lint; then
+        TIDY_STATES=40000 submake check ARGS=tidy >"$logs/lint.log" 2>&1
+        echo $? >"$logs/lint.status"
+    fi
+    if is_wanted image; then
+        submake image-test >"$logs/image.log" 2>&1
+        echo $? >"$logs/image.status"
+    fi
+}
+
+# finish NAME: waits for it, shows its words, and adds it up. Its seconds are those that were waited.
+finish() {
+    local name=$1 start=$SECONDS
+    is_wanted "$name" || return
+    echo
+    echo "==== $name (ran behind the others)"
+    while [ ! -s "$logs/$name.status" ] && kill -0 "$behind" 2>/dev/null; do sleep 0.5; done
+    cat "$logs/$name.log"
+    add_up "$name" "$(cat "$logs/$name.status" || echo 1)" $((SECONDS - start))
+}
+trap '[ -z "$behind" ] || kill -- -"$behind" 2>/dev/null' EXIT
+
 suite check submake check ARGS="includes embed gcc clang headers sizes format causes shell openapi"
-begin lint env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory check ARGS=tidy
+set -m # a process group of its own, so that it ends with this script
+(renice -n 19 $BASHPID >/dev/null && run_behind) &
+behind=$!
+set +m
 suite unit submake unit
 suite unit-asan submake unit-asan
 suite unit-tsan submake unit-tsan
@@ -77,8 +82,8 @@ suite integration submake integration
 suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
 suite demo submake demo ONCE=1
-suite image submake image-test
 finish lint
+finish image
 
 echo
 echo "==== all suites, $SECONDS s (logs: $logs)"

@@ -5,6 +5,7 @@
 #include "sql/job_store.h"
 #include "sql/prefix_store.h"
 #include "sql/task_store.h"
+#include "sql/video_scan.h"
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
 
@@ -216,6 +217,38 @@ static void our_own_mistakes_are_not_retryable(void)
     FAILS(ok, ERR_DATABASE, NULL);
 }
 
+static bool ask(struct db *db, int64_t prefix_id, struct err *err)
+{
+    return video_scan_ask_known(db, prefix_id, false, SPAN_LIT(""), video_scan_end(), 10, err);
+}
+
+static void an_answer_that_nobody_took_is_thrown_away(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct err err = { 0 };
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    CHECK(!video_scan_take_known(db, &rows, &err)); /* nothing was asked */
+    testdb_sql(
+        &t,
+        "INSERT INTO prefix (id, bucket, key_prefix, name, region, suffixes) VALUES (1, 'b', '', 'b', 'r', '{.mp4}');"
+        "INSERT INTO video (id, prefix_id, size_bytes, modified_at, name, etag) VALUES (7, 1, 1, now(), 'a.mp4', 'e')");
+    OK(ask(db, 1, &err));
+    OK(db_ping(db, &err));
+    OK(ask(db, 1, &err));
+    OK(ask(db, 2, &err));
+    OK(video_scan_take_known(db, &rows, &err));
+    CHECK_I64(rows.count, 0);
+    OK(ask(db, 1, &err));
+    OK(video_scan_take_known(db, &rows, &err));
+    CHECK_I64(rows.count, 1);
+    CHECK_I64(db_i64(&rows, 0, 0), 7);
+}
+
 static const struct test tests[] = {
     { "pings and sets the session", pings_and_sets_the_session },
     { "refuses a bad URL without telling it", refuses_a_bad_url_without_telling_it },
@@ -226,6 +259,7 @@ static const struct test tests[] = {
     { "a statement under way is not repeated", a_statement_under_way_is_not_repeated },
     { "a statement timeout is retryable", a_statement_timeout_is_retryable },
     { "a unique violation is a conflict", a_unique_violation_is_a_conflict },
+    { "an answer that nobody took is thrown away", an_answer_that_nobody_took_is_thrown_away },
     { "our own mistakes are not retryable", our_own_mistakes_are_not_retryable },
 };
 TEST_MAIN("sql/db", tests)
