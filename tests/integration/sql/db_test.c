@@ -243,6 +243,7 @@ static void an_answer_that_nobody_took_is_thrown_away(void)
     OK(ask(db, 2, &err));
     OK(video_scan_take_known(db, &rows, &err));
     CHECK_I64(rows.count, 0);
+    db_rows_done(&rows);
     OK(ask(db, 1, &err));
     OK(video_scan_take_known(db, &rows, &err));
     CHECK_I64(rows.count, 1);
