@@ -1,7 +1,7 @@
 #!/bin/bash
 # clang-tidy with the checks of .clang-tidy, over the sources of the product and the stand-in for AWS.
-#   usage: tidy.sh [FILE...]     (from the root of the tree; TIDY_NOTES=1 prints the analyzer's way to each finding, TIDY_STATES=40000 lets
-#                                it give up on a function after so many states: a third of the time; without it, after 225,000)
+#   usage: tidy.sh [FILE...]     (from the root of the tree; TIDY_NOTES=1 prints the analyzer's way to each finding, TIDY_STATES=25000 lets
+#                                it give up on a function after so many states: a quarter of the time; without it, after 225,000)
 set -euo pipefail
 make --no-print-directory -s BUILD=build/clang gen-headers
 flags=$(make --no-print-directory -s BUILD=build/clang print-flags)

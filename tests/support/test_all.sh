@@ -48,7 +48,7 @@ submake() {
 # What measures nothing and shares nothing with the others runs one after the other behind them, on what they leave of the processors.
 run_behind() {
     if is_wanted lint; then
-        TIDY_STATES=40000 submake check ARGS=tidy >"$logs/lint.log" 2>&1
+        TIDY_STATES=25000 submake check ARGS=tidy >"$logs/lint.log" 2>&1
         echo $? >"$logs/lint.status"
     fi
     if is_wanted image; then
@@ -77,7 +77,7 @@ set +m
 suite unit submake unit
 suite unit-asan submake unit-asan
 suite unit-tsan submake unit-tsan
-suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-5}"
+suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}"
 suite integration submake integration
 suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
