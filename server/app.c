@@ -190,7 +190,7 @@ static bool start_work(struct app *app, struct err *err)
 }
 
 /* More would only take turns on the processors and push each other's memory out of their caches: with the database on
- * the same two processors, 8 answered a third fewer requests a second than 4 (make bench ARGS=serving). */
+ * the same two processors, 8 answered a quarter fewer requests a second than 4 (make bench ARGS=serving). */
 static int handler_threads(const struct config *c)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);

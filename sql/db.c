@@ -315,6 +315,32 @@ static bool run(struct db *db, enum query query, const struct param *params, int
     return true;
 }
 
+static bool deliver(PGresult *result, struct db_rows *rows, int64_t *changed)
+{
+    int64_t touched = 0;
+
+    if (changed) {
+        for (const char *c = PQcmdTuples(result); *c >= '0' && *c <= '9'; c++)
+            touched = touched * 10 + (*c - '0');
+        *changed = touched;
+    }
+    if (rows) {
+        rows->result = result;
+        rows->count = PQntuples(result);
+    } else {
+        PQclear(result);
+    }
+    return true;
+}
+
+bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,
+              struct err *err)
+{
+    PGresult *result = NULL;
+
+    return run(db, query, params, count, true, &result, err) && deliver(result, rows, NULL);
+}
+
 bool db_send(struct db *db, enum query query, const struct param *params, int count, struct err *err)
 {
     const struct sql_query *q = &sql_queries[query];
@@ -347,35 +373,7 @@ bool db_receive(struct db *db, struct db_rows *rows, struct err *err)
         PQclear(result);
         return false;
     }
-    rows->result = result;
-    rows->count = PQntuples(result);
-    return true;
-}
-
-static bool deliver(PGresult *result, struct db_rows *rows, int64_t *changed)
-{
-    int64_t touched = 0;
-
-    if (changed) {
-        for (const char *c = PQcmdTuples(result); *c >= '0' && *c <= '9'; c++)
-            touched = touched * 10 + (*c - '0');
-        *changed = touched;
-    }
-    if (rows) {
-        rows->result = result;
-        rows->count = PQntuples(result);
-    } else {
-        PQclear(result);
-    }
-    return true;
-}
-
-bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,
-              struct err *err)
-{
-    PGresult *result = NULL;
-
-    return run(db, query, params, count, true, &result, err) && deliver(result, rows, NULL);
+    return deliver(result, rows, NULL);
 }
 
 bool db_query_planned(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,

@@ -48,7 +48,8 @@ submake() {
 # What measures nothing and shares nothing with the others runs one after the other behind them, on what they leave of the processors.
 run_behind() {
     if is_wanted lint; then
-        TIDY_STATES=25000 submake check ARGS=tidy >"$logs/lint.log" 2>&1
+        echo "Here clang-tidy gives up on a function after 25,000 states; make check ARGS=tidy goes on to 225,000." >"$logs/lint.log"
+        TIDY_STATES=25000 submake check ARGS=tidy >>"$logs/lint.log" 2>&1
         echo $? >"$logs/lint.status"
     fi
     if is_wanted image; then
