@@ -47,8 +47,8 @@ void text_csv(struct buf *out, struct span s);
 
 /* SHA-256 of the bytes (OpenSSL). */
 void text_sha256(const void *bytes, size_t len, unsigned char out[32]);
-/* n random bytes from the system, small numbers of them asked for in advance by each thread; aborts the process where there
- * are none. Any thread; not in a child of fork, which would repeat its parent. */
+/* n random bytes from the system, small numbers of them asked for in advance by each thread; aborts the process where
+ * there are none. Any thread; not in a child of fork, which would repeat its parent. */
 void text_random(void *out, size_t n);
 
 #endif
