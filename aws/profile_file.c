@@ -15,8 +15,9 @@ struct parsing {
     enum profile_file_kind kind;
     const char *name;
     int line;
-    bool has_section;    /* a section header has been seen */
-    struct span profile; /* present section; empty: not a profile, its lines are only checked */
+    bool has_section; /* a section header has been seen */
+    enum profile_section section;
+    struct span profile; /* name of the present section; empty: none of ours, its lines are only checked */
     struct span key;     /* last key that was not nested */
     size_t key_indent;
     size_t last;    /* index of its entry, or SIZE_MAX */
@@ -72,18 +73,29 @@ static struct span unquote(struct span name)
     return name;
 }
 
-/* "default" or "profile NAME" in the config file, anything in the credentials file; else the empty span. */
-static struct span profile_of_section(enum profile_file_kind kind, struct span section)
+/* Which sort of section, and its name: "default" or "profile NAME" and the like in the config file, anything in the
+ * credentials file. An empty name: a section that means nothing to us. */
+static struct span name_of_section(enum profile_file_kind kind, struct span text, enum profile_section *section)
 {
-    const struct span word = SPAN_LIT("profile");
-    struct span rest = span_tail(section, word.len);
+    static const struct {
+        struct span word;
+        enum profile_section section;
+    } sorts[] = { { SPAN_LIT("profile"), PROFILE_SECTION },
+                  { SPAN_LIT("sso-session"), PROFILE_SSO_SESSION },
+                  { SPAN_LIT("services"), PROFILE_SERVICES } };
 
+    *section = PROFILE_SECTION;
     if (kind == PROFILE_CREDENTIALS)
-        return unquote(section);
-    if (span_eq_text(section, "default"))
-        return section;
-    if (span_starts(section, word) && rest.len && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t'))
-        return unquote(span_trim(rest));
+        return unquote(text);
+    if (span_eq_text(text, "default"))
+        return text;
+    for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++) {
+        struct span rest = span_tail(text, sorts[i].word.len);
+
+        *section = sorts[i].section;
+        if (span_starts(text, sorts[i].word) && rest.len && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t'))
+            return unquote(span_trim(rest));
+    }
     return (struct span){ 0 };
 }
 
@@ -100,17 +112,17 @@ static bool read_section(struct parsing *p, struct span line)
     if (!section.len)
         return refuse(p, "a section has no name");
     p->has_section = true;
-    p->profile = profile_of_section(p->kind, section);
+    p->profile = name_of_section(p->kind, section, &p->section);
     p->key = (struct span){ 0 };
     p->last = SIZE_MAX;
-    return !p->profile.len || add_entry(p, &(struct profile_entry){ .profile = p->profile });
+    return !p->profile.len || add_entry(p, &(struct profile_entry){ .section = p->section, .profile = p->profile });
 }
 
 /* An indented line below a key: a nested pair when the key's own value is empty, else the value's continuation. */
 static bool read_indented(struct parsing *p, struct span line)
 {
     size_t equals = span_find(line, '=');
-    struct profile_entry entry = { .profile = p->profile, .key = p->key };
+    struct profile_entry entry = { .section = p->section, .profile = p->profile, .key = p->key };
     struct span *value;
 
     if (!p->is_nested) {
@@ -132,7 +144,7 @@ static bool read_indented(struct parsing *p, struct span line)
 static bool read_pair(struct parsing *p, struct span line, size_t indent)
 {
     size_t equals = span_find(line, '=');
-    struct profile_entry entry = { .profile = p->profile };
+    struct profile_entry entry = { .section = p->section, .profile = p->profile };
 
     if (equals == line.len)
         return refuse(p, "neither a section, nor a comment, nor key = value");
@@ -206,23 +218,23 @@ bool profile_file_parse(struct span text, enum profile_file_kind kind, const cha
     return true;
 }
 
-const struct profile_entry *profile_file_find(const struct profile_file *file, struct span profile, const char *key,
-                                              const char *subkey)
+const struct profile_entry *profile_file_find(const struct profile_file *file, enum profile_section section,
+                                              struct span name, const char *key, const char *subkey)
 {
     for (size_t i = file->count; i-- > 0;) {
         const struct profile_entry *entry = &file->entries[i];
 
-        if (span_eq(entry->profile, profile) && entry->key.len && span_eq_nocase(entry->key, span_of(key)) &&
-            span_eq_nocase(entry->subkey, span_of(subkey)))
+        if (entry->section == section && span_eq(entry->profile, name) && entry->key.len &&
+            span_eq_nocase(entry->key, span_of(key)) && span_eq_nocase(entry->subkey, span_of(subkey)))
             return entry;
     }
     return NULL;
 }
 
-bool profile_file_has(const struct profile_file *file, struct span profile)
+bool profile_file_has(const struct profile_file *file, enum profile_section section, struct span name)
 {
     for (size_t i = 0; i < file->count; i++)
-        if (span_eq(file->entries[i].profile, profile))
+        if (file->entries[i].section == section && span_eq(file->entries[i].profile, name))
             return true;
     return false;
 }
@@ -290,17 +302,28 @@ bool profile_load(const char *config_path, const char *credentials_path, const c
     if (!load_file(config_path, PROFILE_CONFIG, &p.config, err) ||
         !load_file(credentials_path, PROFILE_CREDENTIALS, &p.credentials, err))
         return false;
-    p.is_found = profile_file_has(&p.config, span_of(p.name)) || profile_file_has(&p.credentials, span_of(p.name));
+    p.is_found = profile_has(&p, PROFILE_SECTION, span_of(p.name));
     *out = p;
     memset(&p, 0, sizeof(p)); /* moved: the cleanup finds nothing */
     return true;
 }
 
-struct span profile_get(const struct profile *p, const char *key, const char *subkey)
+struct span profile_get_in(const struct profile *p, enum profile_section section, struct span name, const char *key,
+                           const char *subkey)
 {
-    const struct profile_entry *entry = profile_file_find(&p->credentials, span_of(p->name), key, subkey);
+    const struct profile_entry *entry = profile_file_find(&p->credentials, section, name, key, subkey);
 
     if (!entry)
-        entry = profile_file_find(&p->config, span_of(p->name), key, subkey);
+        entry = profile_file_find(&p->config, section, name, key, subkey);
     return entry ? entry->value : (struct span){ 0 };
+}
+
+struct span profile_get(const struct profile *p, const char *key, const char *subkey)
+{
+    return profile_get_in(p, PROFILE_SECTION, span_of(p->name), key, subkey);
+}
+
+bool profile_has(const struct profile *p, enum profile_section section, struct span name)
+{
+    return profile_file_has(&p->config, section, name) || profile_file_has(&p->credentials, section, name);
 }

@@ -32,6 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check(&file, len - 1, file.entries[i].subkey);
         check(&file, len - 1, file.entries[i].value);
     }
-    (void)profile_file_find(&file, SPAN_LIT("default"), "region", NULL);
+    (void)profile_file_find(&file, PROFILE_SECTION, SPAN_LIT("default"), "region", NULL);
     return 0;
 }

@@ -58,7 +58,7 @@ static void test_values(void)
         test_case("row %zu: %s", i, values[i].text);
         if (!CHECK(profile_file_parse(span_of(values[i].text), values[i].kind, "f", &file, &err)))
             continue;
-        entry = profile_file_find(&file, span_of(values[i].profile), values[i].key, values[i].subkey);
+        entry = profile_file_find(&file, PROFILE_SECTION, span_of(values[i].profile), values[i].key, values[i].subkey);
         CHECK((entry != NULL) == (values[i].want != NULL));
         if (entry && values[i].want)
             CHECK_SPAN(entry->value, values[i].want);
@@ -101,6 +101,26 @@ static void test_broken(void)
     test_case(NULL);
 }
 
+/* Sections of different sorts may share a name. */
+static void test_sections(void)
+{
+    static const char text[] = "[profile x]\nk = 1\n[sso-session x]\nk = 2\n[services x]\ns3 =\n  k = 3\n"
+                               "[sso-sessionx]\nk = 4\n[plugins x]\nk = 5\n";
+    AUTO(profile_file_done) struct profile_file file = { 0 };
+    AUTO(profile_file_done) struct profile_file creds = { 0 };
+    struct span x = SPAN_LIT("x");
+    struct err err = { 0 };
+
+    CHECK(profile_file_parse(span_of(text), CONFIG, "f", &file, &err));
+    CHECK_SPAN(profile_file_find(&file, PROFILE_SECTION, x, "k", NULL)->value, "1");
+    CHECK_SPAN(profile_file_find(&file, PROFILE_SSO_SESSION, x, "k", NULL)->value, "2");
+    CHECK_SPAN(profile_file_find(&file, PROFILE_SERVICES, x, "s3", "k")->value, "3");
+    CHECK(!profile_file_has(&file, PROFILE_SSO_SESSION, SPAN_LIT("y")));
+    CHECK(profile_file_parse(span_of(text), CREDS, "f", &creds, &err));
+    CHECK(!profile_file_has(&creds, PROFILE_SSO_SESSION, x)); /* there it is only a profile of that name */
+    CHECK(profile_file_has(&creds, PROFILE_SECTION, SPAN_LIT("sso-session x")));
+}
+
 static void test_nul_and_size(void)
 {
     static char big[(1 << 20) + 1];
@@ -136,9 +156,8 @@ static void test_no_memory(void)
 }
 
 static const struct test tests[] = {
-    { "values", test_values },
-    { "broken", test_broken },
-    { "nul_and_size", test_nul_and_size },
+    { "values", test_values },       { "broken", test_broken },
+    { "sections", test_sections },   { "nul_and_size", test_nul_and_size },
     { "no_memory", test_no_memory },
 };
 TEST_MAIN("profile_file", tests)
