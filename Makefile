@@ -40,7 +40,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 # Compile in parallel, unless the caller said how many.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build demo test check run bench clean image-test install-deps unit integration fuzz
+.PHONY: help build demo test check run bench clean image-test install-deps unit integration conformance fuzz
 build: deps-build ## Build the server (the default)
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd
 
@@ -93,6 +93,11 @@ integration-tsan: deps-build+test ## Whole jobs and kills, the programs built un
 	@$(SUBMAKE) $(TSAN) build/tsan/bin/vidbatchd build/tsan/bin/vidbatch-emulator
 	@$(PYTHON_READY)
 	@tests/support/run_pytest.sh build/tsan $(or $(ARGS),tests/integration/jobs_test.py tests/fault/kill_test.py)
+
+conformance: deps-build+test ## Against software of others: signatures request by request as botocore makes them
+	@$(SUBMAKE) $(CONFORMANCE)
+	@$(PYTHON_READY)
+	@PYTEST_LOGS=$(BUILD)/conformance-logs tests/support/run_pytest.sh $(BUILD) tests/conformance $(ARGS)
 
 fuzz: deps-build+fuzz ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(SUBMAKE) $(FUZZ) fuzz-bins
@@ -169,6 +174,7 @@ $(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
 
 # The stand-in for AWS brings its own rule for $(BUILD)/bin/vidbatch-emulator.
 -include tests/emulator/emulator.mk
+-include tests/conformance/conformance.mk
 -include tests/bench/bench.mk
 
 # ---- unit tests: tests/unit/<module>/<name>_test.c links that module and what lies below it ------------------------

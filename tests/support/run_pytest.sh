@@ -5,13 +5,14 @@
 #   VIDBATCH_BUILD              the build's folder: $VIDBATCH_BUILD/bin/vidbatchd and .../bin/vidbatch-emulator
 #   VIDBATCH_TEST_DATABASE_URL  a PostgreSQL in which they may create and drop databases
 #   VIDBATCH_SANITIZED          1 when the programs carry a sanitizer: memory and time then say nothing
+# PYTEST_LOGS: where logs and the tests' own files go (BUILD/pytest-logs), made anew.
 set -uo pipefail
 build=${1:?usage: run_pytest.sh BUILD [PYTEST OPTION...]}
 shift
 # shellcheck source=tests/support/lib.sh
 . tests/support/lib.sh
 
-logs=$build/pytest-logs
+logs=${PYTEST_LOGS:-$build/pytest-logs}
 rm -rf "$logs"
 mkdir -p "$logs"
 trap 'tests/support/postgres.sh stop "$logs/postgres"' EXIT

@@ -82,6 +82,7 @@ suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}"
 suite integration submake integration
 suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
+suite conformance submake conformance
 suite demo submake demo ONCE=1
 finish lint
 finish image
