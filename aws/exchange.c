@@ -2,6 +2,7 @@
 #include "aws/client_internal.h"
 
 #include "aws/aws_error.h"
+#include "aws/cure.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
@@ -144,8 +145,11 @@ static bool describe_transport(const struct exchange *x, const struct verdict *v
                 buf_cstr(&x->url), x->rq.max_response_bytes);
         return err_code(err, "response_too_large");
     }
-    return err_set(err, retry_kind(&v->facts), may_help, HERE, "%s %.200s: %s (attempt %d)", x->rq.operation,
-                   buf_cstr(&x->url), why, x->attempts);
+    err_set(err, retry_kind(&v->facts), may_help, HERE, "%s %.200s: %s (attempt %d)", x->rq.operation,
+            buf_cstr(&x->url), why, x->attempts);
+    if (err)
+        err->transport = (int)code;
+    return false;
 }
 
 static bool describe_answer(const struct exchange *x, const struct verdict *v, struct err *err)
@@ -175,7 +179,15 @@ static bool describe_answer(const struct exchange *x, const struct verdict *v, s
 
 static bool describe(const struct exchange *x, const struct verdict *v, struct err *err)
 {
-    return v->facts.transport ? describe_transport(x, v, err) : describe_answer(x, v, err);
+    const bool is_first = err && err->kind == ERR_NONE;
+
+    if (v->facts.transport)
+        describe_transport(x, v, err);
+    else
+        describe_answer(x, v, err);
+    if (is_first)
+        cure_add(err, x->rq.operation);
+    return false;
 }
 
 bool exchange_describe_cut(const struct exchange *x, struct err *err)

@@ -28,11 +28,12 @@ struct err {
     bool retryable;             /* the same call, unchanged, may succeed later */
     const char *where;          /* HERE: static text, "aws/s3.c:142" */
     char code[48];              /* stable machine word, "below_minimum"; empty: derived from kind */
-    char what[400];             /* for people: which object, which rule, what to do */
+    char what[600];             /* for people: which object, which rule, what to do */
     char upstream_code[64];     /* AWS's error name, as sent; empty where AWS said nothing */
     char upstream_message[400]; /* AWS's own words, cut to fit */
     char upstream_request_id[80];
     int upstream_status;    /* HTTP status that AWS answered with, 0 without an answer */
+    int transport;          /* libcurl's CURLcode of a call that got no whole answer; 0: it got one */
     int64_t retry_after_ms; /* the other side's wish, 0 if none */
 };
 

@@ -218,7 +218,7 @@ int64_t testdb_shard(struct testdb *t, int64_t job_id, int ordinal)
 
 bool testdb_ok(bool ok, const struct err *err, const char *where)
 {
-    char what[600];
+    char what[900];
 
     snprintf(what, sizeof what, "the call succeeds (%s %s, at %s)", err_code_of(err), err->what,
              err->where ? err->where : "?");
