@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -312,6 +313,8 @@ static void *accept_all(void *arg)
             continue;
         if (fd < 0)
             return NULL;
+        /* What was sent before a reset must have left by then. */
+        must(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)) == 0, "TCP_NODELAY");
         pthread_mutex_lock(&s->lock);
         if (s->is_stopping) {
             pthread_mutex_unlock(&s->lock);
