@@ -64,22 +64,21 @@ static bool set_endpoints(struct aws *aws, const struct aws_options *options, co
                           struct err *err)
 {
     AUTO(mem_free_text) char *from_profile = NULL;
-    const char *s3, *bedrock, *runtime;
     struct span style = profile_get(profile, "s3", "addressing_style");
     struct span url = profile_get(profile, "endpoint_url", NULL);
 
     if (url.len && !(from_profile = mem_span(url)))
         return err_memory(err, HERE);
-    s3 = first_of(options->endpoint_url_s3, options->endpoint_url, from_profile);
-    bedrock = first_of(options->endpoint_url_bedrock, options->endpoint_url, from_profile);
-    runtime = first_of(options->endpoint_url_runtime, options->endpoint_url, from_profile);
     if (aws->options.addressing == AWS_ADDRESSING_AUTO && span_eq_text(style, "path"))
         aws->options.addressing = AWS_ADDRESSING_PATH;
     if (aws->options.addressing == AWS_ADDRESSING_AUTO && span_eq_text(style, "virtual"))
         aws->options.addressing = AWS_ADDRESSING_VIRTUAL;
-    return endpoint_resolve(AWS_S3, aws->region, s3, &aws->endpoints[AWS_S3], err) &&
-           endpoint_resolve(AWS_BEDROCK, aws->region, bedrock, &aws->endpoints[AWS_BEDROCK], err) &&
-           endpoint_resolve(AWS_BEDROCK_RUNTIME, aws->region, runtime, &aws->endpoints[AWS_BEDROCK_RUNTIME], err);
+    for (int i = 0; i < AWS_SERVICES; i++)
+        if (!endpoint_resolve((enum aws_service)i, aws->region,
+                              first_of(options->endpoint_urls[i], options->endpoint_url, from_profile),
+                              &aws->endpoints[i], err))
+            return false;
+    return true;
 }
 
 static bool fill(struct aws *aws, const struct aws_options *options, struct err *err)

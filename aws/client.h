@@ -15,19 +15,21 @@
 
 enum aws_addressing { AWS_ADDRESSING_AUTO, AWS_ADDRESSING_PATH, AWS_ADDRESSING_VIRTUAL };
 
+/* Each with its endpoint, its budget of retries and its way to say what went wrong. */
+enum aws_service { AWS_S3, AWS_BEDROCK, AWS_BEDROCK_RUNTIME, AWS_STS, AWS_IAM, AWS_SQS };
+enum { AWS_SERVICES = AWS_SQS + 1 };
+
 struct aws_options { /* all text borrowed during aws_new */
     const char *region;
-    const char *endpoint_url;         /* AWS_ENDPOINT_URL; "" or NULL = AWS's own */
-    const char *endpoint_url_s3;      /* AWS_ENDPOINT_URL_S3, wins over endpoint_url */
-    const char *endpoint_url_bedrock; /* AWS_ENDPOINT_URL_BEDROCK */
-    const char *endpoint_url_runtime; /* AWS_ENDPOINT_URL_BEDROCK_RUNTIME */
-    enum aws_addressing addressing;   /* auto: path style with a custom endpoint and for names that are no DNS label */
-    const char *ca_bundle;            /* AWS_CA_BUNDLE, extra trusted certificates */
-    int max_attempts;                 /* first try included; 0 = 5 */
-    int64_t connect_timeout_ms;       /* 0 = 5000 */
-    int64_t low_speed_timeout_ms;     /* less than 1 byte/s for so long ends a transfer; 0 = 60000 */
-    int64_t call_timeout_ms;          /* whole attempt of a small call; 0 = 60000 */
-    int64_t backoff_cap_ms;           /* longest pause before a retry; 0 = 20000 */
+    const char *endpoint_url;                /* AWS_ENDPOINT_URL; "" or NULL = AWS's own */
+    const char *endpoint_urls[AWS_SERVICES]; /* AWS_ENDPOINT_URL_S3 and so on, win over endpoint_url */
+    enum aws_addressing addressing; /* auto: path style with a custom endpoint and for names that are no DNS label */
+    const char *ca_bundle;          /* AWS_CA_BUNDLE, extra trusted certificates */
+    int max_attempts;               /* first try included; 0 = 5 */
+    int64_t connect_timeout_ms;     /* 0 = 5000 */
+    int64_t low_speed_timeout_ms;   /* less than 1 byte/s for so long ends a transfer; 0 = 60000 */
+    int64_t call_timeout_ms;        /* whole attempt of a small call; 0 = 60000 */
+    int64_t backoff_cap_ms;         /* longest pause before a retry; 0 = 20000 */
     struct creds_settings credentials;
     bool (*is_stopping)(
         void *arg); /* asked between attempts and while waiting: true ends with ERR_CANCELLED; may be NULL */
@@ -57,8 +59,6 @@ size_t aws_stats(struct aws *aws, struct aws_stat *out, size_t max);
 
 /* ---- for the service files of aws/ only: the request pipeline ---- */
 
-enum aws_service { AWS_S3, AWS_BEDROCK, AWS_BEDROCK_RUNTIME };
-
 struct aws_header {
     const char *name; /* static, lower case */
     struct span value;
@@ -70,7 +70,7 @@ struct aws_request {
     enum aws_service service;
     const char *method; /* static */
     struct span bucket; /* S3 only; decides host or first path segment */
-    struct span path;   /* S3: "/" + percent-encoded key, or "/"; Bedrock: encoded path */
+    struct span path;   /* S3: "/" + percent-encoded key, or "/"; others: encoded path, "/" for STS, IAM and SQS */
     struct span query;  /* canonical: encoded, sorted, every name with '=' ("uploads=") */
     struct aws_header
         headers[AWS_MAX_HEADERS]; /* beside host, x-amz-date, x-amz-content-sha256, token, authorization */

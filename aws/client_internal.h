@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { AWS_MAX_STATS = 32, AWS_SERVICES = 3, AWS_IDLE_HANDLES = 8, AWS_POLL_MS = 200 };
+enum { AWS_MAX_STATS = 32, AWS_IDLE_HANDLES = 8, AWS_POLL_MS = 200 };
 enum { AWS_MAX_ERROR_BODY = 64 * 1024, AWS_MAX_HEADER_BYTES = 256 * 1024 };
 
 struct stat_counters {

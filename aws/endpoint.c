@@ -7,16 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* host, signing Region: of IAM, which has one endpoint for all Regions (the endpoint rules of botocore 1.44.5). */
 struct partition {
     const char *region_start;
     const char *suffix;
+    const char *iam_host, *iam_region;
 };
 
 /* Longer starts before shorter ones that they begin with; the last row takes every other Region. */
 static const struct partition partitions[] = {
-    { "cn-", "amazonaws.com.cn" },    { "us-gov-", "amazonaws.com" },  { "eusc-", "amazonaws.eu" },
-    { "us-iso-", "c2s.ic.gov" },      { "us-isob-", "sc2s.sgov.gov" }, { "eu-isoe-", "cloud.adc-e.uk" },
-    { "us-isof-", "csp.hci.ic.gov" }, { "", "amazonaws.com" },
+    { "cn-", "amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn", "cn-north-1" },
+    { "us-gov-", "amazonaws.com", "iam.us-gov.amazonaws.com", "us-gov-west-1" },
+    { "eusc-", "amazonaws.eu", "iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1" },
+    { "us-iso-", "c2s.ic.gov", "iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1" },
+    { "us-isob-", "sc2s.sgov.gov", "iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1" },
+    { "eu-isoe-", "cloud.adc-e.uk", "iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1" },
+    { "us-isof-", "csp.hci.ic.gov", "iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1" },
+    { "", "amazonaws.com", "iam.amazonaws.com", "us-east-1" },
 };
 
 static const struct partition *partition_of(struct span region)
@@ -147,20 +154,32 @@ static bool read_custom(const char *url, struct endpoint *out, struct err *err)
 bool endpoint_resolve(enum aws_service service, const char *region, const char *custom_url, struct endpoint *out,
                       struct err *err)
 {
-    static const char *const names[] = {
-        [AWS_S3] = "s3", [AWS_BEDROCK] = "bedrock", [AWS_BEDROCK_RUNTIME] = "bedrock-runtime"
+    static const struct {
+        const char *host, *signing;
+    } names[AWS_SERVICES] = {
+        [AWS_S3] = { "s3", "s3" },
+        [AWS_BEDROCK] = { "bedrock", "bedrock" },
+        [AWS_BEDROCK_RUNTIME] = { "bedrock-runtime", "bedrock" },
+        [AWS_STS] = { "sts", "sts" },
+        [AWS_IAM] = { "iam", "iam" },
+        [AWS_SQS] = { "sqs", "sqs" },
     };
-    struct endpoint ep = { .is_https = true };
+    struct endpoint ep = { .is_https = true, .signing_name = names[service].signing };
+    const struct partition *partition;
 
     if (!endpoint_region_ok(span_of(region))) {
         err_set(err, ERR_INPUT, false, HERE, "'%.64s' is not an AWS Region such as us-east-1", region ? region : "");
         return err_code(err, "bad_region");
     }
+    partition = partition_of(span_of(region));
+    snprintf(ep.signing_region, sizeof(ep.signing_region), "%s", service == AWS_IAM ? partition->iam_region : region);
     if (custom_url && custom_url[0]) {
         if (!read_custom(custom_url, &ep, err))
             return false;
+    } else if (service == AWS_IAM) {
+        snprintf(ep.host, sizeof(ep.host), "%s", partition->iam_host);
     } else {
-        snprintf(ep.host, sizeof(ep.host), "%s.%s.%s", names[service], region, partition_of(span_of(region))->suffix);
+        snprintf(ep.host, sizeof(ep.host), "%s.%s.%s", names[service].host, region, partition->suffix);
     }
     *out = ep;
     return true;

@@ -15,10 +15,12 @@ enum { ENDPOINT_HOST_SIZE = 280, ENDPOINT_PATH_SIZE = 256, ENDPOINT_REGION_SIZE 
 struct endpoint {
     bool is_https;
     bool is_custom;
-    bool is_ip;                         /* a bucket can never be part of the host */
-    bool is_loopback;                   /* never through a proxy */
-    char host[ENDPOINT_HOST_SIZE];      /* lower case; port only if not the scheme's own: "[::1]:9000" */
-    char base_path[ENDPOINT_PATH_SIZE]; /* "" or "/prefix" without a slash at its end */
+    bool is_ip;                                /* a bucket can never be part of the host */
+    bool is_loopback;                          /* never through a proxy */
+    char host[ENDPOINT_HOST_SIZE];             /* lower case; port only if not the scheme's own: "[::1]:9000" */
+    char base_path[ENDPOINT_PATH_SIZE];        /* "" or "/prefix" without a slash at its end */
+    const char *signing_name;                  /* static: "s3" */
+    char signing_region[ENDPOINT_REGION_SIZE]; /* the Region asked for; IAM: the one that its partition signs with */
 };
 
 /* May the text stand in a host name as a Region? */

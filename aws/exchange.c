@@ -72,6 +72,12 @@ static bool has_good_head(const struct exchange *x)
     return x->stream && x->is_head_done && x->rs->status >= 200 && x->rs->status < 300;
 }
 
+/* STS and IAM speak the query protocol, SQS JSON 1.0 and Bedrock REST-JSON (the API models of botocore 1.44.5). */
+static bool says_it_in_xml(enum aws_service service)
+{
+    return service == AWS_S3 || service == AWS_STS || service == AWS_IAM;
+}
+
 static void read_verdict(struct exchange *x, struct verdict *v)
 {
     const struct aws_response *rs = x->rs;
@@ -92,7 +98,7 @@ static void read_verdict(struct exchange *x, struct verdict *v)
         return;
     if (hides_error)
         v->facts.status = 500;
-    if (x->rq.service == AWS_S3)
+    if (says_it_in_xml(x->rq.service))
         aws_error_from_xml(body, &v->said);
     else
         aws_error_from_json(span_of(x->error_type), body, &v->said);

@@ -89,7 +89,7 @@ static bool list_headers(struct exchange *x, struct draft *d, struct err *err)
 
 static bool sign(struct exchange *x, struct draft *d, int64_t now_s, struct err *err)
 {
-    const struct aws *aws = x->client->aws;
+    const struct endpoint *ep = &x->client->aws->endpoints[x->rq.service];
     bool is_s3 = x->rq.service == AWS_S3;
     struct sigv4_request to_sign = {
         .method = span_of(x->rq.method),
@@ -98,8 +98,8 @@ static bool sign(struct exchange *x, struct draft *d, int64_t now_s, struct err 
         .headers = d->headers,
         .header_count = d->header_count,
         .payload_hash = buf_view(&d->payload_hash),
-        .region = span_of(aws->region),
-        .service = is_s3 ? SPAN_LIT("s3") : SPAN_LIT("bedrock"), /* bedrock-runtime signs as bedrock too */
+        .region = span_of(ep->signing_region),
+        .service = span_of(ep->signing_name),
         .encode_path_twice = !is_s3,
         .normalize_path = !is_s3,
         .keys = &x->client->keys,

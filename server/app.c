@@ -122,12 +122,9 @@ static bool is_stopping(void *arg)
 static bool start_aws(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
-    const struct aws_options options = {
+    struct aws_options options = {
         .region = c->aws_region,
         .endpoint_url = c->aws_endpoint_url,
-        .endpoint_url_s3 = c->aws_endpoint_url_s3,
-        .endpoint_url_bedrock = c->aws_endpoint_url_bedrock,
-        .endpoint_url_runtime = c->aws_endpoint_url_runtime,
         .addressing = strcmp(c->s3_addressing, "path") == 0      ? AWS_ADDRESSING_PATH
                       : strcmp(c->s3_addressing, "virtual") == 0 ? AWS_ADDRESSING_VIRTUAL
                                                                  : AWS_ADDRESSING_AUTO,
@@ -139,6 +136,8 @@ static bool start_aws(struct app *app, struct err *err)
         .is_stopping_arg = app,
     };
 
+    for (int i = 0; i < AWS_SERVICES; i++)
+        options.endpoint_urls[i] = c->aws_endpoint_urls[i];
     app->aws = aws_new(&options, err);
     app->links = app->aws ? links_new(app->aws, c->presign_expires_ms / 1000, err) : NULL;
     return app->links != NULL;

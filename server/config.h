@@ -2,6 +2,7 @@
 #ifndef VIDBATCH_SERVER_CONFIG_H
 #define VIDBATCH_SERVER_CONFIG_H
 
+#include "aws/client.h"
 #include "server/base/buf.h"
 #include "server/base/err.h"
 #include "server/work/models.h"
@@ -27,8 +28,8 @@ struct config { /* texts are owned; "" where unset */
     int64_t monthly_budget_micros; /* from monthly_budget; 0: none */
     bool keep_staging, migrate_on_start, allow_open;
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;
-    char *aws_config_file, *aws_credentials_file, *aws_endpoint_url, *aws_endpoint_url_s3, *aws_endpoint_url_bedrock,
-        *aws_endpoint_url_runtime;
+    char *aws_config_file, *aws_credentials_file, *aws_endpoint_url;
+    char *aws_endpoint_urls[AWS_SERVICES];
     char *aws_ca_bundle, *s3_addressing;
     int64_t aws_max_attempts;
     char *home;

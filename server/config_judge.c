@@ -104,15 +104,23 @@ static void judge_order(const char *name, int64_t least_ms, const char *most_nam
 
 static void judge_places(struct config *config, struct buf *problems)
 {
+    static const char *const of_service[AWS_SERVICES] = {
+        [AWS_S3] = "AWS_ENDPOINT_URL_S3",
+        [AWS_BEDROCK] = "AWS_ENDPOINT_URL_BEDROCK",
+        [AWS_BEDROCK_RUNTIME] = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        [AWS_STS] = "AWS_ENDPOINT_URL_STS",
+        [AWS_IAM] = "AWS_ENDPOINT_URL_IAM",
+        [AWS_SQS] = "AWS_ENDPOINT_URL_SQS",
+    };
+
     judge_uri("VIDBATCH_STAGING_URI", config->staging_uri, problems);
     judge_uri("VIDBATCH_OUTPUT_URI", config->output_uri, problems);
     if (config->staging_uri[0] && strcmp(config->staging_uri, config->output_uri) == 0)
         complain(problems, "VIDBATCH_OUTPUT_URI", config->output_uri,
                  "must not be the same as VIDBATCH_STAGING_URI: what is staged is removed when a job has ended");
     judge_endpoint("AWS_ENDPOINT_URL", config->aws_endpoint_url, problems);
-    judge_endpoint("AWS_ENDPOINT_URL_S3", config->aws_endpoint_url_s3, problems);
-    judge_endpoint("AWS_ENDPOINT_URL_BEDROCK", config->aws_endpoint_url_bedrock, problems);
-    judge_endpoint("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", config->aws_endpoint_url_runtime, problems);
+    for (int i = 0; i < AWS_SERVICES; i++)
+        judge_endpoint(of_service[i], config->aws_endpoint_urls[i], problems);
 }
 
 static void judge_job_fields(const struct config *config, struct buf *problems)

@@ -301,7 +301,7 @@ static void never_reached(void)
         const int fd = silent_port(&port);
 
         snprintf(url, sizeof url, "https://127.0.0.1:%d", port);
-        options.endpoint_url_runtime = url;
+        options.endpoint_urls[AWS_BEDROCK_RUNTIME] = url;
         test_case("connect %lld ms", (long long)cases[i].connect_ms);
         if (CHECK(fixture_start_with(&f, answers, 1, options))) {
             CHECK(invoke(&f, &run, "amazon.nova-lite-v1:0", 1, cases[i].call_ms));
@@ -321,7 +321,7 @@ static void own_endpoint(void)
     static const struct http_answer answers[] = { { .status = 200, .body = ANSWER_BODY } };
     AUTO(fixture_done) struct fixture f = { 0 };
     struct http_script *runtime = http_script_start(answers, 1);
-    struct aws_options options = { .endpoint_url_runtime = http_script_url(runtime) };
+    struct aws_options options = { .endpoint_urls[AWS_BEDROCK_RUNTIME] = http_script_url(runtime) };
     struct run run = { .left = 1 };
 
     if (CHECK(fixture_start_with(&f, answers, 1, options))) {

@@ -12,7 +12,10 @@ struct retry_case {
     enum {
         S3,
         S3_SUSPECT, /* a 200 may be an error */
-        BEDROCK
+        BEDROCK,
+        STS,
+        IAM,
+        SQS
     } how;
 };
 
@@ -29,6 +32,9 @@ struct retry_case {
     {                                                                                                                  \
         .status = (number), .body = (text), .announced = 999, .end = HTTP_CLOSE                                        \
     }
+#define QUERY_ERROR(code)                                                                                              \
+    "<ErrorResponse xmlns=\"https://a/\"><Error><Type>Sender</Type><Code>" code                                        \
+    "</Code><Message>said so</Message></Error><RequestId>R</RequestId></ErrorResponse>"
 #define TYPED(name) "{\"__type\":\"a#" name "\",\"message\":\"said so\"}"
 
 /* clang-format off */
@@ -65,6 +71,12 @@ static const struct retry_case retry_cases[] = {
       ERR_CONFLICT, false, 1, "ConflictException", BEDROCK },
     { "validation", { ANSWER(400, TYPED("ValidationException")) }, ERR_INPUT, false, 1, "ValidationException", BEDROCK },
     { "quota", { ANSWER(400, TYPED("ServiceQuotaExceededException")) }, ERR_BUSY, true, 5, "ServiceQuotaExceededException", BEDROCK },
+    { "identity provider", { ANSWER(400, QUERY_ERROR("IDPCommunicationError")), GOOD }, ERR_NONE, false, 2, "", STS },
+    { "identity token", { ANSWER(400, QUERY_ERROR("InvalidIdentityToken")) }, ERR_INPUT, false, 1, "InvalidIdentityToken", STS },
+    { "STS throttled", { ANSWER(400, QUERY_ERROR("Throttling")) }, ERR_BUSY, true, 5, "Throttling", STS },
+    { "no such role", { ANSWER(404, QUERY_ERROR("NoSuchEntity")) }, ERR_NOT_FOUND, false, 1, "NoSuchEntity", IAM },
+    { "no such queue", { ANSWER(400, TYPED("QueueDoesNotExist")) }, ERR_INPUT, false, 1, "QueueDoesNotExist", SQS },
+    { "queue throttled", { ANSWER(400, TYPED("RequestThrottled")), GOOD }, ERR_NONE, false, 2, "", SQS },
     { "model failed", { ANSWER(424, TYPED("ModelErrorException")), GOOD }, ERR_NONE, false, 2, "", BEDROCK },
 };
 /* clang-format on */
@@ -79,6 +91,14 @@ static size_t answer_count(const struct retry_case *c)
     return count;
 }
 
+static const struct {
+    enum aws_service service;
+    const char *signing_name;
+} services[] = {
+    [S3] = { AWS_S3, "s3" },    [S3_SUSPECT] = { AWS_S3, "s3" }, [BEDROCK] = { AWS_BEDROCK, "bedrock" },
+    [STS] = { AWS_STS, "sts" }, [IAM] = { AWS_IAM, "iam" },      [SQS] = { AWS_SQS, "sqs" },
+};
+
 static void run_retry_case(const struct retry_case *c)
 {
     AUTO(fixture_done) struct fixture f = { 0 };
@@ -87,10 +107,9 @@ static void run_retry_case(const struct retry_case *c)
     if (!start(&f, c->answers, answer_count(c)))
         return;
     rq.error_in_200 = c->how == S3_SUSPECT;
-    if (c->how == BEDROCK) {
-        rq.service = AWS_BEDROCK;
+    rq.service = services[c->how].service;
+    if (rq.service != AWS_S3)
         rq.bucket = (struct span){ 0 };
-    }
     CHECK(call(&f, &rq) == (c->kind == ERR_NONE));
     CHECK_I64(f.err.kind, c->kind);
     CHECK_I64(f.err.retryable, c->retryable);
@@ -99,7 +118,7 @@ static void run_retry_case(const struct retry_case *c)
     if (c->upstream_code[0])
         CHECK_TEXT(f.err.upstream_message, "said so");
     for (size_t i = 0; i < http_script_count(f.script); i++)
-        check_signature(http_script_seen(f.script, i), c->how == BEDROCK ? "bedrock" : "s3");
+        check_signature(http_script_seen(f.script, i), services[c->how].signing_name);
 }
 
 static void test_retries(void)

@@ -72,6 +72,38 @@ static void test_buckets(void)
     test_case(NULL);
 }
 
+static void test_services(void)
+{
+    static const struct {
+        enum aws_service service;
+        const char *region, *custom, *want_host, *want_name, *want_region;
+    } rows[] = {
+        { AWS_S3, "eu-west-1", NULL, "s3.eu-west-1.amazonaws.com", "s3", "eu-west-1" },
+        { AWS_BEDROCK, "eu-west-1", NULL, "bedrock.eu-west-1.amazonaws.com", "bedrock", "eu-west-1" },
+        { AWS_BEDROCK_RUNTIME, "eu-west-1", NULL, "bedrock-runtime.eu-west-1.amazonaws.com", "bedrock", "eu-west-1" },
+        { AWS_STS, "eu-west-1", NULL, "sts.eu-west-1.amazonaws.com", "sts", "eu-west-1" },
+        { AWS_STS, "cn-north-1", NULL, "sts.cn-north-1.amazonaws.com.cn", "sts", "cn-north-1" },
+        { AWS_SQS, "eu-west-1", NULL, "sqs.eu-west-1.amazonaws.com", "sqs", "eu-west-1" },
+        { AWS_IAM, "eu-west-1", NULL, "iam.amazonaws.com", "iam", "us-east-1" },
+        { AWS_IAM, "cn-northwest-1", NULL, "iam.cn-north-1.amazonaws.com.cn", "iam", "cn-north-1" },
+        { AWS_IAM, "us-gov-east-1", NULL, "iam.us-gov.amazonaws.com", "iam", "us-gov-west-1" },
+        { AWS_IAM, "eu-west-1", "http://iam.test:1", "iam.test:1", "iam", "us-east-1" },
+        { AWS_STS, "eu-west-1", "http://sts.test:1", "sts.test:1", "sts", "eu-west-1" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct endpoint ep = { 0 };
+        struct err err = { 0 };
+
+        test_case("%s %s", rows[i].region, rows[i].want_host);
+        CHECK(endpoint_resolve(rows[i].service, rows[i].region, rows[i].custom, &ep, &err));
+        CHECK_TEXT(ep.host, rows[i].want_host);
+        CHECK_TEXT(ep.signing_name, rows[i].want_name);
+        CHECK_TEXT(ep.signing_region, rows[i].want_region);
+    }
+    test_case(NULL);
+}
+
 static void test_bedrock(void)
 {
     struct endpoint ep;
@@ -191,7 +223,7 @@ static void test_regions(void)
 }
 
 static const struct test tests[] = {
-    { "buckets", test_buckets },   { "bedrock", test_bedrock }, { "loopback", test_loopback },
-    { "bad_urls", test_bad_urls }, { "regions", test_regions },
+    { "buckets", test_buckets },   { "services", test_services }, { "bedrock", test_bedrock },
+    { "loopback", test_loopback }, { "bad_urls", test_bad_urls }, { "regions", test_regions },
 };
 TEST_MAIN("endpoint", tests)

@@ -102,7 +102,7 @@ static void test_plain_http(void)
     struct aws_options options = us_west(NULL);
     struct aws_request rq = put("x-amz-checksum-crc32");
 
-    options.endpoint_url_s3 = "http://s3.example.com:9000/x";
+    options.endpoint_urls[AWS_S3] = "http://s3.example.com:9000/x";
     options.addressing = AWS_ADDRESSING_VIRTUAL;
     if (!prepare(&f, &options, &rq))
         return;
@@ -167,8 +167,8 @@ static void test_region_and_endpoint_settings(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct aws_options options = { .region = rows[i].region,
                                        .endpoint_url = rows[i].url,
-                                       .endpoint_url_s3 = rows[i].url_s3,
-                                       .endpoint_url_bedrock = rows[i].url_bedrock };
+                                       .endpoint_urls[AWS_S3] = rows[i].url_s3,
+                                       .endpoint_urls[AWS_BEDROCK] = rows[i].url_bedrock };
         struct err err = { 0 };
         struct aws *aws = aws_new(&options, &err);
 
