@@ -33,14 +33,6 @@ static void set_numbers(struct aws *aws, const struct aws_options *options)
     default_i64(&o->backoff_cap_ms, 20000);
 }
 
-/* The first that is set, as terminated text that lives as long as both. */
-static const char *first_of(const char *a, const char *b, const char *c)
-{
-    if (a && a[0])
-        return a;
-    return b && b[0] ? b : c;
-}
-
 static bool copy_region(struct aws *aws, const struct aws_options *options, const struct profile *profile,
                         struct err *err)
 {
@@ -60,38 +52,15 @@ static bool copy_region(struct aws *aws, const struct aws_options *options, cons
     return true;
 }
 
-static bool set_endpoints(struct aws *aws, const struct aws_options *options, const struct profile *profile,
-                          struct err *err)
-{
-    AUTO(mem_free_text) char *from_profile = NULL;
-    struct span style = profile_get(profile, "s3", "addressing_style");
-    struct span url = profile_get(profile, "endpoint_url", NULL);
-
-    if (url.len && !(from_profile = mem_span(url)))
-        return err_memory(err, HERE);
-    if (aws->options.addressing == AWS_ADDRESSING_AUTO && span_eq_text(style, "path"))
-        aws->options.addressing = AWS_ADDRESSING_PATH;
-    if (aws->options.addressing == AWS_ADDRESSING_AUTO && span_eq_text(style, "virtual"))
-        aws->options.addressing = AWS_ADDRESSING_VIRTUAL;
-    for (int i = 0; i < AWS_SERVICES; i++)
-        if (!endpoint_resolve((enum aws_service)i, aws->region,
-                              first_of(options->endpoint_urls[i], options->endpoint_url, from_profile),
-                              &aws->endpoints[i], err))
-            return false;
-    return true;
-}
-
 static bool fill(struct aws *aws, const struct aws_options *options, struct err *err)
 {
     const struct creds_settings *files = &options->credentials;
     AUTO(profile_done) struct profile profile = { 0 };
 
     set_numbers(aws, options);
-    if (options->ca_bundle && options->ca_bundle[0] && !(aws->ca_bundle = mem_text(options->ca_bundle)))
-        return err_memory(err, HERE);
     if (!profile_load(files->config_file, files->credentials_file, files->profile, &profile, err))
         return false;
-    if (!copy_region(aws, options, &profile, err) || !set_endpoints(aws, options, &profile, err))
+    if (!copy_region(aws, options, &profile, err) || !client_settings_read(aws, options, &profile, err))
         return false;
     aws->credentials = creds_chain_new(files, err);
     return aws->credentials != NULL;

@@ -23,8 +23,10 @@ struct aws_options { /* all text borrowed during aws_new */
     const char *region;
     const char *endpoint_url;                /* AWS_ENDPOINT_URL; "" or NULL = AWS's own */
     const char *endpoint_urls[AWS_SERVICES]; /* AWS_ENDPOINT_URL_S3 and so on, win over endpoint_url */
+    /* "true" or "false"; NULL or "": as the profile says. */
+    const char *use_fips, *use_dualstack, *ignore_endpoint_urls;
     enum aws_addressing addressing; /* auto: path style with a custom endpoint and for names that are no DNS label */
-    const char *ca_bundle;          /* AWS_CA_BUNDLE, extra trusted certificates */
+    const char *ca_bundle;          /* AWS_CA_BUNDLE, certificates trusted beside the system's */
     int max_attempts;               /* first try included; 0 = 5 */
     int64_t connect_timeout_ms;     /* 0 = 5000 */
     int64_t low_speed_timeout_ms;   /* less than 1 byte/s for so long ends a transfer; 0 = 60000 */

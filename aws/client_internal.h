@@ -1,4 +1,4 @@
-/* What the files of the client share: client.c (life, settings, counters), signing.c (URL and signed headers),
+/* What the files of the client share: client.c (life, counters), client_settings.c, signing.c (URL and signed headers),
  * transport.c (libcurl), exchange.c (one call over its attempts), call_many.c, stream.c. Nobody but they and their
  * tests include this. */
 #ifndef VIDBATCH_AWS_CLIENT_INTERNAL_H
@@ -6,6 +6,7 @@
 
 #include "aws/client.h"
 #include "aws/endpoint.h"
+#include "aws/profile_file.h"
 #include "aws/retry.h"
 #include "aws/sigv4.h"
 
@@ -25,6 +26,7 @@ struct aws {                    /* fixed after aws_new, but for what is atomic o
     struct aws_options options; /* text pointers are cleared: only the numbers and functions are used */
     char region[ENDPOINT_REGION_SIZE];
     char *ca_bundle;
+    bool use_fips, use_dualstack;
     struct endpoint endpoints[AWS_SERVICES];
     struct retry_budget budgets[AWS_SERVICES];
     struct creds_chain *credentials;
@@ -80,6 +82,12 @@ struct exchange {
 bool client_is_stopping(const struct aws_client *client);
 /* Never NULL: when the table is full the last entry takes all other operations. */
 struct stat_counters *client_stat(struct aws *aws, const char *operation);
+
+/* ---- client_settings.c ---- */
+/* Fills in all that environment and profile say of endpoints and trust; aws->region is there. ERR_INPUT, codes
+ * "bad_endpoint", "bad_profile_file", "bad_ca_bundle". */
+MUST_CHECK bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                                     struct err *err);
 
 /* ---- signing.c ---- */
 /* Fills x->url and x->header_list for one attempt, signed now with x->creds and x->skew_ms. */

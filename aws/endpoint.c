@@ -7,23 +7,62 @@
 #include <stdio.h>
 #include <string.h>
 
-/* host, signing Region: of IAM, which has one endpoint for all Regions (the endpoint rules of botocore 1.44.5). */
 struct partition {
     const char *region_start;
     const char *suffix;
-    const char *iam_host, *iam_region;
+    const char *dualstack_suffix; /* of all but S3 */
+    const char *iam_region;       /* IAM has one endpoint for all Regions of a partition ... */
+    const char *iam_hosts[4];     /* ... by [FIPS + 2 * dual-stack] */
 };
 
 /* Longer starts before shorter ones that they begin with; the last row takes every other Region. */
 static const struct partition partitions[] = {
-    { "cn-", "amazonaws.com.cn", "iam.cn-north-1.amazonaws.com.cn", "cn-north-1" },
-    { "us-gov-", "amazonaws.com", "iam.us-gov.amazonaws.com", "us-gov-west-1" },
-    { "eusc-", "amazonaws.eu", "iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1" },
-    { "us-iso-", "c2s.ic.gov", "iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1" },
-    { "us-isob-", "sc2s.sgov.gov", "iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1" },
-    { "eu-isoe-", "cloud.adc-e.uk", "iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1" },
-    { "us-isof-", "csp.hci.ic.gov", "iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1" },
-    { "", "amazonaws.com", "iam.amazonaws.com", "us-east-1" },
+    { "cn-",
+      "amazonaws.com.cn",
+      "api.amazonwebservices.com.cn",
+      "cn-north-1",
+      { "iam.cn-north-1.amazonaws.com.cn", "iam-fips.amazonaws.com.cn", "iam.global.api.amazonwebservices.com.cn",
+        "iam-fips.api.amazonwebservices.com.cn" } },
+    { "us-gov-",
+      "amazonaws.com",
+      "api.aws",
+      "us-gov-west-1",
+      { "iam.us-gov.amazonaws.com", "iam.us-gov.amazonaws.com", "iam.us-gov.api.aws", "iam.us-gov.api.aws" } },
+    { "eusc-",
+      "amazonaws.eu",
+      "api.amazonwebservices.eu",
+      "eusc-de-east-1",
+      { "iam.eusc-de-east-1.amazonaws.eu", "iam-fips.amazonaws.eu", "iam.global.api.amazonwebservices.eu",
+        "iam-fips.api.amazonwebservices.eu" } },
+    { "us-iso-",
+      "c2s.ic.gov",
+      "api.aws.ic.gov",
+      "us-iso-east-1",
+      { "iam.us-iso-east-1.c2s.ic.gov", "iam-fips.us-iso-east-1.c2s.ic.gov", "iam.api.aws.ic.gov",
+        "iam-fips.api.aws.ic.gov" } },
+    { "us-isob-",
+      "sc2s.sgov.gov",
+      "api.aws.scloud",
+      "us-isob-east-1",
+      { "iam.us-isob-east-1.sc2s.sgov.gov", "iam-fips.us-isob-east-1.sc2s.sgov.gov", "iam.api.aws.scloud",
+        "iam-fips.api.aws.scloud" } },
+    { "eu-isoe-",
+      "cloud.adc-e.uk",
+      "api.cloud-aws.adc-e.uk",
+      "eu-isoe-west-1",
+      { "iam.eu-isoe-west-1.cloud.adc-e.uk", "iam-fips.cloud.adc-e.uk", "iam.api.cloud-aws.adc-e.uk",
+        "iam-fips.api.cloud-aws.adc-e.uk" } },
+    { "us-isof-",
+      "csp.hci.ic.gov",
+      "api.aws.hci.ic.gov",
+      "us-isof-south-1",
+      { "iam.us-isof-south-1.csp.hci.ic.gov", "iam-fips.csp.hci.ic.gov", "iam.api.aws.hci.ic.gov",
+        "iam-fips.api.aws.hci.ic.gov" } },
+    { "",
+      "amazonaws.com",
+      "api.aws",
+      "us-east-1",
+      { "iam.amazonaws.com", "iam-fips.amazonaws.com", "iam.global.api.aws", "iam-fips.global.api.aws" } },
 };
 
 static const struct partition *partition_of(struct span region)
@@ -53,23 +92,27 @@ static bool refuse(const char *url, const char *rule, struct err *err)
     return err_code(err, "bad_endpoint");
 }
 
-static bool is_ip4(const char *text, bool *is_loopback)
+/* is_direct: loopback, or link-local (169.254.0.0/16, where the metadata services are). */
+static bool is_ip4(const char *text, bool *is_direct)
 {
     struct in_addr address;
 
     if (inet_pton(AF_INET, text, &address) != 1)
         return false;
-    *is_loopback = (ntohl(address.s_addr) >> 24) == 127;
+    *is_direct = (ntohl(address.s_addr) >> 24) == 127 || (ntohl(address.s_addr) >> 16) == 0xA9FE;
     return true;
 }
 
-static bool is_ip6(const char *text, bool *is_loopback)
+/* is_direct: loopback, link-local, or fd00:ec2::/32, where the metadata services are. */
+static bool is_ip6(const char *text, bool *is_direct)
 {
+    static const unsigned char metadata[4] = { 0xFD, 0x00, 0x0E, 0xC2 };
     struct in6_addr address;
 
     if (inet_pton(AF_INET6, text, &address) != 1)
         return false;
-    *is_loopback = IN6_IS_ADDR_LOOPBACK(&address);
+    *is_direct = IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_LINKLOCAL(&address) ||
+                 !memcmp(address.s6_addr, metadata, sizeof(metadata));
     return true;
 }
 
@@ -87,10 +130,10 @@ static bool is_dns_name(const char *name)
 static bool take_host(struct endpoint *out, const char *host, bool in_brackets)
 {
     if (in_brackets)
-        return out->is_ip = is_ip6(host, &out->is_loopback);
-    out->is_ip = is_ip4(host, &out->is_loopback);
+        return out->is_ip = is_ip6(host, &out->is_direct);
+    out->is_ip = is_ip4(host, &out->is_direct);
     if (!strcmp(host, "localhost"))
-        out->is_loopback = true;
+        out->is_direct = true;
     return out->is_ip || is_dns_name(host);
 }
 
@@ -151,20 +194,50 @@ static bool read_custom(const char *url, struct endpoint *out, struct err *err)
     return take_authority(out, span_head(rest, slash), url, err) && take_path(out, span_tail(rest, slash), url, err);
 }
 
-bool endpoint_resolve(enum aws_service service, const char *region, const char *custom_url, struct endpoint *out,
+/* ---- AWS's own endpoints ---- */
+
+static const struct {
+    const char *host, *signing;
+    bool is_plain_in_gov; /* in GovCloud the plain endpoint is the FIPS one, where dual-stack is not asked for */
+} services[AWS_SERVICES] = {
+    [AWS_S3] = { "s3", "s3", false },
+    [AWS_BEDROCK] = { "bedrock", "bedrock", false },
+    [AWS_BEDROCK_RUNTIME] = { "bedrock-runtime", "bedrock", false },
+    [AWS_STS] = { "sts", "sts", true },
+    [AWS_IAM] = { "iam", "iam", false },
+    [AWS_SQS] = { "sqs", "sqs", true },
+};
+
+static bool name_host(enum aws_service service, const struct endpoint_choice *c, const struct partition *partition,
+                      struct endpoint *out, struct err *err)
+{
+    const bool is_gov = !strcmp(partition->region_start, "us-gov-");
+    const char *fips = c->use_fips ? "-fips" : "";
+
+    if (service == AWS_IAM) {
+        snprintf(out->host, sizeof(out->host), "%s", partition->iam_hosts[c->use_fips + 2 * c->use_dualstack]);
+        return true;
+    }
+    if (service == AWS_S3 && c->use_fips && !strcmp(partition->region_start, "cn-")) {
+        err_set(err, ERR_INPUT, false, HERE, "S3 has no FIPS endpoints in %s: unset AWS_USE_FIPS_ENDPOINT", c->region);
+        return err_code(err, "bad_endpoint");
+    }
+    if (is_gov && services[service].is_plain_in_gov && !c->use_dualstack)
+        fips = "";
+    if (service == AWS_S3)
+        snprintf(out->host, sizeof(out->host), "s3%s%s.%s.%s", fips, c->use_dualstack ? ".dualstack" : "", c->region,
+                 partition->suffix);
+    else
+        snprintf(out->host, sizeof(out->host), "%s%s.%s.%s", services[service].host, fips, c->region,
+                 c->use_dualstack ? partition->dualstack_suffix : partition->suffix);
+    return true;
+}
+
+bool endpoint_resolve(enum aws_service service, const struct endpoint_choice *choice, struct endpoint *out,
                       struct err *err)
 {
-    static const struct {
-        const char *host, *signing;
-    } names[AWS_SERVICES] = {
-        [AWS_S3] = { "s3", "s3" },
-        [AWS_BEDROCK] = { "bedrock", "bedrock" },
-        [AWS_BEDROCK_RUNTIME] = { "bedrock-runtime", "bedrock" },
-        [AWS_STS] = { "sts", "sts" },
-        [AWS_IAM] = { "iam", "iam" },
-        [AWS_SQS] = { "sqs", "sqs" },
-    };
-    struct endpoint ep = { .is_https = true, .signing_name = names[service].signing };
+    struct endpoint ep = { .is_https = true, .signing_name = services[service].signing };
+    const char *region = choice->region, *url = choice->custom_url;
     const struct partition *partition;
 
     if (!endpoint_region_ok(span_of(region))) {
@@ -173,13 +246,17 @@ bool endpoint_resolve(enum aws_service service, const char *region, const char *
     }
     partition = partition_of(span_of(region));
     snprintf(ep.signing_region, sizeof(ep.signing_region), "%s", service == AWS_IAM ? partition->iam_region : region);
-    if (custom_url && custom_url[0]) {
-        if (!read_custom(custom_url, &ep, err))
+    if (!url || !url[0]) {
+        if (!name_host(service, choice, partition, &ep, err))
             return false;
-    } else if (service == AWS_IAM) {
-        snprintf(ep.host, sizeof(ep.host), "%s", partition->iam_host);
-    } else {
-        snprintf(ep.host, sizeof(ep.host), "%s.%s.%s", names[service].host, region, partition->suffix);
+    } else if (choice->use_fips || choice->use_dualstack) {
+        return refuse(url,
+                      choice->use_fips ? "a custom endpoint cannot be FIPS: unset it, or AWS_USE_FIPS_ENDPOINT"
+                                       : "a custom endpoint cannot be dual-stack: unset it, or "
+                                         "AWS_USE_DUALSTACK_ENDPOINT",
+                      err);
+    } else if (!read_custom(url, &ep, err)) {
+        return false;
     }
     *out = ep;
     return true;

@@ -1,4 +1,5 @@
-/* From Region and settings to host names: AWS's own, or a custom endpoint. Pure. Any thread. */
+/* From Region and settings to host names: AWS's own (plain, FIPS, dual-stack, in any partition), or a custom endpoint.
+ * Pure. Any thread. Sources: the endpoint rule sets and partitions.json of botocore 1.44.5. */
 #ifndef VIDBATCH_AWS_ENDPOINT_H
 #define VIDBATCH_AWS_ENDPOINT_H
 
@@ -16,7 +17,7 @@ struct endpoint {
     bool is_https;
     bool is_custom;
     bool is_ip;                                /* a bucket can never be part of the host */
-    bool is_loopback;                          /* never through a proxy */
+    bool is_direct;                            /* loopback or link-local: never through a proxy */
     char host[ENDPOINT_HOST_SIZE];             /* lower case; port only if not the scheme's own: "[::1]:9000" */
     char base_path[ENDPOINT_PATH_SIZE];        /* "" or "/prefix" without a slash at its end */
     const char *signing_name;                  /* static: "s3" */
@@ -26,10 +27,15 @@ struct endpoint {
 /* May the text stand in a host name as a Region? */
 bool endpoint_region_ok(struct span region);
 
-/* custom_url: the value of AWS_ENDPOINT_URL and the like; NULL or "" = AWS's own endpoint of the Region.
- * ERR_INPUT, code "bad_endpoint" or "bad_region", with the text and the rule. */
-MUST_CHECK bool endpoint_resolve(enum aws_service service, const char *region, const char *custom_url,
-                                 struct endpoint *out, struct err *err);
+struct endpoint_choice { /* all borrowed */
+    const char *region;
+    const char *custom_url; /* AWS_ENDPOINT_URL and the like; NULL or "" = AWS's own endpoint of the Region */
+    bool use_fips;          /* neither goes together with custom_url */
+    bool use_dualstack;
+};
+/* ERR_INPUT, code "bad_endpoint" or "bad_region", with the text and the rule. */
+MUST_CHECK bool endpoint_resolve(enum aws_service service, const struct endpoint_choice *choice, struct endpoint *out,
+                                 struct err *err);
 
 /* Can the bucket be the first label(s) of the host? Names with dots only over http: a wildcard certificate has one
  * label. */

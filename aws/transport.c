@@ -173,7 +173,7 @@ static CURLcode set_safety(struct exchange *x, const struct endpoint *ep)
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (x->client->aws->ca_bundle)
         SET(CURLOPT_CAINFO, x->client->aws->ca_bundle);
-    if (ep->is_loopback)
+    if (ep->is_direct)
         SET(CURLOPT_PROXY, "");
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is not the answer */
     SET(CURLOPT_USERAGENT, "vidbatch");

@@ -128,6 +128,9 @@ static bool start_aws(struct app *app, struct err *err)
         .addressing = strcmp(c->s3_addressing, "path") == 0      ? AWS_ADDRESSING_PATH
                       : strcmp(c->s3_addressing, "virtual") == 0 ? AWS_ADDRESSING_VIRTUAL
                                                                  : AWS_ADDRESSING_AUTO,
+        .use_fips = c->aws_use_fips,
+        .use_dualstack = c->aws_use_dualstack,
+        .ignore_endpoint_urls = c->aws_ignore_endpoint_urls,
         .ca_bundle = c->aws_ca_bundle,
         .max_attempts = (int)c->aws_max_attempts,
         .credentials = { c->aws_access_key_id, c->aws_secret_access_key, c->aws_session_token, c->aws_profile,

@@ -16,7 +16,7 @@ struct setting {
     size_t offset;
     const char *fallback; /* NULL: "" */
     int64_t least, most;  /* numbers, in the unit of the field */
-    const char *words;    /* WORD: "text|json" */
+    const char *words;    /* WORD: "text|json"; may be unset where there is no fallback */
     const char *help;
 };
 
@@ -127,7 +127,13 @@ static const struct setting settings[] = {
     { "AWS_ENDPOINT_URL_STS", TEXT, AT(aws_endpoint_urls[AWS_STS]), NULL, 0, 0, NULL, "another endpoint for STS" },
     { "AWS_ENDPOINT_URL_IAM", TEXT, AT(aws_endpoint_urls[AWS_IAM]), NULL, 0, 0, NULL, "another endpoint for IAM" },
     { "AWS_ENDPOINT_URL_SQS", TEXT, AT(aws_endpoint_urls[AWS_SQS]), NULL, 0, 0, NULL, "another endpoint for SQS" },
-    { "AWS_CA_BUNDLE", TEXT, AT(aws_ca_bundle), NULL, 0, 0, NULL, "file of further trusted certificates" },
+    { "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", WORD, AT(aws_ignore_endpoint_urls), NULL, 0, 0, "true|false",
+      "true: no other endpoints, whatever AWS_ENDPOINT_URL... and the profile say" },
+    { "AWS_USE_FIPS_ENDPOINT", WORD, AT(aws_use_fips), NULL, 0, 0, "true|false",
+      "FIPS endpoints; unset: as the profile says" },
+    { "AWS_USE_DUALSTACK_ENDPOINT", WORD, AT(aws_use_dualstack), NULL, 0, 0, "true|false",
+      "endpoints with IPv6; unset: as the profile says" },
+    { "AWS_CA_BUNDLE", TEXT, AT(aws_ca_bundle), NULL, 0, 0, NULL, "file of certificates to trust beside the system's" },
     { "AWS_MAX_ATTEMPTS", INTEGER, AT(aws_max_attempts), "5", 1, 100, NULL,
       "attempts of one AWS call, the first included" },
     { "HOME", TEXT, AT(home), NULL, 0, 0, NULL, "where the shared files are looked for" },
@@ -202,7 +208,7 @@ static void read_setting(struct config *config, const struct setting *s, config_
         read_number(config, s, value, problems);
         return;
     }
-    if (s->kind == WORD && !is_word(s->words, value)) {
+    if (s->kind == WORD && (value[0] || s->fallback) && !is_word(s->words, value)) {
         snprintf(rule, sizeof rule, "must be one of %s", s->words);
         problem(problems, s, value, rule);
     }

@@ -82,10 +82,11 @@ static void judge_pattern(const char *name, const char *value, bool (*is_good)(s
 
 static void judge_endpoint(const char *name, const char *url, struct buf *problems)
 {
+    const struct endpoint_choice choice = { .region = "us-east-1", .custom_url = url };
     struct endpoint endpoint;
     struct err err = { 0 };
 
-    if (url[0] && !endpoint_resolve(AWS_S3, "us-east-1", url, &endpoint, &err))
+    if (url[0] && !endpoint_resolve(AWS_S3, &choice, &endpoint, &err))
         complain(problems, name, url, err.what);
 }
 

@@ -1,5 +1,6 @@
 #include "aws/endpoint.h"
 #include "tests/support/test.h"
+#include "tests/unit/aws/endpoint_rules.h"
 
 #include <string.h>
 
@@ -52,6 +53,14 @@ static const struct {
     { "us-east-1", "http://minio:9000", "bbb", AUTO_STYLE, "http://minio:9000/bbb" },
 };
 
+static bool resolve(enum aws_service service, const char *region, const char *url, struct endpoint *out,
+                    struct err *err)
+{
+    const struct endpoint_choice choice = { .region = region, .custom_url = url };
+
+    return endpoint_resolve(service, &choice, out, err);
+}
+
 static void test_buckets(void)
 {
     for (size_t i = 0; i < sizeof(buckets) / sizeof(buckets[0]); i++) {
@@ -62,7 +71,7 @@ static void test_buckets(void)
 
         test_case("%s %s %s", buckets[i].region, buckets[i].custom ? buckets[i].custom : "-", buckets[i].bucket);
         buf_init(&got, 0), buf_init(&path, 0);
-        if (!CHECK(endpoint_resolve(AWS_S3, buckets[i].region, buckets[i].custom, &ep, &err)))
+        if (!CHECK(resolve(AWS_S3, buckets[i].region, buckets[i].custom, &ep, &err)))
             continue;
         buf_text(&got, ep.is_https ? "https://" : "http://");
         endpoint_address(&ep, buckets[i].addressing, span_of(buckets[i].bucket), &got, &path);
@@ -70,6 +79,56 @@ static void test_buckets(void)
         CHECK_TEXT(buf_cstr(&got), buckets[i].want);
     }
     test_case(NULL);
+}
+
+/* All rules of AWS, and that neither FIPS nor dual-stack goes with a custom endpoint. */
+static void test_rules(void)
+{
+    for (size_t i = 0; i < sizeof(endpoint_rules) / sizeof(endpoint_rules[0]); i++)
+        for (int how = 0; how < 4; how++) {
+            struct endpoint_choice choice = { .region = endpoint_rules[i].region,
+                                              .use_fips = how & 1,
+                                              .use_dualstack = (how & 2) != 0 };
+            const char *want = endpoint_rules[i].hosts[how];
+            AUTO(buf_done) struct buf host = { 0 };
+            AUTO(buf_done) struct buf path = { 0 };
+            struct endpoint ep = { 0 };
+            struct err err = { 0 };
+
+            test_case("service %d %s %d", (int)endpoint_rules[i].service, choice.region, how);
+            buf_init(&host, 0), buf_init(&path, 0);
+            CHECK(endpoint_resolve(endpoint_rules[i].service, &choice, &ep, &err) == (want != NULL));
+            CHECK_TEXT(err.code, want ? "" : "bad_endpoint");
+            if (want) {
+                endpoint_address(&ep, AWS_ADDRESSING_AUTO,
+                                 endpoint_rules[i].service == AWS_S3 ? SPAN_LIT("bkt-a") : (struct span){ 0 }, &host,
+                                 &path);
+                CHECK_TEXT(buf_cstr(&host), want);
+                CHECK_TEXT(buf_cstr(&path), "");
+                CHECK_TEXT(ep.signing_region, endpoint_rules[i].signing_region);
+            }
+            choice.custom_url = "https://s3.example.com";
+            err = (struct err){ 0 };
+            CHECK(endpoint_resolve(endpoint_rules[i].service, &choice, &ep, &err) == (how == 0));
+            CHECK_TEXT(err.code, how ? "bad_endpoint" : "");
+        }
+    test_case(NULL);
+}
+
+/* Names with dots leave the host, whatever the endpoint. */
+static void test_fips_path_style(void)
+{
+    const struct endpoint_choice choice = { .region = "us-gov-west-1", .use_fips = true };
+    AUTO(buf_done) struct buf host = { 0 };
+    AUTO(buf_done) struct buf path = { 0 };
+    struct endpoint ep = { 0 };
+    struct err err = { 0 };
+
+    buf_init(&host, 0), buf_init(&path, 0);
+    CHECK(endpoint_resolve(AWS_S3, &choice, &ep, &err));
+    endpoint_address(&ep, AWS_ADDRESSING_AUTO, SPAN_LIT("bucket.with.dots"), &host, &path);
+    CHECK_TEXT(buf_cstr(&host), "s3-fips.us-gov-west-1.amazonaws.com");
+    CHECK_TEXT(buf_cstr(&path), "/bucket.with.dots");
 }
 
 static void test_services(void)
@@ -96,7 +155,7 @@ static void test_services(void)
         struct err err = { 0 };
 
         test_case("%s %s", rows[i].region, rows[i].want_host);
-        CHECK(endpoint_resolve(rows[i].service, rows[i].region, rows[i].custom, &ep, &err));
+        CHECK(resolve(rows[i].service, rows[i].region, rows[i].custom, &ep, &err));
         CHECK_TEXT(ep.host, rows[i].want_host);
         CHECK_TEXT(ep.signing_name, rows[i].want_name);
         CHECK_TEXT(ep.signing_region, rows[i].want_region);
@@ -109,23 +168,23 @@ static void test_bedrock(void)
     struct endpoint ep;
     struct err err = { 0 };
 
-    CHECK(endpoint_resolve(AWS_BEDROCK, "us-east-1", "", &ep, &err));
+    CHECK(resolve(AWS_BEDROCK, "us-east-1", "", &ep, &err));
     CHECK_TEXT(ep.host, "bedrock.us-east-1.amazonaws.com");
-    CHECK(ep.is_https && !ep.is_custom && !ep.is_loopback);
-    CHECK(endpoint_resolve(AWS_BEDROCK, "cn-north-1", NULL, &ep, &err));
+    CHECK(ep.is_https && !ep.is_custom && !ep.is_direct);
+    CHECK(resolve(AWS_BEDROCK, "cn-north-1", NULL, &ep, &err));
     CHECK_TEXT(ep.host, "bedrock.cn-north-1.amazonaws.com.cn");
-    CHECK(endpoint_resolve(AWS_BEDROCK_RUNTIME, "eu-west-1", NULL, &ep, &err));
+    CHECK(resolve(AWS_BEDROCK_RUNTIME, "eu-west-1", NULL, &ep, &err));
     CHECK_TEXT(ep.host, "bedrock-runtime.eu-west-1.amazonaws.com");
-    CHECK(endpoint_resolve(AWS_BEDROCK, "us-east-1", "http://localhost:8000/x", &ep, &err));
+    CHECK(resolve(AWS_BEDROCK, "us-east-1", "http://localhost:8000/x", &ep, &err));
     CHECK_TEXT(ep.host, "localhost:8000");
     CHECK_TEXT(ep.base_path, "/x");
-    CHECK(!ep.is_https && ep.is_custom && ep.is_loopback);
+    CHECK(!ep.is_https && ep.is_custom && ep.is_direct);
 }
 
 static const struct {
     const char *url;
-    bool is_loopback;
-} loopbacks[] = {
+    bool is_direct;
+} direct[] = {
     { "http://127.0.0.1", true },
     { "http://127.9.9.9:1", true },
     { "http://[::1]", true },
@@ -134,17 +193,22 @@ static const struct {
     { "http://128.0.0.1", false },
     { "http://[::2]:80", false },
     { "http://localhost.example.com", false },
+    { "http://169.254.169.254", true },
+    { "http://169.255.0.1", false },
+    { "http://[fd00:ec2::254]", true },
+    { "http://[fd00:ec3::254]", false },
+    { "http://[fe80::1]", true },
 };
 
-static void test_loopback(void)
+static void test_direct(void)
 {
-    for (size_t i = 0; i < sizeof(loopbacks) / sizeof(loopbacks[0]); i++) {
+    for (size_t i = 0; i < sizeof(direct) / sizeof(direct[0]); i++) {
         struct endpoint ep = { 0 };
         struct err err = { 0 };
 
-        test_case("%s", loopbacks[i].url);
-        CHECK(endpoint_resolve(AWS_S3, "us-east-1", loopbacks[i].url, &ep, &err));
-        CHECK(ep.is_loopback == loopbacks[i].is_loopback);
+        test_case("%s", direct[i].url);
+        CHECK(resolve(AWS_S3, "us-east-1", direct[i].url, &ep, &err));
+        CHECK(ep.is_direct == direct[i].is_direct);
     }
     test_case(NULL);
 }
@@ -189,7 +253,7 @@ static void test_bad_urls(void)
         struct err err = { 0 };
 
         test_case("%s", bad_urls[i]);
-        CHECK(!endpoint_resolve(AWS_S3, "us-east-1", bad_urls[i], &ep, &err));
+        CHECK(!resolve(AWS_S3, "us-east-1", bad_urls[i], &ep, &err));
         CHECK_I64(err.kind, ERR_INPUT);
         CHECK_TEXT(err.code, "bad_endpoint");
         CHECK_TEXT(ep.host, "");
@@ -215,7 +279,7 @@ static void test_regions(void)
 
         test_case("%s", bad[i]);
         CHECK(!endpoint_region_ok(span_of(bad[i])));
-        CHECK(!endpoint_resolve(AWS_S3, bad[i], NULL, &ep, &err));
+        CHECK(!resolve(AWS_S3, bad[i], NULL, &ep, &err));
         CHECK_TEXT(err.code, "bad_region");
     }
     test_case(NULL);
@@ -223,7 +287,8 @@ static void test_regions(void)
 }
 
 static const struct test tests[] = {
-    { "buckets", test_buckets },   { "services", test_services }, { "bedrock", test_bedrock },
-    { "loopback", test_loopback }, { "bad_urls", test_bad_urls }, { "regions", test_regions },
+    { "buckets", test_buckets },   { "rules", test_rules },     { "fips_path_style", test_fips_path_style },
+    { "services", test_services }, { "bedrock", test_bedrock }, { "direct", test_direct },
+    { "bad_urls", test_bad_urls }, { "regions", test_regions },
 };
 TEST_MAIN("endpoint", tests)

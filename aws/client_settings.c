@@ -1,0 +1,130 @@
+/* What the environment and the profile say together of endpoints: the environment wins over the profile, a service's
+ * own setting over the one for all. */
+#include "aws/client_internal.h"
+#include "server/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* As the services' ids are written in a [services NAME] section. */
+static const char *const section_names[AWS_SERVICES] = {
+    [AWS_S3] = "s3",   [AWS_BEDROCK] = "bedrock", [AWS_BEDROCK_RUNTIME] = "bedrock_runtime",
+    [AWS_STS] = "sts", [AWS_IAM] = "iam",         [AWS_SQS] = "sqs",
+};
+
+/* The setting's text: of the environment where it is set, else of the profile. */
+static struct span choose(const char *from_environment, const struct profile *profile, const char *key)
+{
+    if (from_environment && from_environment[0])
+        return span_of(from_environment);
+    return profile_get(profile, key, NULL);
+}
+
+static bool read_switch(const char *from_environment, const struct profile *profile, const char *key, bool *out,
+                        struct err *err)
+{
+    struct span text = choose(from_environment, profile, key);
+
+    *out = span_eq_nocase(text, SPAN_LIT("true"));
+    if (!text.len || *out || span_eq_nocase(text, SPAN_LIT("false")))
+        return true;
+    err_set(err, ERR_INPUT, false, HERE, "%s of profile %s must be true or false, not '%.*s'", key, profile->name,
+            (int)(text.len < 64 ? text.len : 64), text.ptr);
+    return err_code(err, "bad_profile_file");
+}
+
+static void read_addressing(struct aws *aws, const struct profile *profile)
+{
+    struct span style = profile_get(profile, "s3", "addressing_style");
+
+    if (aws->options.addressing != AWS_ADDRESSING_AUTO)
+        return;
+    if (span_eq_text(style, "path"))
+        aws->options.addressing = AWS_ADDRESSING_PATH;
+    if (span_eq_text(style, "virtual"))
+        aws->options.addressing = AWS_ADDRESSING_VIRTUAL;
+}
+
+/* The name of the profile's [services NAME] section; empty where it names none. */
+static bool find_section(const struct profile *profile, struct span *name, struct err *err)
+{
+    *name = profile_get(profile, "services", NULL);
+    if (!name->len || profile_has(profile, PROFILE_SERVICES, *name))
+        return true;
+    err_set(err, ERR_INPUT, false, HERE, "profile %s has services = %.*s, but there is no section [services %.*s]",
+            profile->name, SPAN_ARG(span_head(*name, 64)), SPAN_ARG(span_head(*name, 64)));
+    return err_code(err, "bad_profile_file");
+}
+
+/* The custom URL of one service, as text of its own; *out stays NULL where none is set. */
+static bool custom_url(const struct aws_options *options, const struct profile *profile, struct span section,
+                       int service, char **out, struct err *err)
+{
+    struct span url = span_of(options->endpoint_urls[service]);
+
+    if (!url.len)
+        url = span_of(options->endpoint_url);
+    if (!url.len && section.len)
+        url = profile_get_in(profile, PROFILE_SERVICES, section, section_names[service], "endpoint_url");
+    if (!url.len)
+        url = profile_get(profile, "endpoint_url", NULL);
+    if (url.len && !(*out = mem_span(url)))
+        return err_memory(err, HERE);
+    return true;
+}
+
+static bool read_endpoints(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                           struct err *err)
+{
+    struct endpoint_choice choice = { .region = aws->region };
+    struct span section = { 0 };
+    bool are_ignored = false;
+
+    if (!read_switch(options->use_fips, profile, "use_fips_endpoint", &aws->use_fips, err) ||
+        !read_switch(options->use_dualstack, profile, "use_dualstack_endpoint", &aws->use_dualstack, err) ||
+        !read_switch(options->ignore_endpoint_urls, profile, "ignore_configured_endpoint_urls", &are_ignored, err) ||
+        !find_section(profile, &section, err))
+        return false;
+    choice.use_fips = aws->use_fips;
+    choice.use_dualstack = aws->use_dualstack;
+    for (int i = 0; i < AWS_SERVICES; i++) {
+        AUTO(mem_free_text) char *url = NULL;
+
+        if (!are_ignored && !custom_url(options, profile, section, i, &url, err))
+            return false;
+        choice.custom_url = url;
+        if (!endpoint_resolve((enum aws_service)i, &choice, &aws->endpoints[i], err))
+            return false;
+    }
+    return true;
+}
+
+/* Judged now, in a sentence, rather than by the first call in libcurl's words. */
+static bool read_ca_bundle(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                           struct err *err)
+{
+    struct span path = choose(options->ca_bundle, profile, "ca_bundle");
+    FILE *file;
+
+    if (!path.len)
+        return true;
+    aws->ca_bundle = mem_span(path);
+    if (!aws->ca_bundle)
+        return err_memory(err, HERE);
+    file = fopen(aws->ca_bundle, "re");
+    if (file) {
+        (void)fclose(file);
+        return true;
+    }
+    err_set(err, ERR_INPUT, false, HERE,
+            "the file of trusted certificates %.200s cannot be read: correct AWS_CA_BUNDLE, or ca_bundle of profile %s",
+            aws->ca_bundle, profile->name);
+    return err_code(err, "bad_ca_bundle");
+}
+
+bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                          struct err *err)
+{
+    read_addressing(aws, profile);
+    return read_ca_bundle(aws, options, profile, err) && read_endpoints(aws, options, profile, err);
+}
