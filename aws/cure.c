@@ -132,6 +132,12 @@ bool cure_find(const struct err *err, const char *operation, struct cure *out)
             fill(out, by_code[i].cause, by_code[i].remedy, by_code[i].is_everywhere);
             return true;
         }
+    if (is_denial(err) && strcasestr(err->upstream_message, "have access to the model")) {
+        fill(out, "the account has no access to this model",
+             "Request access to the model in Bedrock's console, in this Region, and try again a few minutes later.",
+             false);
+        return true;
+    }
     if (is_denial(err)) {
         fill_denial(err, operation, out);
         return true;

@@ -1,7 +1,10 @@
 #include "server/work/causes.h"
 
+#include "aws/cure.h"
 #include "server/base/json_writer.h"
+#include "server/base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Of these the records of a whole Bedrock job, or of a part that never became one. */
@@ -86,6 +89,24 @@ const struct cause *cause_of_job_message(struct span message)
         if (all[i].about == CAUSE_JOB && has_words(message, all[i].pattern))
             return &all[i];
     return NULL;
+}
+
+bool cause_explain(struct err *err)
+{
+    struct cure cure;
+    const struct cause *cause = err ? cause_of_job_message(span_of(err->upstream_message)) : NULL;
+    struct span kept;
+    size_t room;
+
+    if (!cause || cure_find(err, "", &cure))
+        return false;
+    room = strlen(cause->remedy) + 2;
+    if (room >= sizeof err->what)
+        return false;
+    kept = text_utf8_head(span_of(err->what), sizeof err->what - 1 - room);
+    snprintf(err->what + kept.len, sizeof err->what - kept.len, "%s %s", span_ends(kept, SPAN_LIT(".")) ? "" : ".",
+             cause->remedy);
+    return false;
 }
 
 const struct cause *cause_of_empty_answer(struct span stop_reason)

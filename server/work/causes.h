@@ -8,6 +8,7 @@
 #define VIDBATCH_WORK_CAUSES_H
 
 #include "server/base/buf.h"
+#include "server/base/err.h"
 #include "server/base/span.h"
 
 #include <stdbool.h>
@@ -43,6 +44,9 @@ const struct cause *cause_find(const char *code);
 const struct cause *cause_of_failure(const char *reason, int64_t error_code, bool retryable, struct span message);
 /* What a Bedrock job's message means; NULL where the catalogue does not know. */
 const struct cause *cause_of_job_message(struct span message);
+/* Adds the catalogue's remedy to err->what where AWS's words are those of a Bedrock job's trouble and aws/cure.h has
+ * not spoken already. Always false. err may be NULL. */
+bool cause_explain(struct err *err);
 /* The cause of an answer without text: a stop reason's own, else "empty_answer". */
 const struct cause *cause_of_empty_answer(struct span stop_reason);
 /* "yes", "after_cure", "no". */

@@ -9,6 +9,7 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/work/answer.h"
+#include "server/work/causes.h"
 #include "server/work/lines.h"
 #include "server/work/stage.h"
 #include "sql/event_store.h"
@@ -181,7 +182,10 @@ static void take_trouble(struct invoke *invoke, const struct err *failure)
 {
     const bool may_be_luck = failure->retryable && failure->kind != ERR_BUSY;
 
-    (void)err_pass(&invoke->trouble, failure);
+    if (invoke->trouble.kind == ERR_NONE) {
+        invoke->trouble = *failure;
+        (void)cause_explain(&invoke->trouble);
+    }
     invoke->troubles_in_row++;
     if (!may_be_luck || invoke->troubles_in_row >= invoke->step->settings->invoke_concurrency)
         invoke->is_held_up = true;

@@ -6,6 +6,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/work/causes.h"
 #include "server/work/folder_look.h"
 #include "server/work/slots.h"
 #include "server/work/stage_place.h"
@@ -91,7 +92,7 @@ static bool create(struct submit *submit, struct err *err)
     snprintf(owner, sizeof owner, "%.*s", SPAN_ARG(submit->place.owner));
     snprintf(output_owner, sizeof output_owner, "%.*s", SPAN_ARG(submit->place.output_owner));
     snprintf(submit->status, sizeof submit->status, "Submitted");
-    return bedrock_create_job(submit->step->client, &rq, submit->arn, err);
+    return bedrock_create_job(submit->step->client, &rq, submit->arn, err) || cause_explain(err);
 }
 
 static bool store(struct db *db, void *arg, struct err *err)

@@ -30,6 +30,8 @@ static const struct {
     { "AccessDenied", 403, 0, "not authorized to perform: something odd", "S3.PutObject",
       "the permission s3:PutObject is missing", "s3:PutObject", false },
     { "AccessDenied", 403, 0, "Access Denied", "Future.Operation", "AWS denies the permission", "", false },
+    { "AccessDeniedException", 403, 0, "You don't have access to the model with the specified model ID.",
+      "BedrockRuntime.InvokeModel", "the account has no access to this model", "", false },
     { "SignatureDoesNotMatch", 403, 0, "", "S3.PutObject", "the secret access key is not the one of this access key id",
       "", true },
     { "InvalidSignatureException", 403, 0, "", "Bedrock.GetModelInvocationJob",

@@ -1,10 +1,13 @@
 /* The catalogue of causes: every failure that we or Bedrock can state has its cause, remedy and verdict on a retry. */
+#include "aws/cure.h"
 #include "server/base/attr.h"
 #include "server/work/causes.h"
 #include "tests/support/test.h"
 
 #include <ctype.h>
+#include <curl/curl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +81,24 @@ static const struct {
     { "not_submitted", 0, false,
       "only 3 of 100 videos were still there unchanged when they were staged, fewer than the 100", "too_few_staged",
       CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false,
+      "User: x is not authorized to perform: bedrock:CreateModelInvocationJob on resource: y", "service_may_not_create",
+      CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false, "not authorized to perform: bedrock:TagResource on resource: y", "service_may_not_tag",
+      CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false, "not authorized to perform: bedrock:InvokeModel on resource: y",
+      "service_may_not_invoke", CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false, "You don't have access to the model with the specified model ID.",
+      "model_access_denied", CAUSE_RETRY_AFTER_CURE },
+    { "no_result", 0, false, "Bedrock ended the job as Failed: Could not validate PutObject permissions",
+      "role_not_checked", CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false, "not authorized to perform: sts:AssumeRole on resource: y", "role_not_assumed",
+      CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false,
+      "Invocation of model ID amazon.nova-pro-v1:0 with on-demand throughput isn't supported", "model_not_here",
+      CAUSE_RETRY_AFTER_CURE },
+    { "not_submitted", 0, false, "The provided job name is currently in use", "job_name_in_use", CAUSE_RETRY_YES },
+    { "not_submitted", 0, false, "The provided ARN is invalid", "job_arn_refused", CAUSE_RETRY_AFTER_CURE },
     { "no_result", 0, false, "Bedrock ended the job as Expired: x", "job_expired", CAUSE_RETRY_YES },
     { "no_result", 0, false, "Bedrock ended the job as PartiallyCompleted", "job_out_of_time", CAUSE_RETRY_YES },
     { "no_result", 0, false, "Bedrock ended the job as Stopped", "job_stopped", CAUSE_RETRY_YES },
@@ -103,6 +124,67 @@ static void every_failure_has_its_cause(void)
         CHECK(cause->retry == failures[i].retry);
     }
     test_case(NULL);
+}
+
+/* What aws/cure.c says of our own calls has a cause here too, by its very words. */
+static void own_calls_have_their_causes(void)
+{
+    static const struct {
+        const char *code;
+        int status, transport;
+        const char *cause;
+    } rows[] = {
+        { "AccessDenied", 403, 0, "service_denied" },
+        { "NoSuchBucket", 404, 0, "bucket_missing" },
+        { "PermanentRedirect", 301, 0, "bucket_elsewhere" },
+        { "TemporaryRedirect", 307, 0, "bucket_elsewhere" },
+        { "ExpiredToken", 400, 0, "credentials_expired" },
+        { "SignatureDoesNotMatch", 403, 0, "credentials_refused" },
+        { "InvalidAccessKeyId", 403, 0, "credentials_refused" },
+        { "RequestTimeTooSkewed", 403, 0, "clock_wrong" },
+        { "", 0, CURLE_COULDNT_CONNECT, "aws_unreachable" },
+        { "", 0, CURLE_COULDNT_RESOLVE_HOST, "aws_unreachable" },
+        { "", 0, CURLE_OPERATION_TIMEDOUT, "aws_unreachable" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct err err = { .what = "S3.CopyObject b/k: no", .upstream_status = rows[i].status };
+
+        err.transport = rows[i].transport;
+        snprintf(err.upstream_code, sizeof err.upstream_code, "%s", rows[i].code);
+        cure_add(&err, "S3.CopyObject");
+        test_case("%s %d", rows[i].code, rows[i].transport);
+        CHECK_TEXT(cause_of_failure("not_submitted", 0, false, span_of(err.what))->code, rows[i].cause);
+    }
+    test_case(NULL);
+}
+
+/* A refusal of Bedrock's gets its remedy, once, and what cannot be explained stays as it is. */
+static void refusals_are_explained(void)
+{
+    struct err err = { .what =
+                           "Create: AWS answered 400 ValidationException: The provided model identifier is invalid.",
+                       .upstream_code = "ValidationException",
+                       .upstream_message = "The provided model identifier is invalid.",
+                       .upstream_status = 400 };
+    struct err odd = { .what = "odd", .upstream_message = "odd", .upstream_status = 400 };
+    struct err denied = { .what = "no",
+                          .upstream_code = "AccessDeniedException",
+                          .upstream_message = "not authorized to perform: iam:PassRole on resource: x",
+                          .upstream_status = 403 };
+
+    CHECK(!cause_explain(&err));
+    CHECK_TEXT(err.what,
+               "Create: AWS answered 400 ValidationException: The provided model identifier is invalid. Use a "
+               "model or inference profile that exists in this Region.");
+    CHECK(!cause_explain(&odd));
+    CHECK_TEXT(odd.what, "odd");
+    CHECK(!cause_explain(&denied)); /* aws/cure.c has said it */
+    CHECK_TEXT(denied.what, "no");
+    memset(err.what, 'x', sizeof err.what - 1);
+    CHECK(!cause_explain(&err));
+    CHECK(strlen(err.what) == sizeof err.what - 1 && strstr(err.what, "x. Use a model or inference profile"));
+    CHECK(!cause_explain(NULL));
 }
 
 /* The words of the contract between plans, videos and this table. */
@@ -178,6 +260,8 @@ static void sql_gets_the_same_choices(void)
 
 static const struct test tests[] = {
     { "every failure has its cause", every_failure_has_its_cause },
+    { "own calls have their causes", own_calls_have_their_causes },
+    { "refusals are explained", refusals_are_explained },
     { "videos have their words", videos_have_their_words },
     { "stop reasons", stop_reasons },
     { "every row is whole", every_row_is_whole },
