@@ -75,6 +75,7 @@ struct aws *aws_new(const struct aws_options *options, struct err *err)
         return NULL;
     }
     pthread_mutex_init(&aws->stats_lock, NULL);
+    bucket_regions_init(&aws->bucket_regions);
     for (int i = 0; i < AWS_SERVICES; i++)
         retry_budget_init(&aws->budgets[i]);
     if (fill(aws, options, err))
@@ -89,6 +90,7 @@ void aws_free(struct aws *aws)
         return;
     creds_chain_free(aws->credentials);
     pthread_mutex_destroy(&aws->stats_lock);
+    bucket_regions_done(&aws->bucket_regions);
     mem_free(aws->ca_bundle);
     mem_free(aws);
 }
@@ -108,16 +110,47 @@ int64_t aws_now_s(struct aws *aws)
     return (clock_wall_ms() + atomic_load(&aws->skew_ms)) / 1000;
 }
 
-bool aws_s3_address(struct aws *aws, struct span bucket, struct buf *origin, struct buf *host, struct buf *path_prefix,
-                    struct err *err)
+bool client_endpoint(struct aws *aws, enum aws_service service, struct span bucket, struct endpoint *out,
+                     struct err *err)
 {
-    const struct endpoint *ep = &aws->endpoints[AWS_S3];
-    size_t host_at = host->len, prefix_at = path_prefix->len;
+    char region[AWS_REGION_SIZE];
+    struct endpoint_choice choice = { .region = region,
+                                      .use_fips = aws->use_fips,
+                                      .use_dualstack = aws->use_dualstack };
 
-    endpoint_address(ep, aws->options.addressing, bucket, host, path_prefix);
+    *out = aws->endpoints[service];
+    if (service != AWS_S3 || out->is_custom || !bucket_regions_find(&aws->bucket_regions, bucket, region) ||
+        !strcmp(region, aws->region))
+        return true;
+    return endpoint_resolve(AWS_S3, &choice, out, err);
+}
+
+bool aws_bucket_region(struct aws *aws, struct span bucket, char region[AWS_REGION_SIZE])
+{
+    return bucket_regions_find(&aws->bucket_regions, bucket, region);
+}
+
+void aws_tell_bucket_region(struct aws *aws, struct span bucket, struct span region)
+{
+    char known[AWS_REGION_SIZE];
+
+    if (endpoint_region_like(region, aws->region) && !bucket_regions_find(&aws->bucket_regions, bucket, known))
+        (void)bucket_regions_put(&aws->bucket_regions, bucket, region);
+}
+
+bool aws_s3_address(struct aws *aws, struct span bucket, struct buf *origin, struct buf *host, struct buf *path_prefix,
+                    char region[AWS_REGION_SIZE], struct err *err)
+{
+    size_t host_at = host->len, prefix_at = path_prefix->len;
+    struct endpoint ep;
+
+    if (!client_endpoint(aws, AWS_S3, bucket, &ep, err))
+        return false;
+    endpoint_address(&ep, aws->options.addressing, bucket, host, path_prefix);
     if (!buf_check(host, "S3 host name", err) || !buf_check(path_prefix, "S3 path", err))
         return false;
-    buf_text(origin, ep->is_https ? "https://" : "http://");
+    memcpy(region, ep.signing_region, AWS_REGION_SIZE);
+    buf_text(origin, ep.is_https ? "https://" : "http://");
     buf_span(origin, span_tail(buf_view(host), host_at));
     buf_span(origin, span_tail(buf_view(path_prefix), prefix_at));
     return buf_check(origin, "S3 address", err);

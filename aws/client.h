@@ -17,7 +17,7 @@ enum aws_addressing { AWS_ADDRESSING_AUTO, AWS_ADDRESSING_PATH, AWS_ADDRESSING_V
 
 /* Each with its endpoint, its budget of retries and its way to say what went wrong. */
 enum aws_service { AWS_S3, AWS_BEDROCK, AWS_BEDROCK_RUNTIME, AWS_STS, AWS_IAM, AWS_SQS };
-enum { AWS_SERVICES = AWS_SQS + 1 };
+enum { AWS_SERVICES = AWS_SQS + 1, AWS_REGION_SIZE = 64 };
 
 struct aws_options { /* all text borrowed during aws_new */
     const char *region;
@@ -108,8 +108,9 @@ void aws_response_done(struct aws_response *rs);
 /* Sends, signs anew on every attempt, retries by the one judge (aws/retry.h), reads the error document. Success = 2xx
  * (and 304). On failure err holds kind, retryable, AWS's name, words and request id; rs->status is set when there was
  * an answer. Kinds: 404 -> ERR_NOT_FOUND, 403 -> ERR_DENIED, 409/412 -> ERR_CONFLICT, throttling -> ERR_BUSY, other 4xx
- * -> ERR_INPUT, 5xx and transport -> ERR_UPSTREAM, deadline -> ERR_TIMEOUT. Codes: "wrong_region" (ERR_INPUT, from
- * AWS's own endpoints only), "response_too_large" (ERR_UPSTREAM, not retryable). rs: the caller's, overwritten, to be
+ * -> ERR_INPUT, 5xx and transport -> ERR_UPSTREAM, deadline -> ERR_TIMEOUT. A bucket in another Region is asked there,
+ * once a call, and from then on at once (AWS's own endpoints only). Codes: "wrong_region" (its Region cannot be found),
+ * "response_too_large" (ERR_UPSTREAM, not retryable). rs: the caller's, overwritten, to be
  * ended with aws_response_done on success and failure. The client's thread only. */
 MUST_CHECK bool aws_call(struct aws_client *client, const struct aws_request *rq, struct aws_response *rs,
                          struct err *err);
@@ -155,9 +156,15 @@ MUST_CHECK bool aws_stream_read(struct aws_stream *stream, struct span *piece, s
 void aws_stream_close(struct aws_stream *stream);
 
 /* For presigned URLs: scheme, host and path prefix that a client would use for this bucket ("https://host/prefix"
- * appended to out), and the host alone with its port as signed. path_prefix gets "/bucket" or "". */
+ * appended to out), and the host alone with its port as signed. path_prefix gets "/bucket" or "". region: to sign for;
+ * the bucket's own where it is known to lie in another one. */
 MUST_CHECK bool aws_s3_address(struct aws *aws, struct span bucket, struct buf *origin, struct buf *host,
-                               struct buf *path_prefix, struct err *err);
+                               struct buf *path_prefix, char region[AWS_REGION_SIZE], struct err *err);
+/* The Region of a bucket as S3's answers have told it to this process. False, region untouched: not known. Any thread.
+ */
+bool aws_bucket_region(struct aws *aws, struct span bucket, char region[AWS_REGION_SIZE]);
+/* What somebody else knows of it, from an earlier run of the process: believed until S3 says otherwise. Any thread. */
+void aws_tell_bucket_region(struct aws *aws, struct span bucket, struct span region);
 /* Wall clock plus the skew learned from AWS's answers, in seconds. */
 int64_t aws_now_s(struct aws *aws);
 

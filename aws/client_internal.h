@@ -1,9 +1,11 @@
 /* What the files of the client share: client.c (life, counters), client_settings.c, signing.c (URL and signed headers),
- * transport.c (libcurl), exchange.c (one call over its attempts), call_many.c, stream.c. Nobody but they and their
+ * transport.c (libcurl), exchange.c (one call over its attempts), region_follow.c, call_many.c,
+ * stream.c. Nobody but they and their
  * tests include this. */
 #ifndef VIDBATCH_AWS_CLIENT_INTERNAL_H
 #define VIDBATCH_AWS_CLIENT_INTERNAL_H
 
+#include "aws/bucket_regions.h"
 #include "aws/client.h"
 #include "aws/endpoint.h"
 #include "aws/profile_file.h"
@@ -24,10 +26,11 @@ struct stat_counters {
 
 struct aws {                    /* fixed after aws_new, but for what is atomic or has its own lock */
     struct aws_options options; /* text pointers are cleared: only the numbers and functions are used */
-    char region[ENDPOINT_REGION_SIZE];
+    char region[AWS_REGION_SIZE];
     char *ca_bundle;
     bool use_fips, use_dualstack;
     struct endpoint endpoints[AWS_SERVICES];
+    struct bucket_regions bucket_regions;
     struct retry_budget budgets[AWS_SERVICES];
     struct creds_chain *credentials;
     _Atomic int64_t skew_ms;    /* AWS's clock minus ours */
@@ -57,11 +60,17 @@ struct exchange {
     int taken;                      /* what the last retry cost */
     bool skew_fixed, creds_renewed; /* the special retries were used */
     bool was_throttled;             /* the last attempt */
-    struct creds creds;             /* that signed the present attempt */
-    int64_t skew_ms;                /* that signed the present attempt */
+    bool region_followed;           /* to the bucket's Region */
+    bool is_lost;                   /* the bucket's Region was looked for in vain */
+    bool is_probe;                  /* rq asks where the bucket is ... */
+    struct aws_request asked;       /* ... and this is what was asked for */
+
+    struct creds creds; /* that signed the present attempt */
+    int64_t skew_ms;    /* that signed the present attempt */
 
     /* the present attempt */
-    CURL *easy; /* NULL: nothing is on its way */
+    struct endpoint endpoint; /* where it goes */
+    CURL *easy;               /* NULL: nothing is on its way */
     struct curl_slist *header_list;
     struct buf url;
     bool is_finished; /* libcurl is done with it, `result` says how */
@@ -88,6 +97,26 @@ struct stat_counters *client_stat(struct aws *aws, const char *operation);
  * "bad_endpoint", "bad_profile_file", "bad_ca_bundle". */
 MUST_CHECK bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
                                      struct err *err);
+
+/* Where a request goes: to the service's endpoint, or to that of the bucket's Region where it is another one. */
+MUST_CHECK bool client_endpoint(struct aws *aws, enum aws_service service, struct span bucket, struct endpoint *out,
+                                struct err *err);
+
+/* ---- region_follow.c ---- */
+struct aws_error;
+enum region_move {
+    REGION_STAY,  /* the refusal is not about the Region */
+    REGION_MOVED, /* make the next attempt at once: it goes to the bucket's Region, or asks which that is */
+    REGION_LOST,  /* it is about the Region, and following it once did not help */
+};
+/* After an attempt that S3 refused. */
+enum region_move region_follow(struct exchange *x, const struct aws_error *said);
+/* After the attempt of a probe, whatever came of it: the call itself is next, where the bucket's Region is known. */
+MUST_CHECK bool region_end_probe(struct exchange *x);
+/* After any other answer: keeps what it says of the bucket's Region. */
+void region_learn(struct exchange *x);
+/* Fills err, code "wrong_region". Always false. */
+bool region_describe(const struct exchange *x, const struct aws_error *said, struct err *err);
 
 /* ---- signing.c ---- */
 /* Fills x->url and x->header_list for one attempt, signed now with x->creds and x->skew_ms. */

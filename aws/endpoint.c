@@ -76,12 +76,24 @@ static const struct partition *partition_of(struct span region)
 
 bool endpoint_region_ok(struct span region)
 {
-    if (!region.len || region.len >= ENDPOINT_REGION_SIZE || region.ptr[0] == '-' || region.ptr[region.len - 1] == '-')
+    if (!region.len || region.len >= AWS_REGION_SIZE || region.ptr[0] == '-' || region.ptr[region.len - 1] == '-')
         return false;
     for (size_t i = 0; i < region.len; i++)
         if (!islower((unsigned char)region.ptr[i]) && !isdigit((unsigned char)region.ptr[i]) && region.ptr[i] != '-')
             return false;
     return true;
+}
+
+bool endpoint_region_like(struct span region, const char *own)
+{
+    size_t digits = 0, hyphens = 0;
+
+    while (digits < region.len && isdigit((unsigned char)region.ptr[region.len - 1 - digits]))
+        digits++;
+    for (size_t i = 0; i < region.len; i++)
+        hyphens += region.ptr[i] == '-';
+    return endpoint_region_ok(region) && digits && digits < region.len && region.ptr[region.len - 1 - digits] == '-' &&
+           hyphens >= 2 && partition_of(region) == partition_of(span_of(own));
 }
 
 /* ---- custom endpoints ---- */

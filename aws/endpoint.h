@@ -11,21 +11,24 @@
 
 #include <stdbool.h>
 
-enum { ENDPOINT_HOST_SIZE = 280, ENDPOINT_PATH_SIZE = 256, ENDPOINT_REGION_SIZE = 64 };
+enum { ENDPOINT_HOST_SIZE = 280, ENDPOINT_PATH_SIZE = 256 };
 
 struct endpoint {
     bool is_https;
     bool is_custom;
-    bool is_ip;                                /* a bucket can never be part of the host */
-    bool is_direct;                            /* loopback or link-local: never through a proxy */
-    char host[ENDPOINT_HOST_SIZE];             /* lower case; port only if not the scheme's own: "[::1]:9000" */
-    char base_path[ENDPOINT_PATH_SIZE];        /* "" or "/prefix" without a slash at its end */
-    const char *signing_name;                  /* static: "s3" */
-    char signing_region[ENDPOINT_REGION_SIZE]; /* the Region asked for; IAM: the one that its partition signs with */
+    bool is_ip;                           /* a bucket can never be part of the host */
+    bool is_direct;                       /* loopback or link-local: never through a proxy */
+    char host[ENDPOINT_HOST_SIZE];        /* lower case; port only if not the scheme's own: "[::1]:9000" */
+    char base_path[ENDPOINT_PATH_SIZE];   /* "" or "/prefix" without a slash at its end */
+    const char *signing_name;             /* static: "s3" */
+    char signing_region[AWS_REGION_SIZE]; /* the Region asked for; IAM: the one that its partition signs with */
 };
 
 /* May the text stand in a host name as a Region? */
 bool endpoint_region_ok(struct span region);
+/* Does it look like the name of a Region of AWS's, such as "us-gov-west-1", and is it of the same partition as `own`,
+ * so that the same credentials hold there? */
+bool endpoint_region_like(struct span region, const char *own);
 
 struct endpoint_choice { /* all borrowed */
     const char *region;

@@ -50,6 +50,8 @@ bool exchange_start(struct exchange *x, struct err *err)
     if (!creds_chain_get(aws->credentials, &x->creds, err))
         return false;
     x->skew_ms = atomic_load(&aws->skew_ms);
+    if (!client_endpoint(aws, x->rq.service, x->rq.bucket, &x->endpoint, err))
+        return false;
     if (!signing_prepare(x, err) || !transport_start(x, err))
         return false;
     x->attempts++;
@@ -106,31 +108,6 @@ static void read_verdict(struct exchange *x, struct verdict *v)
     v->facts.skew_gap_ms = llabs(x->date_ms - x->arrived_ms - x->skew_ms);
 }
 
-/* Does the refusal say that the bucket is elsewhere? HEAD has only the status to say it with. */
-static bool is_about_region(const struct exchange *x, const struct aws_error *said)
-{
-    static const char *const codes[] = { "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed",
-                                         "IllegalLocationConstraintException" };
-    int status = x->rs->status;
-
-    if (status != 301 && status != 307 && status != 400)
-        return false;
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (!strcmp(said->code, codes[i]))
-            return true;
-    return !x->rs->body.len;
-}
-
-/* Where the bucket is, if that is why the call failed; else NULL. Servers in AWS's place name Regions at will. */
-static const char *wrong_region(const struct exchange *x, const struct verdict *v)
-{
-    const char *region = x->rs->bucket_region[0] ? x->rs->bucket_region : v->said.region;
-
-    if (x->client->aws->endpoints[x->rq.service].is_custom || !is_about_region(x, &v->said))
-        return NULL;
-    return region[0] && strcmp(region, x->client->aws->region) != 0 ? region : NULL;
-}
-
 static void put(char *field, size_t size, const char *text)
 {
     struct span fits = text_utf8_head(span_of(text), size - 1);
@@ -160,14 +137,10 @@ static bool describe_transport(const struct exchange *x, const struct verdict *v
 
 static bool describe_answer(const struct exchange *x, const struct verdict *v, struct err *err)
 {
-    const char *region = wrong_region(x, v);
     const char *id = x->rs->request_id[0] ? x->rs->request_id : v->said.request_id;
 
-    if (region) {
-        err_set(err, ERR_INPUT, false, HERE,
-                "bucket %.*s is in Region %s, this service works in %s: use a bucket there", SPAN_ARG(x->rq.bucket),
-                region, x->client->aws->region);
-        err_code(err, "wrong_region");
+    if (x->is_lost) {
+        region_describe(x, &v->said, err);
     } else {
         err_set(err, retry_kind(&v->facts), retry_judge(&v->facts) != RETRY_NEVER, HERE,
                 "%s %.*s%.*s: AWS answered %d %s: %s", x->rq.operation, SPAN_ARG(x->rq.bucket),
@@ -261,19 +234,45 @@ static double random01(void)
     return bits / 4294967296.0;
 }
 
+static enum exchange_state settle_probe(struct exchange *x, int64_t *again_at_ms, struct err *err)
+{
+    const bool is_named = region_end_probe(x);
+    const struct verdict v = { .facts.transport = x->rs->status ? 0 : (int)x->result, .facts.code = "" };
+
+    transport_end(x);
+    *again_at_ms = clock_mono_ms();
+    if (is_named)
+        return EXCHANGE_AGAIN;
+    x->is_lost = true;
+    describe(x, &v, err);
+    return EXCHANGE_BAD;
+}
+
 enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, struct err *err)
 {
+    enum region_move move;
     struct verdict v;
     enum retry_class what;
 
+    if (x->is_probe)
+        return settle_probe(x, again_at_ms, err);
     read_verdict(x, &v);
     if (v.is_good) {
+        region_learn(x);
         /* A stream ends with its body, not with its head. */
         if (!x->stream || x->rs->status == 304)
             transport_end(x);
         return EXCHANGE_GOOD;
     }
     transport_end(x);
+    move = v.facts.transport ? REGION_STAY : region_follow(x, &v.said);
+    if (move == REGION_MOVED) {
+        *again_at_ms = clock_mono_ms();
+        return EXCHANGE_AGAIN;
+    }
+    x->is_lost = move == REGION_LOST;
+    if (!v.facts.transport && move == REGION_STAY)
+        region_learn(x);
     what = retry_judge(&v.facts);
     x->was_throttled = what == RETRY_THROTTLED;
     if (x->was_throttled)

@@ -25,6 +25,11 @@ MUST_CHECK bool s3_parse_uri(struct span uri, struct span *bucket, struct span *
 /* Does the name follow S3's naming rules (3-63, lower case ...)? */
 bool s3_bucket_name_ok(struct span bucket);
 
+/* Where the bucket lies, as answers of S3 have told, or as HEAD tells now, which needs no permission. region: "" where
+ * S3 does not say. bucket->key: empty. A HEAD that fails is no error: only ERR_CANCELLED and the like are. */
+MUST_CHECK bool s3_bucket_region(struct aws *aws, struct aws_client *client, const struct s3_ref *bucket,
+                                 char region[AWS_REGION_SIZE], struct err *err);
+
 /* ---- listing ---- */
 struct s3_object {
     struct span key;           /* decoded; borrowed from the page */

@@ -11,6 +11,7 @@ enum { URL_MAX_BYTES = 32 * 1024, LONGEST_S = 604800 };
 struct presigning {
     struct buf origin, host, path, query;
     struct creds creds;
+    char region[AWS_REGION_SIZE];
 };
 
 static void presigning_done(struct presigning *p)
@@ -47,7 +48,7 @@ static bool prepare(struct presigning *p, struct aws *aws, const struct s3_presi
     buf_init(&p->path, URL_MAX_BYTES);
     buf_init(&p->query, URL_MAX_BYTES);
     if (!aws_credentials(aws, &p->creds, err) ||
-        !aws_s3_address(aws, what->ref.bucket, &p->origin, &p->host, &p->path, err))
+        !aws_s3_address(aws, what->ref.bucket, &p->origin, &p->host, &p->path, p->region, err))
         return false;
     buf_char(&p->path, '/');
     text_percent_encode(&p->path, what->ref.key, true);
@@ -76,7 +77,7 @@ bool s3_presign(struct aws *aws, const struct s3_presign *what, struct buf *url,
     rq.headers = headers;
     rq.header_count = count;
     rq.payload_hash = SPAN_LIT("UNSIGNED-PAYLOAD"); /* whoever uses the URL chooses the bytes */
-    rq.region = span_of(aws_region(aws));
+    rq.region = span_of(p.region);
     rq.service = SPAN_LIT("s3");
     buf_span(url, buf_view(&p.origin));
     buf_char(url, '/');

@@ -89,7 +89,7 @@ static bool list_headers(struct exchange *x, struct draft *d, struct err *err)
 
 static bool sign(struct exchange *x, struct draft *d, int64_t now_s, struct err *err)
 {
-    const struct endpoint *ep = &x->client->aws->endpoints[x->rq.service];
+    const struct endpoint *ep = &x->endpoint;
     bool is_s3 = x->rq.service == AWS_S3;
     struct sigv4_request to_sign = {
         .method = span_of(x->rq.method),
@@ -168,7 +168,7 @@ static bool make_url(struct exchange *x, const struct draft *d, bool is_https, s
 bool signing_prepare(struct exchange *x, struct err *err)
 {
     const struct aws *aws = x->client->aws;
-    const struct endpoint *ep = &aws->endpoints[x->rq.service];
+    const struct endpoint *ep = &x->endpoint;
     AUTO(draft_done) struct draft d = { 0 };
     int64_t now_s;
 

@@ -265,7 +265,7 @@ bool transport_start(struct exchange *x, struct err *err)
     x->easy = take_handle(client);
     if (!x->easy)
         return err_memory(err, HERE);
-    set = set_safety(x, &client->aws->endpoints[x->rq.service]);
+    set = set_safety(x, &x->endpoint);
     if (set == CURLE_OK)
         set = set_limits(x);
     if (set == CURLE_OK)

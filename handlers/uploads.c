@@ -85,11 +85,13 @@ static bool put_upload(struct json_writer *w, const struct uploads *uploads, siz
     AUTO(buf_done) struct buf key = { .max = 4096 };
     AUTO(buf_done) struct buf url = { .max = 32 * 1024 };
     const char *mime = links_video_mime(uploads->names[i]);
+    struct links_object object = { .bucket = span_of(uploads->prefix.bucket),
+                                   .region = span_of(uploads->prefix.region) };
 
     buf_text(&key, uploads->prefix.key_prefix);
     buf_span(&key, uploads->names[i]);
-    if (!buf_check(&key, "a key", err) ||
-        !links_put(app_of(uploads->rq)->links, span_of(uploads->prefix.bucket), buf_view(&key), mime, &url, err) ||
+    object.key = buf_view(&key);
+    if (!buf_check(&key, "a key", err) || !links_put(app_of(uploads->rq)->links, &object, mime, &url, err) ||
         !buf_check(&url, "a URL", err))
         return false;
     json_begin_object(w);

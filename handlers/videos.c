@@ -117,6 +117,7 @@ void videos_content(struct request *rq, struct reply *rp)
     AUTO(buf_done) struct buf url = { .max = 32 * 1024 };
     struct video_row video = { 0 };
     struct err err = { 0 };
+    struct links_object object;
     int64_t id = 0;
 
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_VIDEO, &id))
@@ -132,8 +133,9 @@ void videos_content(struct request *rq, struct reply *rp)
     }
     buf_text(&key, video.key_prefix);
     buf_text(&key, video.name);
+    object = (struct links_object){ span_of(video.bucket), span_of(video.region), buf_view(&key) };
     if (!buf_check(&key, "a key", &err) ||
-        !links_get(app_of(rq)->links, span_of(video.bucket), buf_view(&key), base_name(buf_view(&key)), &url, &err) ||
+        !links_get(app_of(rq)->links, &object, base_name(buf_view(&key)), &url, &err) ||
         !buf_check(&url, "a URL", &err)) {
         reply_failure(rq, rp, &err);
         return;

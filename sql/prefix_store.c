@@ -161,6 +161,11 @@ bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_s
                   id, err);
 }
 
+bool prefix_store_region(struct db *db, int64_t id, const char *region, struct err *err)
+{
+    return db_query(db, Q_PREFIX_REGION, DB_ARGS(param_i64(id), param_text(region)), NULL, err);
+}
+
 bool prefix_store_scan_failed(struct db *db, int64_t id, int64_t listed, const char *error_json, struct err *err)
 {
     return db_need_transaction(db, "prefix_store_scan_failed", err) &&

@@ -53,6 +53,8 @@ struct prefix_scan_counts {
 /* These two in the transaction that ends the scan's task: where that was asked for again, the state is queued. */
 MUST_CHECK bool prefix_store_scan_finished(struct db *db, int64_t id, const struct prefix_scan_counts *counts,
                                            struct err *err);
+/* The bucket's Region, where it is another one than is kept. */
+MUST_CHECK bool prefix_store_region(struct db *db, int64_t id, const char *region, struct err *err);
 /* What the last complete scan counted stays. */
 MUST_CHECK bool prefix_store_scan_failed(struct db *db, int64_t id, int64_t listed, const char *error_json,
                                          struct err *err);

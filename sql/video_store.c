@@ -21,6 +21,7 @@ void video_row_read(const struct db_rows *rows, int row, struct video_row *out)
     out->bucket = db_text(rows, row, c++);
     out->key_prefix = db_text(rows, row, c++);
     out->bucket_owner = db_text(rows, row, c++);
+    out->region = db_text(rows, row, c++);
     out->media.checked_ms = db_i64(rows, row, c++);
     out->media.has_duration = !db_is_null(rows, row, c);
     out->media.duration_ms = db_i64(rows, row, c++);

@@ -9,6 +9,7 @@ struct video_row { /* texts borrowed from the rows */
     const char *name, *etag, *reason; /* reason NULL: eligible */
     const char *bucket, *key_prefix;  /* the key is key_prefix + name */
     const char *bucket_owner;         /* or NULL */
+    const char *region;               /* of the bucket */
     struct {                          /* the latest look into it at its present ETag */
         int64_t checked_ms;           /* 0: there was none */
         bool has_duration, has_size;

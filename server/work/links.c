@@ -63,8 +63,11 @@ static bool have_credentials(struct aws *aws, struct err *err)
     return err_code(err, "no_credentials");
 }
 
-static bool presign(struct aws *aws, const struct s3_presign *what, struct buf *url, struct err *err)
+static bool presign(struct aws *aws, const struct links_object *object, struct s3_presign *what, struct buf *url,
+                    struct err *err)
 {
+    what->ref = (struct s3_ref){ .bucket = object->bucket, .key = object->key, .owner = { "", 0 } };
+    aws_tell_bucket_region(aws, object->bucket, object->region);
     return have_credentials(aws, err) && s3_presign(aws, what, url, err);
 }
 
@@ -80,13 +83,12 @@ static void put_disposition(struct buf *out, struct span filename)
     text_percent_encode(out, filename, false);
 }
 
-bool links_get(struct links *links, struct span bucket, struct span key, struct span filename, struct buf *url,
+bool links_get(struct links *links, const struct links_object *object, struct span filename, struct buf *url,
                struct err *err)
 {
     AUTO(buf_done) struct buf disposition = { .max = 8192 };
     struct s3_presign what = {
         .method = "GET",
-        .ref = { .bucket = bucket, .key = key, .owner = { "", 0 } },
         .expires_s = links->expires_s,
     };
 
@@ -94,20 +96,19 @@ bool links_get(struct links *links, struct span bucket, struct span key, struct 
     if (!buf_check(&disposition, "a file name for the browser", err))
         return false;
     what.response_disposition = buf_cstr(&disposition);
-    return presign(links->aws, &what, url, err);
+    return presign(links->aws, object, &what, url, err);
 }
 
-bool links_put(struct links *links, struct span bucket, struct span key, const char *content_type, struct buf *url,
+bool links_put(struct links *links, const struct links_object *object, const char *content_type, struct buf *url,
                struct err *err)
 {
     struct s3_presign what = {
         .method = "PUT",
-        .ref = { .bucket = bucket, .key = key, .owner = { "", 0 } },
         .expires_s = links->expires_s,
         .content_type = content_type,
     };
 
-    return presign(links->aws, &what, url, err);
+    return presign(links->aws, object, &what, url, err);
 }
 
 const char *links_video_mime(struct span key)

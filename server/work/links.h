@@ -16,11 +16,15 @@ MUST_CHECK struct links *links_new(struct aws *aws, int64_t expires_s,
                                    struct err *err); /* keeps aws; gives: links_free */
 void links_free(struct links *links);
 int64_t links_expires_s(const struct links *links);
+/* What is linked to; region: of the bucket, as it is known in the database. */
+struct links_object {
+    struct span bucket, region, key;
+};
 /* Appends a URL that GETs the object, named `filename` for a browser. */
-MUST_CHECK bool links_get(struct links *links, struct span bucket, struct span key, struct span filename,
-                          struct buf *url, struct err *err);
+MUST_CHECK bool links_get(struct links *links, const struct links_object *object, struct span filename, struct buf *url,
+                          struct err *err);
 /* Appends a URL that PUTs it; the client must send Content-Type: content_type. */
-MUST_CHECK bool links_put(struct links *links, struct span bucket, struct span key, const char *content_type,
+MUST_CHECK bool links_put(struct links *links, const struct links_object *object, const char *content_type,
                           struct buf *url, struct err *err);
 
 /* What Nova says of a key's suffix: MIME type, or NULL where no model takes such a video. Static text. */

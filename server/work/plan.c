@@ -19,6 +19,7 @@ static void plan_done(struct plan *plan)
 {
     db_rows_done(&plan->shard_rows);
     buf_done(&plan->words);
+    buf_done(&plan->elsewhere);
 }
 
 /* ---- the ways in which a plan ends ---- */
@@ -167,6 +168,11 @@ static bool plan_work(struct db *db, void *arg, struct err *err)
     if (!job_store_plan_lock(db, plan->job.prefix_id, err) || !plan_choose_again(plan, err))
         return false;
     plan_judge_count(plan);
+    if (plan->elsewhere.len) {
+        plan->refusal = "bucket_region";
+        buf_reset(&plan->words);
+        buf_span(&plan->words, buf_view(&plan->elsewhere));
+    }
     if (!plan->refusal && !plan->staging.mode && !plan->is_chosen_anew) {
         plan->refusal = "in_place_refused";
         buf_fmt(&plan->words, "The videos cannot be run in place: %s. Ask with \"staging\": \"auto\" or \"copy\".",
@@ -257,7 +263,9 @@ static bool find_out(struct plan *plan, bool *alive, struct err *err)
     *alive = true;
     plan->staging.mode = "copy";
     snprintf(plan->staging.why, sizeof plan->staging.why, "asked for");
-    if (!looks && strcmp(plan->job.staging, "copy") == 0)
+    if (!plan_check_regions(plan, err))
+        return false;
+    if (plan->elsewhere.len || (!looks && strcmp(plan->job.staging, "copy") == 0))
         return true;
     if (!plan_choose(plan, err))
         return false;
@@ -301,6 +309,7 @@ bool step_plan(struct step *step, struct err *err)
     AUTO(plan_done) struct plan plan = { .step = step };
 
     buf_init(&plan.words, WORDS_BYTES);
+    buf_init(&plan.elsewhere, WORDS_BYTES);
     if (!job_store_get_any(step->db, step->task.subject_id, &job_rows, &plan.job, err) ||
         !prefix_store_get_any(step->db, plan.job.prefix_id, &prefix_rows, &plan.prefix, err))
         return false;

@@ -2,6 +2,7 @@
  *
  *   plan.c           the step: waits for the scan, looks, decides, stores, launches
  *   plan_select.c    which videos, what is in them, how they will be staged
+ *   plan_region.c    whether all buckets lie in Bedrock's Region
  *   plan_cut.c       shards and records
  *   plan_estimate.c  tokens and money
  *   plan_json.c      what was found, as the API shows it */
@@ -37,6 +38,7 @@ struct plan {
     struct db_rows shard_rows;
     const char *refusal;        /* code; NULL: it can run */
     struct buf words;           /* why it can't */
+    struct buf elsewhere;       /* why it can't for the Region of a bucket, which nothing else cures; empty: it can */
     struct launch_refusal cost; /* that is for its cost */
     bool is_outbid;             /* another launch spent what was left of the budget while this one was made ready */
 };
@@ -65,6 +67,10 @@ bool plan_staging_holds(const struct plan *plan);
 /* Judges the number of what was chosen: sets on_demand, or the refusal. */
 void plan_judge_count(struct plan *plan);
 void plan_ask(const struct plan *plan, int64_t shards, struct staging_ask *out);
+
+/* ---- plan_region.c ---- */
+/* Fills `elsewhere`. Outside transactions: it may ask S3. */
+MUST_CHECK bool plan_check_regions(struct plan *plan, struct err *err);
 
 /* ---- plan_cut.c ---- */
 /* Finds line_bytes: of copies where it is known that the videos are copied, else of whichever is longer. */

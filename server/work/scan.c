@@ -192,12 +192,21 @@ static bool begin(struct db *db, void *arg, struct err *err)
     return task_store_fence(db, &scan->step->task, err) && prefix_store_scan_started(db, scan->prefix.id, err);
 }
 
+/* S3 has told where the bucket lies: links are made for there, also by other processes, and plans judge it. */
+static bool keep_region(struct db *db, const struct scan *scan, struct err *err)
+{
+    char region[AWS_REGION_SIZE];
+
+    return !aws_bucket_region(scan->step->aws, span_of(scan->prefix.bucket), region) ||
+           prefix_store_region(db, scan->prefix.id, region, err);
+}
+
 static bool finish(struct db *db, void *arg, struct err *err)
 {
     struct scan *scan = arg;
 
     return task_store_fence(db, &scan->step->task, err) && video_scan_lock(db, scan->prefix.id, err) &&
-           prefix_store_scan_finished(db, scan->prefix.id, &scan->counts, err) &&
+           prefix_store_scan_finished(db, scan->prefix.id, &scan->counts, err) && keep_region(db, scan, err) &&
            plan_store_wake(db, scan->prefix.id, err) && task_store_done(db, &scan->step->task, err);
 }
 

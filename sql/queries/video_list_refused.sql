@@ -2,7 +2,7 @@
 -- against them, and video_media_refused, too from the name on, for what the latest look into them found.
 -- $1 int8 prefix, $2 text after this name, $3 bool this name included, $4 int8 limit.  Columns: video_row_read.
 SELECT v.id, v.prefix_id, v.size_bytes, epoch_ms(v.modified_at), epoch_ms(v.vanished_at), v.name, v.etag, v.reason,
-       p.bucket, p.key_prefix, p.bucket_owner,
+       p.bucket, p.key_prefix, p.bucket_owner, p.region,
        epoch_ms(m.checked_at), m.duration_ms, m.width, m.height, m.container, m.codec, m.content_type, m.refusal
   FROM ((SELECT * FROM video
           WHERE prefix_id = $1 AND name >= $2 AND ($3::bool OR name <> $2) AND vanished_at IS NULL AND reason IS NOT NULL

@@ -292,3 +292,15 @@ def test_awkward_keys_come_back_under_their_own_names(client, emulator):
     page = client.call("GET", f"{path}/report", 200).text
     words = html.unescape(re.sub(r"<[^>]*>", "", page))  # a name's folders are paler than the name itself
     assert [name for name in names if name not in words] == []
+
+
+def test_a_bucket_in_another_region_is_refused_in_the_plan(stack, emulator):
+    emulator.control("POST", "buckets", {"name": "far", "region": "eu-west-1"})
+    service = stack.service(stack.database(), emulator, VIDBATCH_STAGING_URI="s3://far/staging")
+    client = service.client()
+    prefix_id = registered(client, emulator, "near/")
+    made = plan(client, prefix_id)
+    assert made["state"] == "refused" and made["refusal"]["code"] == "bucket_region", made
+    for words in ("staging location, far, lies in Region eu-west-1", "Bedrock in us-east-1", "VIDBATCH_STAGING_URI"):
+        assert words in made["refusal"]["message"]
+    assert client.get(f"/v1/prefixes/{prefix_id}")["region"] == "us-east-1"

@@ -95,52 +95,6 @@ static void test_bodies(void)
     check_signature(seen, "s3");
 }
 
-/* Only AWS's own endpoint knows Regions, and only some of its refusals are about them. */
-static void test_wrong_region(void)
-{
-#define WEST "x-amz-bucket-region: eu-west-1\r\n"
-    static const struct {
-        struct http_answer answer;
-        const char *method;
-        bool is_custom, is_wrong_region;
-    } rows[] = {
-        { { .status = 301, .headers = WEST, .body = S3_ERROR("PermanentRedirect") }, "GET", false, true },
-        { { .status = 307, .headers = WEST, .body = S3_ERROR("TemporaryRedirect") }, "GET", false, true },
-        { { .status = 400, .headers = WEST, .body = S3_ERROR("IllegalLocationConstraintException") },
-          "GET",
-          false,
-          true },
-        { { .status = 400,
-            .body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>" },
-          "GET",
-          false,
-          true },
-        { { .status = 400, .headers = WEST, .is_head = true }, "HEAD", false, true },
-        { { .status = 301, .headers = WEST, .is_head = true }, "HEAD", false, true },
-        { { .status = 400, .headers = WEST, .body = S3_ERROR("InvalidArgument") }, "GET", false, false },
-        { { .status = 400, .headers = WEST, .body = "not XML" }, "GET", false, false },
-        { { .status = 400, .headers = WEST, .body = S3_ERROR("AuthorizationHeaderMalformed") }, "GET", true, false },
-        { { .status = 400, .headers = WEST, .is_head = true }, "HEAD", true, false },
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        AUTO(fixture_done) struct fixture f = { 0 };
-        struct aws_request rq = get_object("/k");
-
-        test_case("row %zu", i);
-        if (!start(&f, &rows[i].answer, 1))
-            return;
-        f.aws->endpoints[AWS_S3].is_custom = rows[i].is_custom; /* our server in the place of AWS's */
-        rq.method = rows[i].method;
-        CHECK(!call(&f, &rq));
-        CHECK_TEXT(f.err.code, rows[i].is_wrong_region ? "wrong_region" : "");
-        CHECK_I64(f.err.kind, ERR_INPUT);
-        CHECK((strstr(f.err.what, "is in Region eu-west-1") != NULL) == rows[i].is_wrong_region);
-        CHECK_I64(http_script_count(f.script), 1);
-    }
-    test_case(NULL);
-}
-
 static void test_clock_skew(void)
 {
     char date[CLOCK_RFC3339_SIZE], headers[128], first[32];
@@ -384,7 +338,6 @@ static void test_no_memory(void)
 static const struct test tests[] = {
     { "good_call", test_good_call },
     { "bodies", test_bodies },
-    { "wrong_region", test_wrong_region },
     { "clock_skew", test_clock_skew },
     { "no_skew_within_four_minutes", test_no_skew_within_four_minutes },
     { "send_once", test_send_once },

@@ -33,7 +33,9 @@ static bool prepare(struct fixture *f, const struct aws_options *options, const 
     if (!CHECK(f->client != NULL))
         return false;
     f->x = (struct exchange){ .client = f->client, .rq = *rq };
-    return CHECK(aws_credentials(f->aws, &f->x.creds, &err)) && CHECK(signing_prepare(&f->x, &err));
+    return CHECK(aws_credentials(f->aws, &f->x.creds, &err)) &&
+           CHECK(client_endpoint(f->aws, rq->service, rq->bucket, &f->x.endpoint, &err)) &&
+           CHECK(signing_prepare(&f->x, &err));
 }
 
 /* The line that libcurl is given, or "". */
@@ -191,6 +193,7 @@ static void test_s3_address(void)
     AUTO(buf_done) struct buf host = { 0 };
     AUTO(buf_done) struct buf prefix = { 0 };
     struct aws_options options = us_west(NULL);
+    char region[AWS_REGION_SIZE];
     struct err err = { 0 };
     struct aws *aws;
 
@@ -199,7 +202,7 @@ static void test_s3_address(void)
     buf_init(&prefix, 0);
     options.endpoint_url = "http://127.0.0.1:9000/base/";
     aws = aws_new(&options, &err);
-    CHECK(aws && aws_s3_address(aws, SPAN_LIT("bkt"), &origin, &host, &prefix, &err));
+    CHECK(aws && aws_s3_address(aws, SPAN_LIT("bkt"), &origin, &host, &prefix, region, &err));
     CHECK_TEXT(buf_cstr(&origin), "http://127.0.0.1:9000/base/bkt");
     CHECK_TEXT(buf_cstr(&host), "127.0.0.1:9000");
     CHECK_TEXT(buf_cstr(&prefix), "/base/bkt");
