@@ -169,6 +169,7 @@ static bool start_work(struct app *app, struct err *err)
                                         .retry_base_ms = c->retry_base_ms,
                                         .retry_cap_ms = c->retry_cap_ms,
                                         .lookup_grace_ms = c->lookup_grace_ms,
+                                        .events_queue_url = c->events_queue_url,
                                         .max_failures = (int)c->max_failures,
                                         .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                         .models = app->models,

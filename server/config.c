@@ -80,6 +80,8 @@ static const struct setting settings[] = {
     { "VIDBATCH_WATCH_INTERVAL", DURATION, AT(watch_min_ms), "10s", 50, DAY_MS, NULL,
       "pause between looks at Bedrock's jobs while they move" },
     { "VIDBATCH_WATCH_INTERVAL_MAX", DURATION, AT(watch_max_ms), "60s", 50, DAY_MS, NULL, "and while nothing moves" },
+    { "VIDBATCH_EVENTS_QUEUE_URL", TEXT, AT(events_queue_url), NULL, 0, 0, NULL,
+      "SQS queue that gets EventBridge's \"Batch Inference Job State Change\": what changed is looked at at once" },
     { "VIDBATCH_WORKERS", INTEGER, AT(workers), "4", 1, 64, NULL,
       "worker threads; each holds up to two database connections" },
     { "VIDBATCH_HANDLER_THREADS", INTEGER, AT(handler_threads), "0", 0, 128, NULL,

@@ -12,7 +12,7 @@
 
 struct config { /* texts are owned; "" where unset */
     char *database_url, *listen, *port_file;
-    char *role_arn, *model_id, *staging_uri, *output_uri, *bucket_owner, *output_kms_key;
+    char *role_arn, *model_id, *staging_uri, *output_uri, *bucket_owner, *output_kms_key, *events_queue_url;
     char *models_file;
     char *log_format, *log_level;
     int64_t workers, handler_threads, io_threads, max_connections;

@@ -2,6 +2,7 @@
 #include "aws/bedrock_check.h"
 #include "aws/endpoint.h"
 #include "aws/s3.h"
+#include "aws/sqs.h"
 #include "server/base/mem.h"
 #include "server/base/money.h"
 #include "server/base/span.h"
@@ -134,6 +135,9 @@ static void judge_job_fields(const struct config *config, struct buf *problems)
                   "must be an account id of 12 digits", problems);
     judge_pattern("VIDBATCH_OUTPUT_KMS_KEY", config->output_kms_key, bedrock_is_kms_key,
                   "must be a KMS key's ARN, id or alias", problems);
+    judge_pattern("VIDBATCH_EVENTS_QUEUE_URL", config->events_queue_url, sqs_is_queue_url,
+                  "must be the URL of an SQS queue, such as https://sqs.us-east-1.amazonaws.com/111122223333/name",
+                  problems);
 }
 
 static void judge_times(const struct config *config, struct buf *problems)

@@ -173,6 +173,16 @@ bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct 
     return db_query(db, Q_SHARD_RUNNING, DB_ARGS(param_i64(limit)), rows, err);
 }
 
+bool shard_store_is_followed(struct db *db, const char *arn, bool *found, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+
+    if (!db_query(db, Q_SHARD_FOLLOWED, DB_ARGS(param_text(arn)), &rows, err))
+        return false;
+    *found = db_bool(&rows, 0, 0);
+    return true;
+}
+
 bool shard_store_left(struct db *db, int64_t job_id, struct shards_left *out, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };

@@ -74,6 +74,8 @@ MUST_CHECK bool shard_store_status(struct db *db, int64_t id, const char *status
                                    int64_t processed, struct err *err);
 /* Shards of the route "batch" in state running, oldest submission first: what the watch follows. */
 MUST_CHECK bool shard_store_running(struct db *db, int limit, struct db_rows *rows, struct err *err);
+/* Does one of them belong to the Bedrock job of this ARN? */
+MUST_CHECK bool shard_store_is_followed(struct db *db, const char *arn, bool *found, struct err *err);
 struct shards_left { /* of a job */
     bool is_ahead;   /* some are planned, staging, submitting or running */
     bool is_open;    /* those, or ingesting */

@@ -44,11 +44,14 @@ static bool open_worker(struct work_pool *pool, int index, const struct db_optio
     return worker->client != NULL;
 }
 
-static bool start_threads(struct work_pool *pool, struct err *err)
+static bool start_threads(struct work_pool *pool, const struct db_options *database, struct err *err)
 {
     if (pthread_create(&pool->keeper, NULL, keeper_run, pool) != 0)
         return err_set(err, ERR_MEMORY, false, HERE, "cannot start the keeper thread");
     pool->keeper_started = true;
+    if (pool->settings->events_queue_url[0] &&
+        !hints_start(pool->settings->events_queue_url, pool->aws, database, &pool->stopping, &pool->hints, err))
+        return false;
     for (int i = 0; i < pool->worker_count; i++) {
         if (pthread_create(&pool->workers[i].thread, NULL, worker_run, &pool->workers[i]) != 0)
             return err_set(err, ERR_MEMORY, false, HERE, "cannot start worker thread %d", i);
@@ -96,7 +99,7 @@ bool work_pool_start(const struct work_settings *settings, struct aws *aws, cons
     opened = pool->keeper_db != NULL;
     for (int i = 0; opened && i < pool->worker_count; i++)
         opened = open_worker(pool, i, database, err);
-    if (!opened || !start_threads(pool, err)) {
+    if (!opened || !start_threads(pool, database, err)) {
         work_pool_ask_stop(pool);
         if (!work_pool_stop(pool, 1000))
             log_warn("work.not_stopped", "note='threads are left'");
@@ -155,6 +158,8 @@ bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
         }
     if (pool->keeper_started && !join_until(pool->keeper, now + grace_ms + 500))
         all_ended = false;
+    if (!hints_stop(pool->hints, now + grace_ms + 500))
+        all_ended = false;
     if (all_ended)
         pool_free(pool);
     return all_ended;
@@ -169,6 +174,7 @@ static void metric(struct buf *out, const char *result, int kind, uint64_t value
 void work_pool_metrics(struct work_pool *pool, struct buf *out)
 {
     struct step_counts counts[STEP_KINDS];
+    const struct hint_counts hints = hints_counts(pool->hints);
     int busy = 0;
 
     pthread_mutex_lock(&pool->lock);
@@ -191,4 +197,13 @@ void work_pool_metrics(struct work_pool *pool, struct buf *out)
         metric(out, "given_up", k, counts[k].given_up);
         metric(out, "lease_lost", k, counts[k].lost);
     }
+    buf_fmt(
+        out,
+        "# HELP vidbatch_event_messages_total Messages from the queue of events.\n"
+        "# TYPE vidbatch_event_messages_total counter\n"
+        "vidbatch_event_messages_total{result=\"used\"} %llu\nvidbatch_event_messages_total{result=\"foreign\"} %llu\n"
+        "# HELP vidbatch_event_failures_total Attempts to read the queue of events that failed.\n"
+        "# TYPE vidbatch_event_failures_total counter\nvidbatch_event_failures_total %llu\n",
+        (unsigned long long)(hints.received - hints.foreign), (unsigned long long)hints.foreign,
+        (unsigned long long)hints.failures);
 }

@@ -2,6 +2,7 @@
 #ifndef VIDBATCH_WORK_POOL_H
 #define VIDBATCH_WORK_POOL_H
 
+#include "server/work/hints.h"
 #include "server/work/step.h"
 
 #include <pthread.h>
@@ -37,6 +38,7 @@ struct work_pool {
     pthread_cond_t wake;
     uint64_t wakes; /* grows when there may be work */
     struct step_counts counts[STEP_KINDS];
+    struct hints *hints; /* NULL: there is no queue of events */
     pthread_t keeper;
     bool keeper_started;
     int wake_pipe[2]; /* makes the keeper look up */

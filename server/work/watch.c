@@ -181,7 +181,9 @@ static int64_t pause_ms(const struct watch *watch)
     int64_t pause = watch->count == 0 ? settings->watch_max_ms : settings->watch_min_ms;
     uint16_t dice;
 
-    if (watch->count > 0 && watch->changed == 0)
+    if (settings->events_queue_url[0] && watch->changed == 0)
+        pause = settings->watch_max_ms; /* an event comes sooner */
+    else if (watch->count > 0 && watch->changed == 0)
         pause =
             settings->watch_min_ms * 3 < settings->watch_max_ms ? settings->watch_min_ms * 3 : settings->watch_max_ms;
     text_random(&dice, sizeof dice);

@@ -18,9 +18,10 @@ struct work_settings { /* texts are kept by the caller for the pool's life */
     int64_t watch_min_ms, watch_max_ms;
     int64_t poll_ms; /* longest sleep without a look at the queue: what a lost notification costs */
     int64_t retry_base_ms, retry_cap_ms;
-    int64_t lookup_grace_ms; /* how long a Bedrock job that was asked for may stay invisible in the list */
-    int max_failures;        /* in a row, of one task: then its subject fails with the last error */
-    int64_t max_video_bytes; /* that any model takes */
+    int64_t lookup_grace_ms;      /* how long a Bedrock job that was asked for may stay invisible in the list */
+    const char *events_queue_url; /* SQS queue of EventBridge's hints (hints.h); "" = none */
+    int max_failures;             /* in a row, of one task: then its subject fails with the last error */
+    int64_t max_video_bytes;      /* that any model takes */
     const struct models *models;
     const char *region;   /* in which Bedrock and the buckets are */
     int list_concurrency; /* pages of one prefix at a time */
