@@ -37,15 +37,17 @@ check() {
     esac
 }
 
-build_objects() { # build_objects BUILD CC
-    make --no-print-directory -s -k -j"$(nproc)" BUILD="$1" CC="$2" all-objects
+build_objects() { # build_objects BUILD CC [VARIABLE=VALUE...]
+    local build=$1 compiler=$2
+    shift 2
+    make --no-print-directory -s -k -j"$(nproc)" BUILD="$build" CC="$compiler" "$@" all-objects
 }
 
 wanted="$*"
 check includes "includes point down only, and the check itself finds planted mistakes" tests/check/includes.sh
 check embed "files come back from the generated C unchanged" tests/check/embed_test.sh
 check gcc "all sources compile without a warning under gcc" build_objects build/release gcc
-check clang "all sources compile without a warning under clang" build_objects build/clang clang
+check clang "all sources compile without a warning under clang" build_objects build/clang clang OPTIMIZE=-O0 HARDENING=
 check headers "every header compiles alone, and twice, under gcc and clang" tests/check/headers.sh
 check sizes "functions up to 60 lines, files under 500" tests/check/sizes.sh
 check format "clang-format has nothing to change" tests/check/format.sh

@@ -6,6 +6,7 @@
 #   VIDBATCH_TEST_DATABASE_URL  a PostgreSQL in which they may create and drop databases
 #   VIDBATCH_SANITIZED          1 when the programs carry a sanitizer: memory and time then say nothing
 # PYTEST_LOGS: where logs and the tests' own files go (BUILD/pytest-logs), made anew.
+# PYTEST_PASSES: only these of the passes "together alone long".
 set -uo pipefail
 build=${1:?usage: run_pytest.sh BUILD [PYTEST OPTION...]}
 shift
@@ -41,13 +42,17 @@ pass() {
     esac
 }
 
-# Most of the time is waiting, so more run at a time than there are cores, a file's tests one after the other. What measures time or memory, or
-# fills the machine by itself, carries the mark `alone` and comes last.
+# Most of the time is waiting, so more run at a time than there are cores, a file's tests one after the other. What measures time or memory
+# carries the mark `alone`, what takes minutes by itself the mark `long`.
 mkdir -p "$logs/tmp"
-pass together -m "not alone" -n "$(($(nproc) + 1))" --dist loadfile "$@"
-pass alone -m alone "$@"
+for name in ${PYTEST_PASSES:-together alone long}; do
+    case $name in
+    together) pass together -m "not alone and not long" -n "$(($(nproc) + 1))" --dist loadfile "$@" ;;
+    *) pass "$name" -m "$name" "$@" ;;
+    esac
+done
 
-read -r passed failed skipped < <(build/venv/bin/python - "$logs/together.xml" "$logs/alone.xml" <<'END'
+read -r passed failed skipped < <(build/venv/bin/python - "$logs"/*.xml <<'END'
 import sys
 import xml.etree.ElementTree as tree
 

@@ -45,7 +45,7 @@ submake() {
     env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory "$@"
 }
 
-# What measures nothing and shares nothing with the others runs one after the other behind them, on what they leave of the processors.
+# What measures no time and shares nothing with the others runs one after the other behind them, on what they leave of the processors.
 run_behind() {
     if is_wanted lint; then
         echo "Here clang-tidy gives up on a function after 25,000 states; make check ARGS=tidy goes on to 225,000." >"$logs/lint.log"
@@ -55,6 +55,10 @@ run_behind() {
     if is_wanted image; then
         submake image-test >"$logs/image.log" 2>&1
         echo $? >"$logs/image.status"
+    fi
+    if is_wanted million; then
+        PYTEST_PASSES=long PYTEST_LOGS=build/release/pytest-long submake integration >"$logs/million.log" 2>&1
+        echo $? >"$logs/million.status"
     fi
 }
 
@@ -71,6 +75,8 @@ finish() {
 trap '[ -z "$behind" ] || kill -- -"$behind" 2>/dev/null' EXIT
 
 suite check submake check ARGS="includes embed gcc clang headers sizes format causes shell openapi"
+# Linked before the two lanes part: they must not both do it.
+submake build build/release/bin/vidbatch-emulator >"$logs/build.log" 2>&1 || cat "$logs/build.log"
 set -m # a process group of its own, so that it ends with this script
 (renice -n 19 $BASHPID >/dev/null && run_behind) &
 behind=$!
@@ -79,13 +85,14 @@ suite unit submake unit
 suite unit-asan submake unit-asan
 suite unit-tsan submake unit-tsan
 suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}"
-suite integration submake integration
+PYTEST_PASSES="together alone" suite integration submake integration
 suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
 suite conformance submake conformance
 suite demo submake demo ONCE=1
 finish lint
 finish image
+finish million
 
 echo
 echo "==== all suites, $SECONDS s (logs: $logs)"
