@@ -32,6 +32,9 @@ static const struct iam_action actions[] = {
     { "S3.DeleteObject", "s3:DeleteObject", IAM_VIDEOS_WRITE },
     { "S3.DeleteObjects", "s3:DeleteObject", IAM_STAGING },
 
+    { "SQS.ReceiveMessage", "sqs:ReceiveMessage", IAM_QUEUE },
+    { "SQS.DeleteMessageBatch", "sqs:DeleteMessage", IAM_QUEUE },
+
     { "STS.GetCallerIdentity", NULL, IAM_NOTHING },
 };
 enum { ACTIONS = sizeof actions / sizeof actions[0] };

@@ -28,6 +28,7 @@ enum iam_place {
     IAM_VIDEOS_WRITE,   /* the same, for uploads and staging in place */
     IAM_STAGING,        /* objects of the staging location */
     IAM_OUTPUT,         /* objects of the output location */
+    IAM_QUEUE,          /* the SQS queue of events */
     IAM_PLACES
 };
 

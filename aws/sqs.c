@@ -27,6 +27,21 @@ bool sqs_is_queue_url(struct span url)
     return true;
 }
 
+void sqs_queue_arn(const char *queue_url, const char *partition, const char *region, char arn[SQS_ARN_SIZE])
+{
+    const char *path = strstr(queue_url, "://");
+    const char *account = path ? strchr(path + 3, '/') : NULL;
+    const char *name = account ? strchr(account + 1, '/') : NULL;
+    int len = 0;
+
+    arn[0] = '\0';
+    if (!name || name - account != 13 || strspn(account + 1, "0123456789") != 12 || strchr(name + 1, '/') || !name[1])
+        return;
+    len = snprintf(arn, SQS_ARN_SIZE, "arn:%s:sqs:%s:%.12s:%s", partition, region, account + 1, name + 1);
+    if (len >= SQS_ARN_SIZE)
+        arn[0] = '\0';
+}
+
 void sqs_batch_done(struct sqs_batch *batch)
 {
     json_decref(batch->document);

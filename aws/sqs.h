@@ -10,6 +10,11 @@ enum { SQS_MAX_MESSAGES = 10, SQS_MAX_WAIT_S = 20 }; /* SQS API: ReceiveMessage 
 /* "https://sqs.us-east-1.amazonaws.com/111122223333/name": absolute, with a path, up to 1,024 characters. */
 bool sqs_is_queue_url(struct span url);
 
+enum { SQS_ARN_SIZE = 256 };
+/* "arn:aws:sqs:us-east-1:111122223333:name" of a queue's URL as AWS writes it, for policies; partition as of
+ * iam_partition. "" where the URL is another, of a stand-in for example. */
+void sqs_queue_arn(const char *queue_url, const char *partition, const char *region, char arn[SQS_ARN_SIZE]);
+
 struct sqs_message {
     struct span body;
     struct span receipt; /* handle for deleting it */

@@ -181,6 +181,8 @@ static void add_place(const struct iam_facts *facts, enum iam_place place, struc
         add(arns, "*");
     if (place == IAM_ROLE && facts->role_arn[0])
         add(arns, "%s", facts->role_arn);
+    if (place == IAM_QUEUE && facts->queue_arn && facts->queue_arn[0])
+        add(arns, "%s", facts->queue_arn);
     if (place == IAM_STAGING)
         add_objects(facts->region, &facts->staging, arns);
     if (place == IAM_OUTPUT)
@@ -283,6 +285,7 @@ static const char *const sids[IAM_PLACES] = {
     [IAM_VIDEOS_WRITE] = "UploadsAndStagingInPlace",
     [IAM_STAGING] = "Stage",
     [IAM_OUTPUT] = "ReadOutput",
+    [IAM_QUEUE] = "ReadEvents",
 };
 
 static bool has_key(const struct iam_facts *facts)

@@ -31,7 +31,8 @@ struct iam_facts { /* all texts borrowed */
     size_t video_count;
     const char *models[IAM_MAX_MODELS]; /* ids, inference profiles, ARNs */
     size_t model_count;
-    const char *kms_key; /* of Bedrock's output; "" or NULL: none */
+    const char *kms_key;   /* of Bedrock's output; "" or NULL: none */
+    const char *queue_arn; /* of events; "" or NULL: none */
     const struct models *known;
 };
 

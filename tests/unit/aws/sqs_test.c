@@ -124,11 +124,32 @@ static void urls(void)
     test_case(NULL);
 }
 
+static void arns(void)
+{
+    static const struct {
+        const char *url, *arn;
+    } cases[] = {
+        { URL, "arn:aws:sqs:eu-west-1:111122223333:jobs" },
+        { "http://127.0.0.1:9324/queue/jobs", "" },
+        { "https://sqs.us-east-1.amazonaws.com/111122223333/", "" },
+        { "https://sqs.us-east-1.amazonaws.com/111122223333/a/b", "" },
+        { "https://sqs.us-east-1.amazonaws.com/11112222333x/a", "" },
+        { "nothing", "" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char arn[SQS_ARN_SIZE] = "old";
+
+        test_case("%s", cases[i].url);
+        sqs_queue_arn(cases[i].url, "aws", "eu-west-1", arn);
+        CHECK_TEXT(arn, cases[i].arn);
+    }
+    test_case(NULL);
+}
+
 static const struct test tests[] = {
-    { "receive", receive },
-    { "refused", refused },
-    { "delete_batch", delete_batch },
-    { "urls", urls },
+    { "receive", receive }, { "refused", refused }, { "delete_batch", delete_batch },
+    { "urls", urls },       { "arns", arns },
 };
 
 TEST_MAIN("sqs", tests)

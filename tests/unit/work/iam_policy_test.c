@@ -201,11 +201,17 @@ static void check_models(const struct models *known)
 static void check_all_actions(const struct models *known)
 {
     struct iam_facts facts = facts_of(known, "us-east-1", "amazon.nova-lite-v1:0");
+    static const char queue[] = "arn:aws:sqs:us-east-1:111122223333:events";
     AUTO(buf_done) struct buf text = { .max = IAM_POLICY_MAX_BYTES };
     size_t count;
     const struct iam_action *all = iam_actions(&count);
 
     iam_policy_caller(&facts, &text);
+    CHECK(strstr(buf_cstr(&text), "sqs:") == NULL); /* where there is no queue */
+    buf_reset(&text);
+    facts.queue_arn = queue;
+    iam_policy_caller(&facts, &text);
+    CHECK(strstr(buf_cstr(&text), queue) != NULL);
     for (size_t i = 0; i < count; i++) {
         char quoted[IAM_ACTION_SIZE + 2];
 
