@@ -52,6 +52,21 @@ static bool copy_region(struct aws *aws, const struct aws_options *options, cons
     return true;
 }
 
+/* What credentials need of the client: where STS is, and when to give up. */
+static bool start_credentials(struct aws *aws, const struct aws_options *options, struct err *err)
+{
+    struct creds_settings settings = options->credentials;
+
+    settings.sts = &aws->endpoints[AWS_STS];
+    settings.ca_bundle = aws->ca_bundle;
+    settings.is_stopping = options->is_stopping;
+    settings.is_stopping_arg = options->is_stopping_arg;
+    if (!settings.sso_endpoint_url || !settings.sso_endpoint_url[0])
+        settings.sso_endpoint_url = options->endpoint_url;
+    aws->credentials = creds_chain_new(&settings, err);
+    return aws->credentials != NULL;
+}
+
 static bool fill(struct aws *aws, const struct aws_options *options, struct err *err)
 {
     const struct creds_settings *files = &options->credentials;
@@ -62,8 +77,7 @@ static bool fill(struct aws *aws, const struct aws_options *options, struct err 
         return false;
     if (!copy_region(aws, options, &profile, err) || !client_settings_read(aws, options, &profile, err))
         return false;
-    aws->credentials = creds_chain_new(files, err);
-    return aws->credentials != NULL;
+    return start_credentials(aws, options, err);
 }
 
 struct aws *aws_new(const struct aws_options *options, struct err *err)

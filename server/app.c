@@ -122,25 +122,10 @@ static bool is_stopping(void *arg)
 static bool start_aws(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
-    struct aws_options options = {
-        .region = c->aws_region,
-        .endpoint_url = c->aws_endpoint_url,
-        .addressing = strcmp(c->s3_addressing, "path") == 0      ? AWS_ADDRESSING_PATH
-                      : strcmp(c->s3_addressing, "virtual") == 0 ? AWS_ADDRESSING_VIRTUAL
-                                                                 : AWS_ADDRESSING_AUTO,
-        .use_fips = c->aws_use_fips,
-        .use_dualstack = c->aws_use_dualstack,
-        .ignore_endpoint_urls = c->aws_ignore_endpoint_urls,
-        .ca_bundle = c->aws_ca_bundle,
-        .max_attempts = (int)c->aws_max_attempts,
-        .credentials = { c->aws_access_key_id, c->aws_secret_access_key, c->aws_session_token, c->aws_profile,
-                         c->aws_config_file, c->aws_credentials_file },
-        .is_stopping = is_stopping,
-        .is_stopping_arg = app,
-    };
+    struct aws_options options = config_aws_options(c);
 
-    for (int i = 0; i < AWS_SERVICES; i++)
-        options.endpoint_urls[i] = c->aws_endpoint_urls[i];
+    options.is_stopping = is_stopping;
+    options.is_stopping_arg = app;
     app->aws = aws_new(&options, err);
     app->links = app->aws ? links_new(app->aws, c->presign_expires_ms / 1000, err) : NULL;
     return app->links != NULL;

@@ -111,15 +111,38 @@ static const struct setting settings[] = {
     { "VIDBATCH_LOG_LEVEL", WORD, AT(log_level), "info", 0, 0, "debug|info|warn|error", "least level that is logged" },
     { "VIDBATCH_S3_ADDRESSING", WORD, AT(s3_addressing), "auto", 0, 0, "auto|path|virtual",
       "how buckets are addressed; auto: by path with a custom endpoint" },
-    { "AWS_REGION", TEXT, AT(aws_region), NULL, 0, 0, NULL, "Region of Bedrock and the buckets (required)" },
+    { "AWS_REGION", TEXT, AT(aws_region), NULL, 0, 0, NULL,
+      "Region of Bedrock and the buckets; unset: AWS_DEFAULT_REGION, else the profile's, else the EC2 instance's" },
     { "AWS_DEFAULT_REGION", TEXT, AT(aws_default_region), NULL, 0, 0, NULL, "used where AWS_REGION is not set" },
     { "AWS_ACCESS_KEY_ID", SECRET, AT(aws_access_key_id), NULL, 0, 0, NULL, "credentials of the service itself" },
     { "AWS_SECRET_ACCESS_KEY", SECRET, AT(aws_secret_access_key), NULL, 0, 0, NULL, "" },
     { "AWS_SESSION_TOKEN", SECRET, AT(aws_session_token), NULL, 0, 0, NULL, "" },
+    { "AWS_CREDENTIAL_EXPIRATION", TEXT, AT(aws_expiration), NULL, 0, 0, NULL,
+      "when these run out, such as 2026-11-01T12:00:00Z" },
+    { "AWS_WEB_IDENTITY_TOKEN_FILE", TEXT, AT(aws_web_identity_token_file), NULL, 0, 0, NULL,
+      "file with the token that the role AWS_ROLE_ARN is assumed with (EKS sets it); read again at each refresh" },
+    { "AWS_ROLE_ARN", TEXT, AT(aws_role_arn), NULL, 0, 0, NULL, "role that the service takes on with that token" },
+    { "AWS_ROLE_SESSION_NAME", TEXT, AT(aws_role_session_name), NULL, 0, 0, NULL,
+      "name of that session; unset: vidbatch- and the machine's name" },
     { "AWS_PROFILE", TEXT, AT(aws_profile), NULL, 0, 0, NULL, "profile of the shared files (default: default)" },
     { "AWS_CONFIG_FILE", TEXT, AT(aws_config_file), NULL, 0, 0, NULL, "shared config file (default ~/.aws/config)" },
     { "AWS_SHARED_CREDENTIALS_FILE", TEXT, AT(aws_credentials_file), NULL, 0, 0, NULL,
       "shared credentials file (default ~/.aws/credentials)" },
+    { "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", TEXT, AT(aws_container_relative_uri), NULL, 0, 0, NULL,
+      "path of the container's credentials on 169.254.170.2 (ECS sets it)" },
+    { "AWS_CONTAINER_CREDENTIALS_FULL_URI", TEXT, AT(aws_container_full_uri), NULL, 0, 0, NULL,
+      "URL of the container's credentials (EKS Pod Identity sets it); plain http only to this machine or AWS's "
+      "agents" },
+    { "AWS_CONTAINER_AUTHORIZATION_TOKEN", SECRET, AT(aws_container_token), NULL, 0, 0, NULL,
+      "what is sent there as Authorization" },
+    { "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", TEXT, AT(aws_container_token_file), NULL, 0, 0, NULL,
+      "file that holds it, read again at each refresh; wins over the token itself" },
+    { "AWS_EC2_METADATA_DISABLED", BOOL, AT(aws_metadata_off), "false", 0, 0, NULL,
+      "never ask the metadata service of EC2" },
+    { "AWS_EC2_METADATA_SERVICE_ENDPOINT", TEXT, AT(aws_metadata_endpoint), NULL, 0, 0, NULL,
+      "another address of the metadata service" },
+    { "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", WORD, AT(aws_metadata_mode), "ipv4", 0, 0, "ipv4|ipv6|IPv4|IPv6",
+      "by which protocol it is asked" },
     { "AWS_ENDPOINT_URL", TEXT, AT(aws_endpoint_url), NULL, 0, 0, NULL, "another endpoint for all AWS services" },
     { "AWS_ENDPOINT_URL_S3", TEXT, AT(aws_endpoint_urls[AWS_S3]), NULL, 0, 0, NULL, "another endpoint for S3" },
     { "AWS_ENDPOINT_URL_BEDROCK", TEXT, AT(aws_endpoint_urls[AWS_BEDROCK]), NULL, 0, 0, NULL,
@@ -129,6 +152,7 @@ static const struct setting settings[] = {
     { "AWS_ENDPOINT_URL_STS", TEXT, AT(aws_endpoint_urls[AWS_STS]), NULL, 0, 0, NULL, "another endpoint for STS" },
     { "AWS_ENDPOINT_URL_IAM", TEXT, AT(aws_endpoint_urls[AWS_IAM]), NULL, 0, 0, NULL, "another endpoint for IAM" },
     { "AWS_ENDPOINT_URL_SQS", TEXT, AT(aws_endpoint_urls[AWS_SQS]), NULL, 0, 0, NULL, "another endpoint for SQS" },
+    { "AWS_ENDPOINT_URL_SSO", TEXT, AT(aws_sso_endpoint_url), NULL, 0, 0, NULL, "another endpoint for SSO's portal" },
     { "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", WORD, AT(aws_ignore_endpoint_urls), NULL, 0, 0, "true|false",
       "true: no other endpoints, whatever AWS_ENDPOINT_URL... and the profile say" },
     { "AWS_USE_FIPS_ENDPOINT", WORD, AT(aws_use_fips), NULL, 0, 0, "true|false",
@@ -219,7 +243,7 @@ static void read_setting(struct config *config, const struct setting *s, config_
         problem(problems, s, "", "there is no memory");
 }
 
-/* ~/.aws/config and ~/.aws/credentials where nothing else is said. */
+/* ~/.aws/config, ~/.aws/credentials and ~/.aws/sso/cache where nothing else is said. */
 static bool default_file(char **path, const char *home, const char *name)
 {
     char full[4200];
@@ -240,8 +264,10 @@ bool config_read(struct config *config, config_lookup_fn *lookup, struct buf *pr
     if (problems->len)
         return false;
     config_judge(config, problems);
-    if (!default_file(&config->aws_config_file, config->home, "config") ||
-        !default_file(&config->aws_credentials_file, config->home, "credentials"))
+    config->aws_sso_cache = mem_text("");
+    if (!config->aws_sso_cache || !default_file(&config->aws_config_file, config->home, "config") ||
+        !default_file(&config->aws_credentials_file, config->home, "credentials") ||
+        !default_file(&config->aws_sso_cache, config->home, "sso/cache"))
         buf_text(problems, "there is no memory\n");
     return problems->len == 0 && buf_ok(problems);
 }
@@ -258,6 +284,8 @@ void config_done(struct config *config)
             mem_free(*(char **)field(config, &settings[i]));
             *(char **)field(config, &settings[i]) = NULL;
         }
+    mem_free(config->aws_sso_cache);
+    config->aws_sso_cache = NULL;
 }
 
 void config_missing_for_jobs(const struct config *config, struct buf *out)

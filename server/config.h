@@ -31,6 +31,12 @@ struct config { /* texts are owned; "" where unset */
     char *aws_config_file, *aws_credentials_file, *aws_endpoint_url;
     char *aws_endpoint_urls[AWS_SERVICES];
     char *aws_use_fips, *aws_use_dualstack, *aws_ignore_endpoint_urls;
+    char *aws_expiration, *aws_role_arn, *aws_web_identity_token_file, *aws_role_session_name;
+    char *aws_container_relative_uri, *aws_container_full_uri, *aws_container_token, *aws_container_token_file;
+    char *aws_metadata_endpoint, *aws_metadata_mode, *aws_sso_endpoint_url;
+    bool aws_metadata_off;
+    char *aws_sso_cache;    /* from home */
+    char region_origin[96]; /* where aws_region came from, for people; "" while it is not known */
     char *aws_ca_bundle, *s3_addressing;
     int64_t aws_max_attempts;
     char *home;
@@ -47,6 +53,12 @@ MUST_CHECK bool config_read(struct config *config, config_lookup_fn *lookup, str
 /* The rules over several settings, for config_read: adds what is wrong to problems (config_judge.c). */
 void config_judge(struct config *config, struct buf *problems);
 void config_done(struct config *config);
+/* Where the environment names no Region: takes the profile's, or the EC2 instance's, into aws_region, and says in
+ * region_origin which it was. ERR_INPUT with the setting's name. After curl_global_init; blocks up to a few seconds
+ * (config_aws.c). */
+MUST_CHECK bool config_find_region(struct config *config, struct err *err);
+/* What the AWS client takes of the settings; borrows their texts. is_stopping is left to the caller. */
+struct aws_options config_aws_options(const struct config *config);
 /* The settings over the table of models; borrows the Region. */
 struct model_settings config_model_settings(const struct config *config);
 /* What a job needs and is not set: "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI", "" when all is there. */

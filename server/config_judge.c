@@ -61,16 +61,21 @@ static void judge_uri(const char *name, char *uri, struct buf *problems)
             "must be s3://bucket/path of letters, digits and -!_*'(). (what Bedrock takes), at most 900 characters");
 }
 
+/* Where none is set, config_find_region looks further. */
 static void judge_region(struct config *config, struct buf *problems)
 {
+    const char *name = config->aws_region[0] ? "AWS_REGION" : "AWS_DEFAULT_REGION";
+
     if (!config->aws_region[0]) {
         mem_free(config->aws_region);
         config->aws_region = mem_text(config->aws_default_region);
     }
-    if (!config->aws_region || !config->aws_region[0])
-        complain(problems, "AWS_REGION", "", "must be set, such as us-east-1");
-    else if (!endpoint_region_ok(span_of(config->aws_region)))
-        complain(problems, "AWS_REGION", config->aws_region, "must be the name of a Region, such as us-east-1");
+    if (!config->aws_region)
+        complain(problems, name, "", "there is no memory");
+    else if (config->aws_region[0] && !endpoint_region_ok(span_of(config->aws_region)))
+        complain(problems, name, config->aws_region, "must be the name of a Region, such as us-east-1");
+    else if (config->aws_region[0])
+        snprintf(config->region_origin, sizeof config->region_origin, "%s", name);
 }
 
 /* A text that may be empty, and else must match the pattern of AWS's field. */

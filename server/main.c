@@ -4,6 +4,7 @@
 #include "server/base/log.h"
 #include "server/config.h"
 #include "server/health.h"
+#include "server/show_credentials.h"
 #include "server/work/causes.h"
 
 #include <curl/curl.h>
@@ -22,6 +23,7 @@ static const char usage[] =
     "  vidbatchd              serve, until SIGTERM or SIGINT (a second one quits at once)\n"
     "  vidbatchd migrate      bring the database to this version's schema\n"
     "  vidbatchd health       ask the running service (VIDBATCH_LISTEN) whether it lives; exit status 0 if so\n"
+    "  vidbatchd credentials  say which AWS credentials and Region are found, and where; exit status 1 if none are\n"
     "  vidbatchd routes       list the HTTP routes\n"
     "  vidbatchd settings     list the settings as a Markdown table\n"
     "  vidbatchd causes       list the causes of failures, with their remedies, as docs/failures.md\n"
@@ -155,20 +157,32 @@ static int serve(const struct config *config)
     return 0;
 }
 
-static int run(const struct config *config, const char *command)
+/* What works with AWS, or judges whether it could. */
+static int run_with_region(struct config *config, const char *command)
 {
+    struct err err = { 0 };
+
+    if (!config_find_region(config, &err)) {
+        fprintf(stderr, "vidbatchd: %s\n", err.what);
+        return command && strcmp(command, "credentials") == 0 ? 1 : 2;
+    }
     if (!command)
         return serve(config);
-    if (strcmp(command, "migrate") == 0)
+    return strcmp(command, "credentials") == 0 ? show_credentials(config) : check(config);
+}
+
+static int run(struct config *config, const char *command)
+{
+    if (command && strcmp(command, "migrate") == 0)
         return migrate(config);
-    if (strcmp(command, "health") == 0)
+    if (command && strcmp(command, "health") == 0)
         return health_ask(config->host, config->port, config->port_file);
-    return check(config);
+    return run_with_region(config, command);
 }
 
 static bool is_command(const char *word)
 {
-    static const char *const commands[] = { "migrate", "health", "--check" };
+    static const char *const commands[] = { "migrate", "health", "credentials", "--check" };
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(word, commands[i]) == 0)

@@ -201,6 +201,7 @@ class Service(Process):
             "VIDBATCH_DATABASE_URL": database.url, "VIDBATCH_LISTEN": "127.0.0.1:0", "VIDBATCH_PORT_FILE": str(folder / f"{name}.port"),
             "VIDBATCH_ROLE_ARN": ROLE, "VIDBATCH_STAGING_URI": "s3://videos/staging", "VIDBATCH_OUTPUT_URI": "s3://videos/output",
             "VIDBATCH_LOG_LEVEL": "debug", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
             **QUICK, **emulator.environment(), **settings,
         }
         super().__init__([str(BUILD / "bin/vidbatchd")], env, folder / f"{name}.log", folder / f"{name}.port")
