@@ -16,6 +16,10 @@ struct aws_later {
 static void move(struct aws_later *l)
 {
     if (!l->is_over && !l->is_running && l->start_at_ms <= clock_mono_ms()) {
+        if (!exchange_may_start(&l->x)) {
+            l->start_at_ms = clock_mono_ms() + EXCHANGE_ASK_MS;
+            return;
+        }
         l->is_running = exchange_start(&l->x, &l->err);
         l->is_over = !l->is_running;
     }

@@ -44,6 +44,10 @@ static void start(struct crowd *c, struct slot *slot)
 {
     struct err call_err = { 0 };
 
+    if (!exchange_may_start(&slot->x)) {
+        slot->start_at_ms = clock_mono_ms() + EXCHANGE_ASK_MS;
+        return;
+    }
     if (exchange_start(&slot->x, &call_err))
         slot->state = SLOT_RUNNING;
     else

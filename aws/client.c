@@ -22,7 +22,6 @@ static void set_numbers(struct aws *aws, const struct aws_options *options)
     o->addressing = options->addressing;
     o->is_stopping = options->is_stopping;
     o->is_stopping_arg = options->is_stopping_arg;
-    o->max_attempts = options->max_attempts > 0 ? options->max_attempts : 5;
     o->connect_timeout_ms = options->connect_timeout_ms;
     o->low_speed_timeout_ms = options->low_speed_timeout_ms;
     o->call_timeout_ms = options->call_timeout_ms;
@@ -90,8 +89,10 @@ struct aws *aws_new(const struct aws_options *options, struct err *err)
     }
     pthread_mutex_init(&aws->stats_lock, NULL);
     bucket_regions_init(&aws->bucket_regions);
-    for (int i = 0; i < AWS_SERVICES; i++)
+    for (int i = 0; i < AWS_SERVICES; i++) {
         retry_budget_init(&aws->budgets[i]);
+        governor_init(&aws->governors[i]);
+    }
     if (fill(aws, options, err))
         return aws;
     aws_free(aws);
@@ -105,6 +106,8 @@ void aws_free(struct aws *aws)
     creds_chain_free(aws->credentials);
     pthread_mutex_destroy(&aws->stats_lock);
     bucket_regions_done(&aws->bucket_regions);
+    for (int i = 0; i < AWS_SERVICES; i++)
+        governor_done(&aws->governors[i]);
     mem_free(aws->ca_bundle);
     mem_free(aws);
 }

@@ -27,7 +27,8 @@ struct aws_options { /* all text borrowed during aws_new */
     const char *use_fips, *use_dualstack, *ignore_endpoint_urls;
     enum aws_addressing addressing; /* auto: path style with a custom endpoint and for names that are no DNS label */
     const char *ca_bundle;          /* AWS_CA_BUNDLE, certificates trusted beside the system's */
-    int max_attempts;               /* first try included; 0 = 5 */
+    int max_attempts;               /* first try included; 0: as the profile says, else 5 */
+    const char *retry_mode;         /* AWS_RETRY_MODE: standard, adaptive or legacy, which differ in nothing here */
     int64_t connect_timeout_ms;     /* 0 = 5000 */
     int64_t low_speed_timeout_ms;   /* less than 1 byte/s for so long ends a transfer; 0 = 60000 */
     int64_t call_timeout_ms;        /* whole attempt of a small call; 0 = 60000 */

@@ -8,6 +8,7 @@
 #include "aws/bucket_regions.h"
 #include "aws/client.h"
 #include "aws/endpoint.h"
+#include "aws/governor.h"
 #include "aws/profile_file.h"
 #include "aws/retry.h"
 #include "aws/sigv4.h"
@@ -32,6 +33,7 @@ struct aws {                    /* fixed after aws_new, but for what is atomic o
     struct endpoint endpoints[AWS_SERVICES];
     struct bucket_regions bucket_regions;
     struct retry_budget budgets[AWS_SERVICES];
+    struct governor governors[AWS_SERVICES];
     struct creds_chain *credentials;
     _Atomic int64_t skew_ms;    /* AWS's clock minus ours */
     pthread_mutex_t stats_lock; /* only for taking a new entry of stats */
@@ -56,6 +58,7 @@ struct exchange {
     /* over all attempts */
     int64_t started_ms; /* monotonic */
     int attempts;
+    char invocation_id[37];         /* the same in all attempts */
     int retries;                    /* of them counted ones */
     int taken;                      /* what the last retry cost */
     bool skew_fixed, creds_renewed; /* the special retries were used */
@@ -70,6 +73,8 @@ struct exchange {
 
     /* the present attempt */
     struct endpoint endpoint; /* where it goes */
+    bool is_inside;           /* the governor counts it as under way */
+    int64_t sent_ms;          /* monotonic */
     CURL *easy;               /* NULL: nothing is on its way */
     struct curl_slist *header_list;
     struct buf url;
@@ -93,7 +98,7 @@ bool client_is_stopping(const struct aws_client *client);
 struct stat_counters *client_stat(struct aws *aws, const char *operation);
 
 /* ---- client_settings.c ---- */
-/* Fills in all that environment and profile say of endpoints and trust; aws->region is there. ERR_INPUT, codes
+/* Fills in all that environment and profile say of endpoints, trust and retries; aws->region is there. ERR_INPUT, codes
  * "bad_endpoint", "bad_profile_file", "bad_ca_bundle". */
 MUST_CHECK bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
                                      struct err *err);
@@ -140,7 +145,13 @@ enum exchange_state {
 };
 /* Empties rs for the answer of rq, and fills in the default bound of that answer. */
 void exchange_prepare_response(struct aws_request *rq, struct aws_response *rs);
-/* Signs and sends one attempt. */
+/* May an attempt be sent now, as far as the governor of its endpoint is concerned? Takes its place there. False: ask
+ * again after EXCHANGE_ASK_MS. */
+enum { EXCHANGE_ASK_MS = 10 };
+MUST_CHECK bool exchange_may_start(struct exchange *x);
+/* Gives the place back, where it has one. */
+void exchange_leave(struct exchange *x);
+/* Signs and sends one attempt, once it may start. */
 MUST_CHECK bool exchange_start(struct exchange *x, struct err *err);
 /* Judges the finished attempt, or for a stream the complete head of an answer that went well. */
 enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, struct err *err);

@@ -1,10 +1,13 @@
-/* What the environment and the profile say together of endpoints: the environment wins over the profile, a service's
- * own setting over the one for all. */
+/* What the environment and the profile say together of endpoints and retries: the environment wins over the profile, a
+ * service's own setting over the one for all. */
 #include "aws/client_internal.h"
 #include "server/base/mem.h"
+#include "server/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { DEFAULT_ATTEMPTS = 5, MOST_ATTEMPTS = 100 };
 
 /* As the services' ids are written in a [services NAME] section. */
 static const char *const section_names[AWS_SERVICES] = {
@@ -20,6 +23,14 @@ static struct span choose(const char *from_environment, const struct profile *pr
     return profile_get(profile, key, NULL);
 }
 
+static bool refuse_profile(const struct profile *profile, const char *key, const char *rule, struct span value,
+                           struct err *err)
+{
+    err_set(err, ERR_INPUT, false, HERE, "%s of profile %s must be %s, not '%.*s'", key, profile->name, rule,
+            SPAN_ARG(span_head(value, 64)));
+    return err_code(err, "bad_profile_file");
+}
+
 static bool read_switch(const char *from_environment, const struct profile *profile, const char *key, bool *out,
                         struct err *err)
 {
@@ -28,9 +39,7 @@ static bool read_switch(const char *from_environment, const struct profile *prof
     *out = span_eq_nocase(text, SPAN_LIT("true"));
     if (!text.len || *out || span_eq_nocase(text, SPAN_LIT("false")))
         return true;
-    err_set(err, ERR_INPUT, false, HERE, "%s of profile %s must be true or false, not '%.*s'", key, profile->name,
-            (int)(text.len < 64 ? text.len : 64), text.ptr);
-    return err_code(err, "bad_profile_file");
+    return refuse_profile(profile, key, "true or false", text, err);
 }
 
 static void read_addressing(struct aws *aws, const struct profile *profile)
@@ -122,9 +131,29 @@ static bool read_ca_bundle(struct aws *aws, const struct aws_options *options, c
     return err_code(err, "bad_ca_bundle");
 }
 
+/* The rules of retries are those of `standard` in every mode (aws/retry.h): `adaptive` adds a limit on what is sent,
+ * and the governor is always there; `legacy` is AWS's older set, which gives up sooner and waits less wisely. */
+static bool read_retries(struct aws *aws, const struct aws_options *options, const struct profile *profile,
+                         struct err *err)
+{
+    struct span mode = choose(options->retry_mode, profile, "retry_mode");
+    struct span attempts = profile_get(profile, "max_attempts", NULL);
+    int64_t n = DEFAULT_ATTEMPTS;
+
+    if (mode.len && !span_eq_text(mode, "standard") && !span_eq_text(mode, "adaptive") && !span_eq_text(mode, "legacy"))
+        return refuse_profile(profile, "retry_mode", "standard, adaptive or legacy", mode, err);
+    if (options->max_attempts > 0)
+        n = options->max_attempts;
+    else if (attempts.len && (!text_parse_i64(attempts, &n) || n < 1 || n > MOST_ATTEMPTS))
+        return refuse_profile(profile, "max_attempts", "a whole number from 1 to 100", attempts, err);
+    aws->options.max_attempts = (int)n;
+    return true;
+}
+
 bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
                           struct err *err)
 {
     read_addressing(aws, profile);
-    return read_ca_bundle(aws, options, profile, err) && read_endpoints(aws, options, profile, err);
+    return read_ca_bundle(aws, options, profile, err) && read_retries(aws, options, profile, err) &&
+           read_endpoints(aws, options, profile, err);
 }

@@ -39,14 +39,44 @@ bool exchange_cancelled(struct err *err)
     return err_set(err, ERR_CANCELLED, true, HERE, "the service is stopping");
 }
 
+bool exchange_may_start(struct exchange *x)
+{
+    if (!x->is_inside)
+        x->is_inside = governor_enter(&x->client->aws->governors[x->rq.service], clock_mono_ms());
+    return x->is_inside;
+}
+
+void exchange_leave(struct exchange *x)
+{
+    if (x->is_inside)
+        governor_leave(&x->client->aws->governors[x->rq.service]);
+    x->is_inside = false;
+}
+
+/* A random UUID. */
+static void make_invocation_id(char out[37])
+{
+    unsigned char b[16];
+    char *at = out;
+
+    text_random(b, sizeof(b));
+    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
+    for (int i = 0; i < 16; i++)
+        at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+}
+
 bool exchange_start(struct exchange *x, struct err *err)
 {
     struct aws *aws = x->client->aws;
 
     if (client_is_stopping(x->client))
         return exchange_cancelled(err);
-    if (!x->attempts)
-        x->started_ms = clock_mono_ms();
+    x->sent_ms = clock_mono_ms();
+    if (!x->attempts) {
+        x->started_ms = x->sent_ms;
+        make_invocation_id(x->invocation_id);
+    }
     if (!creds_chain_get(aws->credentials, &x->creds, err))
         return false;
     x->skew_ms = atomic_load(&aws->skew_ms);
@@ -234,6 +264,14 @@ static double random01(void)
     return bits / 4294967296.0;
 }
 
+static void tell_governor(struct exchange *x)
+{
+    const int limit = governor_throttled(&x->client->aws->governors[x->rq.service], x->sent_ms, clock_mono_ms());
+
+    if (limit)
+        log_warn("aws.throttled", "operation=%s host=%s at_once=%d", x->rq.operation, x->endpoint.host, limit);
+}
+
 static enum exchange_state settle_probe(struct exchange *x, int64_t *again_at_ms, struct err *err)
 {
     const bool is_named = region_end_probe(x);
@@ -259,7 +297,8 @@ enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, st
     read_verdict(x, &v);
     if (v.is_good) {
         region_learn(x);
-        /* A stream ends with its body, not with its head. */
+        /* A stream ends with its body, not with its head: but a reader may take its time over that. */
+        exchange_leave(x);
         if (!x->stream || x->rs->status == 304)
             transport_end(x);
         return EXCHANGE_GOOD;
@@ -275,8 +314,10 @@ enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, st
         region_learn(x);
     what = retry_judge(&v.facts);
     x->was_throttled = what == RETRY_THROTTLED;
-    if (x->was_throttled)
+    if (x->was_throttled) {
+        tell_governor(x);
         atomic_fetch_add(&client_stat(x->client->aws, x->rq.operation)->throttles, 1);
+    }
     if (may_retry(x, what)) {
         *again_at_ms = clock_mono_ms() +
                        retry_pause_ms(what, x->retries, x->client->aws->options.backoff_cap_ms, x->hint_ms, random01());
@@ -312,13 +353,21 @@ static bool pause_until(struct aws_client *client, int64_t until_ms, struct err 
     return true;
 }
 
+static bool wait_for_place(struct exchange *x, struct err *err)
+{
+    while (!exchange_may_start(x))
+        if (!pause_until(x->client, clock_mono_ms() + EXCHANGE_ASK_MS, err))
+            return false;
+    return true;
+}
+
 static bool run(struct exchange *x, struct err *err)
 {
     for (;;) {
         int64_t again_at_ms = 0;
         enum exchange_state state;
 
-        if (!exchange_start(x, err) || !wait_for_end(x, err))
+        if (!wait_for_place(x, err) || !exchange_start(x, err) || !wait_for_end(x, err))
             return false;
         state = exchange_settle(x, &again_at_ms, err);
         if (state != EXCHANGE_AGAIN)

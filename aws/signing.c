@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OWN_HEADERS = 5, MAX_SIGNED = AWS_MAX_HEADERS + OWN_HEADERS, MAX_URL_BYTES = 64 * 1024 };
+enum { OWN_HEADERS = 7, MAX_SIGNED = AWS_MAX_HEADERS + OWN_HEADERS, MAX_URL_BYTES = 64 * 1024 };
 
 /* Text that lives while one attempt is being signed. */
 struct draft {
@@ -16,6 +16,7 @@ struct draft {
     struct buf host;
     struct buf path; /* whole: endpoint's prefix, bucket, key */
     char time[SIGV4_TIME_SIZE];
+    char attempt[40]; /* amz-sdk-request */
     struct buf payload_hash;
     struct buf authorization;
 };
@@ -76,6 +77,10 @@ static bool list_headers(struct exchange *x, struct draft *d, struct err *err)
         add(d, "x-amz-content-sha256", buf_view(&d->payload_hash));
     if (x->creds.session_token[0])
         add(d, "x-amz-security-token", span_of(x->creds.session_token));
+    snprintf(d->attempt, sizeof(d->attempt), "attempt=%d; max=%d", x->attempts + 1,
+             rq->send_once ? 1 : x->client->aws->options.max_attempts);
+    add(d, "amz-sdk-invocation-id", span_of(x->invocation_id));
+    add(d, "amz-sdk-request", span_of(d->attempt));
     if (rq->content_type)
         add(d, "content-type", span_of(rq->content_type));
     for (size_t i = 0; i < rq->header_count; i++) {

@@ -282,6 +282,7 @@ bool transport_start(struct exchange *x, struct err *err)
 
 void transport_end(struct exchange *x)
 {
+    exchange_leave(x);
     if (x->easy) {
         /* An answer that was not read to its end takes its connection with it. */
         curl_multi_remove_handle(x->client->multi, x->easy);
@@ -319,6 +320,7 @@ static void collect_finished(CURLM *multi)
         x = (struct exchange *)(void *)private;
         x->is_finished = true;
         x->result = result_of(message);
+        exchange_leave(x); /* at once: its owner may be waiting for a place itself before it looks here */
     }
 }
 

@@ -160,8 +160,12 @@ static const struct setting settings[] = {
     { "AWS_USE_DUALSTACK_ENDPOINT", WORD, AT(aws_use_dualstack), NULL, 0, 0, "true|false",
       "endpoints with IPv6; unset: as the profile says" },
     { "AWS_CA_BUNDLE", TEXT, AT(aws_ca_bundle), NULL, 0, 0, NULL, "file of certificates to trust beside the system's" },
-    { "AWS_MAX_ATTEMPTS", INTEGER, AT(aws_max_attempts), "5", 1, 100, NULL,
-      "attempts of one AWS call, the first included" },
+    { "AWS_MAX_ATTEMPTS", INTEGER, AT(aws_max_attempts), NULL, 1, 100, NULL,
+      "attempts of one AWS call, the first included; unset: as the profile says, else 5" },
+    { "AWS_RETRY_MODE", WORD, AT(aws_retry_mode), NULL, 0, 0, "standard|adaptive|legacy",
+      "taken for the sake of other tools: retries always follow AWS's standard mode, and throttling always lowers what "
+      "is "
+      "sent at a time" },
     { "HOME", TEXT, AT(home), NULL, 0, 0, NULL, "where the shared files are looked for" },
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };

@@ -99,6 +99,19 @@ static const struct {
     [STS] = { AWS_STS, "sts" }, [IAM] = { AWS_IAM, "iam" },      [SQS] = { AWS_SQS, "sqs" },
 };
 
+/* Which attempt of which call: the same id in all, counted from one. */
+static void check_attempt(struct http_script *script, size_t i)
+{
+    const struct http_seen *seen = http_script_seen(script, i);
+    struct span id = http_seen_header(seen, "amz-sdk-invocation-id");
+    char want[32];
+
+    snprintf(want, sizeof(want), "attempt=%d; max=5", (int)i + 1);
+    CHECK(span_eq_text(http_seen_header(seen, "amz-sdk-request"), want));
+    CHECK_I64(id.len, 36);
+    CHECK(span_eq(id, http_seen_header(http_script_seen(script, 0), "amz-sdk-invocation-id")));
+}
+
 static void run_retry_case(const struct retry_case *c)
 {
     AUTO(fixture_done) struct fixture f = { 0 };
@@ -117,8 +130,10 @@ static void run_retry_case(const struct retry_case *c)
     CHECK_I64(http_script_count(f.script), c->requests);
     if (c->upstream_code[0])
         CHECK_TEXT(f.err.upstream_message, "said so");
-    for (size_t i = 0; i < http_script_count(f.script); i++)
+    for (size_t i = 0; i < http_script_count(f.script); i++) {
         check_signature(http_script_seen(f.script, i), services[c->how].signing_name);
+        check_attempt(f.script, i);
+    }
 }
 
 static void test_retries(void)

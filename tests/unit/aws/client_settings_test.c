@@ -13,6 +13,7 @@ static const struct {
     struct aws_options env;
     const char *want_s3, *want_runtime, *want_sts; /* NULL: refused with want_code */
     const char *want_code, *want_words;
+    int want_attempts; /* 0: 5 */
 } rows[] = {
     { .name = "nothing",
       .want_s3 = "s3.eu-west-1.amazonaws.com",
@@ -92,6 +93,27 @@ static const struct {
       .profile = "[default]\nservices = theirs\n",
       .want_code = "bad_profile_file",
       .want_words = "there is no section [services theirs]" },
+    { .name = "attempts and mode of the profile",
+      .profile = "[default]\nmax_attempts = 3\nretry_mode = adaptive\n",
+      .want_s3 = "s3.eu-west-1.amazonaws.com",
+      .want_runtime = "bedrock-runtime.eu-west-1.amazonaws.com",
+      .want_sts = "sts.eu-west-1.amazonaws.com",
+      .want_attempts = 3 },
+    { .name = "attempts of the environment",
+      .profile = "[default]\nmax_attempts = 3\n",
+      .env = { .max_attempts = 7, .retry_mode = "legacy" },
+      .want_s3 = "s3.eu-west-1.amazonaws.com",
+      .want_runtime = "bedrock-runtime.eu-west-1.amazonaws.com",
+      .want_sts = "sts.eu-west-1.amazonaws.com",
+      .want_attempts = 7 },
+    { .name = "no attempts",
+      .profile = "[default]\nmax_attempts = 0\n",
+      .want_code = "bad_profile_file",
+      .want_words = "max_attempts of profile default must be a whole number from 1 to 100, not '0'" },
+    { .name = "no such mode",
+      .profile = "[default]\nretry_mode = eager\n",
+      .want_code = "bad_profile_file",
+      .want_words = "retry_mode of profile default must be standard, adaptive or legacy, not 'eager'" },
     { .name = "no such bundle",
       .profile = "[default]\nca_bundle = /nowhere/ca.pem\n",
       .want_code = "bad_ca_bundle",
@@ -131,6 +153,7 @@ static void test_rows(void)
             CHECK_TEXT(aws->endpoints[AWS_S3].host, rows[i].want_s3);
             CHECK_TEXT(aws->endpoints[AWS_BEDROCK_RUNTIME].host, rows[i].want_runtime);
             CHECK_TEXT(aws->endpoints[AWS_STS].host, rows[i].want_sts);
+            CHECK_I64(aws->options.max_attempts, rows[i].want_attempts ? rows[i].want_attempts : 5);
         }
         aws_free(aws);
     }

@@ -131,8 +131,9 @@ static void test_bedrock(void)
     CHECK_TEXT(line_of(&f, "x-amz-content-sha256"), "");
     CHECK_TEXT(line_of(&f, "content-type"), "Content-Type:"); /* to libcurl: send none */
     authorization = line_of(&f, "authorization");
-    CHECK(
-        strstr(authorization, "/us-west-2/bedrock/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token,"));
+    CHECK(strstr(authorization,
+                 "/us-west-2/bedrock/aws4_request, "
+                 "SignedHeaders=amz-sdk-invocation-id;amz-sdk-request;host;x-amz-date;x-amz-security-token,"));
     CHECK(strstr(authorization, "Credential=AKID/") != NULL);
 }
 

@@ -1,0 +1,33 @@
+/* How many attempts at one AWS endpoint are on their way at a time, over all threads of the process. Without limit
+ * until AWS throttles; then half of what was under way, and one more for every while without throttling, until nothing
+ * is held back any more (S3 user guide, "Best practices design patterns": back off on SlowDown, then raise slowly).
+ * Nothing here waits, and time is given by the caller. Any thread. */
+#ifndef VIDBATCH_AWS_GOVERNOR_H
+#define VIDBATCH_AWS_GOVERNOR_H
+
+#include "server/base/attr.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { GOVERNOR_GROW_MS = 200 }; /* one more at a time after so long without throttling */
+
+struct governor {
+    pthread_mutex_t lock; /* guards all below; never held during a network call */
+    int inside;           /* attempts under way */
+    int limit;            /* of them; 0: none */
+    int most;             /* ever under way */
+    int64_t changed_ms;   /* when the limit was changed last; monotonic */
+};
+void governor_init(struct governor *g);
+void governor_done(struct governor *g);
+/* May another attempt start now? True: it counts as under way until governor_leave. False: ask again a little later. */
+MUST_CHECK bool governor_enter(struct governor *g, int64_t now_ms);
+/* An attempt has ended, however. */
+void governor_leave(struct governor *g);
+/* AWS throttled an attempt that was sent at started_ms: halves the limit, once for all that were sent before the last
+ * change. Returns the new limit where there was none before, else 0. */
+int governor_throttled(struct governor *g, int64_t started_ms, int64_t now_ms);
+
+#endif
