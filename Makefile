@@ -94,10 +94,10 @@ integration-tsan: deps-build+test ## Whole jobs and kills, the programs built un
 	@$(PYTHON_READY)
 	@tests/support/run_pytest.sh build/tsan $(or $(ARGS),tests/integration/jobs_test.py tests/fault/kill_test.py)
 
-conformance: deps-build+test ## Against software of others: signatures request by request as botocore makes them
-	@$(SUBMAKE) $(CONFORMANCE)
+conformance: deps-build+test ## Against software of others: S3 client and jobs on Ceph RGW and Swift, signatures as botocore makes them
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator $(CONFORMANCE)
 	@$(PYTHON_READY)
-	@PYTEST_LOGS=$(BUILD)/conformance-logs tests/support/run_pytest.sh $(BUILD) tests/conformance $(ARGS)
+	@tests/conformance/run.sh $(BUILD) $(ARGS)
 
 fuzz: deps-build+fuzz ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(SUBMAKE) $(FUZZ) fuzz-bins
@@ -107,6 +107,7 @@ image-test: deps-image ## Build the container image and run what is in it
 	@tests/image/image_test.sh
 
 install-deps: deps-build+test+check+fuzz+demo+image ## Install what all targets need
+	@tests/check/deps.sh conformance || echo "make conformance will go without Ceph"
 	@$(PYTHON_READY)
 
 clean: ## Remove all that was built

@@ -9,6 +9,7 @@ enum { PAGE_MAX_BYTES = 8 * 1024 * 1024, TEXT_MAX_BYTES = 16 * 1024 };
 
 /* One page of ListMultipartUploads. */
 struct page {
+    struct span prefix; /* that was asked for; borrowed */
     bool is_url_encoded;
     bool is_truncated;
     struct buf key, id;                  /* of the upload being read */
@@ -37,7 +38,8 @@ static void page_done(struct page *p)
 static bool decode(const struct page *p, struct span text, struct buf *out)
 {
     buf_reset(out);
-    if (p->is_url_encoded)
+    /* Ceph RGW encodes without saying so. What is not encoded begins with what was asked for. */
+    if (p->is_url_encoded || !span_starts(text, p->prefix))
         return text_percent_decode(out, text, true);
     buf_span(out, text);
     return true;
@@ -145,6 +147,7 @@ bool s3_abort_uploads(struct aws_client *client, const struct s3_ref *ref, int *
 
     *aborted = 0;
     page_init(&p);
+    p.prefix = ref->key;
     do {
         before = *aborted;
         if (!read_page(client, ref, &p, err) || !abort_page(client, ref, &p, aborted, err))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The one list of the Debian and Ubuntu packages that each part of the project needs.
-#   usage: packages.sh GROUP...   prints the names, one a line.   Groups: build runtime test check fuzz demo bench image
+#   usage: packages.sh GROUP...   prints the names, one a line.   Groups: build runtime test conformance check fuzz demo bench image
 set -eu
 
 group() {
@@ -12,6 +12,7 @@ group() {
     # What the built program needs to run: the second stage of the Dockerfile installs these and nothing else.
     runtime) echo ca-certificates libmicrohttpd12 libcurl4 libjansson4 libpq5 libexpat1 libssl3 zlib1g ;;
     test) echo postgresql python3-venv curl jq ;;
+    conformance) echo radosgw ceph-mon ceph-osd curl python3-venv ;;
     check) echo clang clang-format clang-tidy shellcheck universal-ctags python3-venv ;;
     fuzz) echo clang libclang-rt-dev ;;
     bench) echo postgresql python3-venv curl jq wrk ;;

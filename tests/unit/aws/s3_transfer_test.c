@@ -416,6 +416,30 @@ static void abort_uploads(void)
                   "/bucket-1/?encoding-type=url&key-marker=in%20x&prefix=in%20x&upload-id-marker=u%2B2&uploads=");
 }
 
+/* Ceph RGW encodes the keys and does not say so. A key that is not encoded begins with the prefix that was asked for.
+ */
+static void abort_uploads_undeclared(void)
+{
+    static const struct http_answer answers[] = {
+        { .status = 200,
+          .body = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated><NextKeyMarker>in x "
+                  "y</NextKeyMarker>" UPLOAD("in%20x%20y", "no") UPLOAD("in%20x", "u1") UPLOAD("in x", "u2")
+                      UPLOAD("in x%20y", "no") "</ListMultipartUploadsResult>" },
+        { .status = 204 },
+        { .status = 204 },
+    };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    const struct s3_ref ref = { SPAN_LIT("bucket-1"), SPAN_LIT("in x"), { 0 } };
+    int aborted = 0;
+
+    if (!fixture_start(&f, answers, COUNT_OF(answers)) || !CHECK(s3_abort_uploads(f.client, &ref, &aborted, &f.err)))
+        return;
+    CHECK_I64(aborted, 2);
+    CHECK_I64(http_script_count(f.script), 3);
+    check_request(&f, 1, "DELETE", "/bucket-1/in%20x?uploadId=u1");
+    check_request(&f, 2, "DELETE", "/bucket-1/in%20x?uploadId=u2");
+}
+
 static const struct test tests[] = {
     { "reading", reading },
     { "reading_pins_the_version", reading_pins_the_version },
@@ -424,6 +448,7 @@ static const struct test tests[] = {
     { "unfinished_upload_is_aborted", unfinished_upload_is_aborted },
     { "lost_completion", lost_completion },
     { "abort_uploads", abort_uploads },
+    { "abort_uploads_undeclared", abort_uploads_undeclared },
 };
 
 TEST_MAIN("s3_transfer", tests)
