@@ -48,6 +48,7 @@ struct bedrock_job {
     char status[32];
     char message[2049]; /* failure text, "" if none */
     char model_id[256];
+    char role_arn[513]; /* cut where it is longer */
     char input_uri[1025];
     char output_uri[1025];
     int64_t submit_time_ms, last_modified_ms, end_time_ms, expiration_ms; /* 0 unknown */

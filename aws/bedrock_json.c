@@ -88,6 +88,7 @@ static bool take_job(const json_t *object, struct bedrock_job *out, struct err *
     take_text(object, "status", out->status, sizeof(out->status));
     take_text(object, "message", out->message, sizeof(out->message));
     take_text(object, "modelId", out->model_id, sizeof(out->model_id));
+    take_text(object, "roleArn", out->role_arn, sizeof(out->role_arn));
     take_text(input, "s3Uri", out->input_uri, sizeof(out->input_uri));
     take_text(output, "s3Uri", out->output_uri, sizeof(out->output_uri));
     out->submit_time_ms = take_time(object, "submitTime");

@@ -122,6 +122,14 @@ bool aws_credentials(struct aws *aws, struct creds *out, struct err *err)
     return creds_chain_get(aws->credentials, out, err);
 }
 
+bool aws_clock_gap(struct aws *aws, int64_t *gap_ms)
+{
+    if (!atomic_load(&aws->has_clock_gap))
+        return false;
+    *gap_ms = atomic_load(&aws->clock_gap_ms);
+    return true;
+}
+
 int64_t aws_now_s(struct aws *aws)
 {
     return (clock_wall_ms() + atomic_load(&aws->skew_ms)) / 1000;
@@ -255,10 +263,17 @@ void aws_client_free(struct aws_client *client)
     mem_free(client);
 }
 
+void aws_client_until(struct aws_client *client, int64_t until_ms)
+{
+    client->until_ms = until_ms;
+}
+
 bool client_is_stopping(const struct aws_client *client)
 {
     const struct aws_options *o = &client->aws->options;
 
+    if (client->until_ms && clock_mono_ms() >= client->until_ms)
+        return true;
     return o->is_stopping && o->is_stopping(o->is_stopping_arg);
 }
 

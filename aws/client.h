@@ -50,6 +50,11 @@ MUST_CHECK bool aws_credentials(struct aws *aws, struct creds *out, struct err *
 struct aws_client;
 MUST_CHECK struct aws_client *aws_client_new(struct aws *aws, struct err *err); /* keeps aws; gives: aws_client_free */
 void aws_client_free(struct aws_client *client);
+/* From until_ms (monotonic) on, this client's calls end with ERR_CANCELLED, those under way too; 0: never. */
+void aws_client_until(struct aws_client *client, int64_t until_ms);
+
+/* AWS's clock minus ours, by the newest answer that any client got; false: none had a Date yet. Any thread. */
+bool aws_clock_gap(struct aws *aws, int64_t *gap_ms);
 
 /* The process-wide counters for /metrics, by operation name ("S3.GetObject"). */
 struct aws_stat {

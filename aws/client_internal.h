@@ -35,7 +35,9 @@ struct aws {                    /* fixed after aws_new, but for what is atomic o
     struct retry_budget budgets[AWS_SERVICES];
     struct governor governors[AWS_SERVICES];
     struct creds_chain *credentials;
-    _Atomic int64_t skew_ms;    /* AWS's clock minus ours */
+    _Atomic int64_t skew_ms;      /* AWS's clock minus ours */
+    _Atomic int64_t clock_gap_ms; /* the same by the newest answer, whether it was refused or not */
+    atomic_bool has_clock_gap;
     pthread_mutex_t stats_lock; /* only for taking a new entry of stats */
     struct stat_counters stats[AWS_MAX_STATS];
 };
@@ -45,6 +47,7 @@ struct aws_client {
     CURLM *multi;
     CURL *idle[AWS_IDLE_HANDLES]; /* handles kept for reuse; their connections live in the multi */
     int idle_count;
+    int64_t until_ms; /* monotonic; 0: no end */
     struct sigv4_keys keys;
 };
 

@@ -125,10 +125,20 @@ static void fill_denial(const struct err *err, const char *operation, struct cur
         out->action);
 }
 
+/* AWS's error name; the answer to HEAD has none. */
+static const char *code_of(const struct err *err, const char *operation)
+{
+    if (err->upstream_status == 404 && !err->upstream_code[0] && strcmp(operation, "S3.HeadBucket") == 0)
+        return "NoSuchBucket";
+    return err->upstream_code;
+}
+
 bool cure_find(const struct err *err, const char *operation, struct cure *out)
 {
+    const char *code = code_of(err, operation);
+
     for (size_t i = 0; i < sizeof by_code / sizeof by_code[0]; i++)
-        if (strcmp(err->upstream_code, by_code[i].code) == 0) {
+        if (strcmp(code, by_code[i].code) == 0) {
             fill(out, by_code[i].cause, by_code[i].remedy, by_code[i].is_everywhere);
             return true;
         }

@@ -286,12 +286,23 @@ static enum exchange_state settle_probe(struct exchange *x, int64_t *again_at_ms
     return EXCHANGE_BAD;
 }
 
+static void note_clock(const struct exchange *x)
+{
+    struct aws *aws = x->client->aws;
+
+    if (!x->date_ms)
+        return;
+    atomic_store(&aws->clock_gap_ms, x->date_ms - x->arrived_ms);
+    atomic_store(&aws->has_clock_gap, true);
+}
+
 enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, struct err *err)
 {
     enum region_move move;
     struct verdict v;
     enum retry_class what;
 
+    note_clock(x);
     if (x->is_probe)
         return settle_probe(x, again_at_ms, err);
     read_verdict(x, &v);

@@ -4,6 +4,7 @@
 #define VIDBATCH_HANDLERS_APP_H
 
 #include "server/http/http.h"
+#include "server/work/doctor.h"
 #include "server/work/links.h"
 #include "server/work/models.h"
 #include "sql/db.h"
@@ -20,6 +21,7 @@ struct handlers_app { /* rq_app(); everything kept alive by the application */
     const char *staging_uri, *output_uri; /* s3://bucket/path without trailing slash; "" where not set */
     int64_t max_video_bytes;              /* that any model takes */
     struct links *links;
+    struct doctor *doctor;
     const struct models *models;
     int64_t plan_expires_ms;
     int64_t monthly_budget_micros;                 /* 0: none */

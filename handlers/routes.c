@@ -12,6 +12,7 @@ static const struct route routes[] = {
     { "PATCH", "/v1/prefixes/{id}", ACCESS_RUN, 16 * KIB, prefixes_update, false },
     { "DELETE", "/v1/prefixes/{id}", ACCESS_RUN, 0, prefixes_delete, false },
     { "POST", "/v1/prefixes/{id}/scan", ACCESS_RUN, 0, prefixes_scan, false },
+    { "POST", "/v1/prefixes/{id}/check", ACCESS_RUN, 0, prefixes_check, false },
     { "GET", "/v1/prefixes/{id}/videos", ACCESS_READ, 0, videos_list, false },
     { "POST", "/v1/prefixes/{id}/uploads", ACCESS_RUN, 2 * MIB, uploads_create, false },
     { "GET", "/v1/videos/{id}", ACCESS_READ, 0, videos_get, false },

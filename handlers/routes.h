@@ -4,7 +4,8 @@
 
 #include "server/http/http.h"
 
-handler_fn prefixes_create, prefixes_list, prefixes_get, prefixes_update, prefixes_delete, prefixes_scan;
+handler_fn prefixes_check, prefixes_create, prefixes_list, prefixes_get, prefixes_update, prefixes_delete,
+    prefixes_scan;
 handler_fn uploads_create;
 handler_fn videos_list, videos_get, videos_content;
 handler_fn plans_create, plans_list, plans_get, plans_delete, plans_videos;

@@ -30,6 +30,7 @@ struct app {
     struct aws *aws;
     struct links *links;
     struct models *models;
+    struct doctor *doctor;
     struct work_settings work;
     struct work_pool *pool;
     struct db_options database; /* of handlers */
@@ -140,6 +141,31 @@ static bool start_models(struct app *app, struct err *err)
     return app->models != NULL;
 }
 
+struct doctor_settings app_doctor_settings(const struct config *c, const struct models *models, const char *region,
+                                           const char *missing_settings)
+{
+    return (struct doctor_settings){ .region = region,
+                                     .region_origin = c->region_origin,
+                                     .model_id = c->model_id,
+                                     .role_arn = c->role_arn,
+                                     .staging_uri = c->staging_uri,
+                                     .output_uri = c->output_uri,
+                                     .bucket_owner = c->bucket_owner,
+                                     .missing_settings = missing_settings,
+                                     .models = models };
+}
+
+/* After the models. */
+static bool start_doctor(struct app *app, struct err *err)
+{
+    struct doctor_settings settings;
+
+    config_missing_for_jobs(app->config, &app->missing);
+    settings = app_doctor_settings(app->config, app->models, aws_region(app->aws), buf_cstr(&app->missing));
+    app->doctor = doctor_new(&settings, app->aws, err);
+    return app->doctor != NULL;
+}
+
 static bool start_work(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
@@ -203,7 +229,6 @@ static bool start_http(struct app *app, struct err *err)
                                     .interrupt_context = interrupt_context,
                                     .arg = &app->handlers };
 
-    config_missing_for_jobs(c, &app->missing);
     app->database = (struct db_options){ .url = c->database_url,
                                          .statement_timeout_ms = c->query_timeout_ms,
                                          .lock_timeout_ms = handler_lock_ms,
@@ -217,6 +242,7 @@ static bool start_http(struct app *app, struct err *err)
                                            .output_uri = c->output_uri,
                                            .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                            .links = app->links,
+                                           .doctor = app->doctor,
                                            .models = app->models,
                                            .plan_expires_ms = c->plan_expires_ms,
                                            .monthly_budget_micros = c->monthly_budget_micros,
@@ -263,7 +289,7 @@ bool app_start(const struct config *config, struct app **out, struct err *err)
     app->config = config;
     buf_init(&app->missing, 1024);
     if ((config->migrate_on_start && !migrate(config, err)) || !start_aws(app, err) || !start_models(app, err) ||
-        !start_work(app, err) || !start_http(app, err) || !write_port_file(app, err)) {
+        !start_doctor(app, err) || !start_work(app, err) || !start_http(app, err) || !write_port_file(app, err)) {
         if (app_stop(app))
             return false;
         log_error("start.failed", "at=%s cause=%s", err->where ? err->where : "", LOGQ(err->what));
@@ -293,6 +319,7 @@ bool app_stop(struct app *app)
     left = until - clock_mono_ms();
     if (!work_pool_stop(app->pool, left > 0 ? left : 0) || !http_ended)
         return false; /* a thread still uses the rest */
+    doctor_free(app->doctor);
     models_free(app->models);
     links_free(app->links);
     aws_free(app->aws);

@@ -4,6 +4,7 @@
 
 #include "server/base/err.h"
 #include "server/config.h"
+#include "server/work/doctor.h"
 
 struct app;
 /* Migrates where the settings say so, connects, listens. Keeps config. Gives: app_stop. */
@@ -13,6 +14,10 @@ int app_port(const struct app *app);
  * gives true; false: some thread did not end and still uses it, and the settings, so the process must end with _exit.
  */
 MUST_CHECK bool app_stop(struct app *app);
+
+/* What the doctor takes from the settings. Borrowed from config. */
+struct doctor_settings app_doctor_settings(const struct config *config, const struct models *models, const char *region,
+                                           const char *missing_settings);
 
 /* Brings the database up to date and says what it did. */
 MUST_CHECK bool app_migrate(const struct config *config, int *applied, bool *newer, struct err *err);

@@ -3,7 +3,9 @@
 #include "server/app.h"
 #include "server/base/log.h"
 #include "server/config.h"
+#include "server/doctor_cli.h"
 #include "server/health.h"
+#include "server/iam_cli.h"
 #include "server/show_credentials.h"
 #include "server/work/causes.h"
 
@@ -24,6 +26,8 @@ static const char usage[] =
     "  vidbatchd migrate      bring the database to this version's schema\n"
     "  vidbatchd health       ask the running service (VIDBATCH_LISTEN) whether it lives; exit status 0 if so\n"
     "  vidbatchd credentials  say which AWS credentials and Region are found, and where; exit status 1 if none are\n"
+    "  vidbatchd doctor       look whether AWS, the settings and the database let the service work; --json\n"
+    "  vidbatchd iam-policy   print the IAM policies of the service and of the service role, filled in\n"
     "  vidbatchd routes       list the HTTP routes\n"
     "  vidbatchd settings     list the settings as a Markdown table\n"
     "  vidbatchd causes       list the causes of failures, with their remedies, as docs/failures.md\n"
@@ -197,6 +201,10 @@ int main(int argc, char **argv)
     struct config config;
     int status;
 
+    if (command && strcmp(command, "doctor") == 0)
+        return doctor_cli(argc - 2, argv + 2, lookup);
+    if (command && strcmp(command, "iam-policy") == 0)
+        return iam_cli(argc - 2, argv + 2, lookup);
     if (argc > 2 || (command && !is_command(command))) {
         if (argc == 2 && strcmp(command, "--version") == 0)
             return printf("vidbatchd %s\n", VIDBATCH_VERSION) < 0;

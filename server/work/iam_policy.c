@@ -197,6 +197,17 @@ static void add_place(const struct iam_facts *facts, enum iam_place place, struc
         add_bucket(facts->region, &facts->videos[i], arns);
 }
 
+bool iam_account_of(const char *role_arn, char account[IAM_ACCOUNT_SIZE])
+{
+    static const char before[] = ":iam::";
+    const char *at = strstr(role_arn, before);
+
+    if (!at || strspn(at + sizeof before - 1, "0123456789") != 12)
+        return false;
+    snprintf(account, IAM_ACCOUNT_SIZE, "%.12s", at + sizeof before - 1);
+    return true;
+}
+
 /* ---- statements ---- */
 
 static void put_list(struct json_writer *w, const char *name, const char *const *items, size_t count)

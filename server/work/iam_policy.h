@@ -36,6 +36,12 @@ struct iam_facts { /* all texts borrowed */
     const struct models *known;
 };
 
+/* The account of a role's ARN, arn:aws:iam::111122223333:role/name. False: it has none. */
+enum { IAM_ACCOUNT_SIZE = 16 };
+MUST_CHECK bool iam_account_of(const char *role_arn, char account[IAM_ACCOUNT_SIZE]);
+/* What stands for an account that nobody knows. */
+#define IAM_NO_ACCOUNT "ACCOUNT_ID"
+
 /* One policy document each, as compact JSON. Appended; a place whose resources are not known has no statement. */
 void iam_policy_caller(const struct iam_facts *facts, struct buf *out);
 void iam_policy_role(const struct iam_facts *facts, struct buf *out);

@@ -54,6 +54,16 @@ def test_wrong_credentials(emu, who, s3, bedrock):
     assert error_of(emu.client("bedrock", **who).list_model_invocation_jobs) == bedrock
 
 
+def test_caller_identity(emu):
+    got = emu.client("sts").get_caller_identity()
+    assert (got["Account"], got["Arn"]) == ("111122223333", "arn:aws:iam::111122223333:user/emulated")
+    assert error_of(emu.client("sts", secret="wrong").get_caller_identity) == (403, "SignatureDoesNotMatch")
+    assert error_of(emu.client("sts", key="AKIDOTHER").get_caller_identity) == (403, "InvalidClientTokenId")
+    assert error_of(emu.client("sts").get_session_token) == (400, "InvalidAction")
+    emu.control("POST", "faults", {"op": "STS.GetCallerIdentity", "count": 1, "action": {"status": 400, "code": "ExpiredTokenException"}})
+    assert error_of(emu.client("sts").get_caller_identity) == (400, "ExpiredTokenException")
+
+
 def tampered(emu, service, change):
     """A client of which `change` alters each request after it is signed."""
     client = emu.client(service)

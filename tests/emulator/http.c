@@ -12,6 +12,7 @@
 #include "tests/emulator/s3.h"
 #include "tests/emulator/sender.h"
 #include "tests/emulator/store.h"
+#include "tests/emulator/sts.h"
 #include "tests/emulator/timers.h"
 
 #include <arpa/inet.h>
@@ -76,6 +77,9 @@ static void start_request(struct emulator *emu, struct request *rq, const char *
     } else if (bedrock_is_for(rq)) {
         rq->kind = REQUEST_BEDROCK;
         bedrock_route(rq);
+    } else if (sts_is_for(rq)) {
+        rq->kind = REQUEST_STS;
+        sts_route(rq);
     } else {
         rq->kind = REQUEST_S3;
         s3_route(emu, rq);
@@ -87,6 +91,8 @@ static void do_work(struct emulator *emu, struct request *rq)
 {
     if (rq->kind == REQUEST_S3)
         s3_handle(emu, rq);
+    else if (rq->kind == REQUEST_STS)
+        sts_handle(emu, rq);
     else
         bedrock_handle(emu, rq);
 }
@@ -107,6 +113,8 @@ static void handle_aws(struct emulator *emu, struct request *rq)
     if (fault.status != 0) {
         if (rq->kind == REQUEST_S3)
             s3_fault(emu, rq, &fault);
+        else if (rq->kind == REQUEST_STS)
+            sts_fault(rq, &fault);
         else
             bedrock_fault(emu, rq, &fault);
     } else if (!fault.reset) {

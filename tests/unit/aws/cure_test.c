@@ -44,6 +44,7 @@ static const struct {
     { "UnrecognizedClientException", 403, 0, "", "Bedrock.ListModelInvocationJobs",
       "AWS does not know this access key id", "", true },
     { "NoSuchBucket", 404, 0, "", "S3.ListObjectsV2", "there is no such bucket", "", false },
+    { "", 404, 0, "", "S3.HeadBucket", "there is no such bucket", "", false },
     { "PermanentRedirect", 301, 0, "", "S3.ListObjectsV2", "the bucket is in another Region", "", false },
     { "AuthorizationHeaderMalformed", 400, 0, "", "S3.ListObjectsV2", "the bucket is in another Region", "", false },
     { "", 0, CURLE_COULDNT_RESOLVE_HOST, "", "S3.ListObjectsV2", "the name of AWS's endpoint cannot be resolved", "",

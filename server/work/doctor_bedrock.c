@@ -1,0 +1,205 @@
+/* Bedrock: the model, the list of jobs, and the service role. */
+#include "server/work/doctor_inside.h"
+
+#include "aws/bedrock.h"
+#include "aws/bedrock_check.h"
+#include "server/base/clock.h"
+#include "server/work/causes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The newest jobs are looked at for what became of this role. */
+enum { JOBS_LOOKED_AT = 100 };
+
+struct evidence {
+    const char *role_arn;
+    int seen;
+    bool has_worked, has_refused; /* of the newest job that says either */
+    bool was_taken;               /* of a job that this service made */
+    char worked[64], taken[64], refused[64];
+    int64_t worked_ms, taken_ms, refused_ms;
+    char words[400];
+};
+
+static bool is_past_validation(const char *status)
+{
+    static const char *const words[] = { "Scheduled", "InProgress", "Completed", "PartiallyCompleted" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(status, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_refusal(const struct bedrock_job *job)
+{
+    const struct cause *cause = job->message[0] ? cause_of_job_message(span_of(job->message)) : NULL;
+
+    return cause && strcmp(cause->code, "role_not_assumed") == 0;
+}
+
+/* Newest first. */
+static bool look(void *arg, const struct bedrock_job *job)
+{
+    struct evidence *e = arg;
+
+    if (strcmp(job->role_arn, e->role_arn) == 0) {
+        if (!e->has_worked && !e->has_refused && is_past_validation(job->status)) {
+            e->has_worked = true;
+            e->worked_ms = job->submit_time_ms;
+            snprintf(e->worked, sizeof e->worked, "%s", job->name);
+        }
+        if (!e->has_worked && !e->has_refused && is_refusal(job)) {
+            e->has_refused = true;
+            e->refused_ms = job->submit_time_ms;
+            snprintf(e->refused, sizeof e->refused, "%s", job->name);
+            snprintf(e->words, sizeof e->words, "%.399s", job->message);
+        }
+        if (!e->was_taken && strncmp(job->name, "vidbatch-", 9) == 0) {
+            e->was_taken = true;
+            e->taken_ms = job->submit_time_ms;
+            snprintf(e->taken, sizeof e->taken, "%s", job->name);
+        }
+    }
+    return ++e->seen < JOBS_LOOKED_AT;
+}
+
+static void check_model(struct examination *x)
+{
+    const struct doctor_settings *s = x->settings;
+    AUTO(buf_done) struct buf why = { .max = 1024 };
+    struct model_terms terms;
+    struct doctor_check *check;
+    struct err err = { 0 };
+
+    if (!models_terms(s->models, span_of(s->model_id), s->region, &terms, &err)) {
+        check = doctor_add(x->report, "model", "Model %.200s is not known here.", s->model_id);
+        doctor_mark(check, DOCTOR_PROBLEM,
+                    "Set VIDBATCH_MODEL_ID to a model or inference profile that GET /v1/models "
+                    "lists.");
+        return;
+    }
+    if (!terms.model) {
+        check = doctor_add(x->report, "model", "%.300s is your account's own inference profile.", s->model_id);
+        doctor_mark(check, DOCTOR_CANNOT_KNOW,
+                    "Which model is behind it, and whether that runs in batch, only a job "
+                    "shows.");
+        return;
+    }
+    if (model_refusal(&terms, clock_wall_ms(), &why)) {
+        check = doctor_add(x->report, "model", "%.200s cannot be run in batch in %s.", s->model_id, s->region);
+        doctor_mark(check, DOCTOR_PROBLEM, "%s", buf_cstr(&why));
+        return;
+    }
+    (void)doctor_add(x->report, "model", "%.200s (%s) runs in batch in %s%s, as far as AWS publishes.", s->model_id,
+                     terms.model->name, s->region, terms.is_profile ? " through this inference profile" : "");
+}
+
+static void check_jobs(struct examination *x, struct evidence *evidence)
+{
+    struct attempt attempt = { .name = "bedrock.jobs",
+                               .operation = "Bedrock.ListModelInvocationJobs",
+                               .service = AWS_BEDROCK,
+                               .tried = "Listing Bedrock's batch jobs",
+                               .place = IAM_ANY };
+    const struct bedrock_list rq = { .max_results = JOBS_LOOKED_AT };
+    struct err err = { 0 };
+
+    if (!doctor_may_try(x, &attempt))
+        return;
+    if (bedrock_list_jobs(x->client, &rq, look, evidence, &err))
+        (void)doctor_add(x->report, "bedrock.jobs", "Bedrock answers, and its batch jobs can be listed.");
+    else
+        (void)doctor_failed(x, &attempt, &err);
+}
+
+/* False: there is no role to say more of. */
+static bool check_shape(struct examination *x)
+{
+    const char *arn = x->settings->role_arn;
+    const char *const partition = iam_partition(x->settings->region);
+    char start[48];
+    struct doctor_check *check;
+
+    if (!arn[0]) {
+        check = doctor_add(x->report, "role", "No service role is set for Bedrock to read and write S3 with.");
+        doctor_mark(
+            check, DOCTOR_PROBLEM,
+            "Make a role with the policies that vidbatchd iam-policy role and vidbatchd iam-policy trust print, "
+            "and set VIDBATCH_ROLE_ARN to its ARN.");
+        return false;
+    }
+    snprintf(start, sizeof start, "arn:%s:iam::", partition);
+    if (!bedrock_is_role_arn(span_of(arn)) || strncmp(arn, start, strlen(start)) != 0) {
+        check = doctor_add(x->report, "role", "%.300s is no service role of Region %s.", arn, x->settings->region);
+        doctor_mark(check, DOCTOR_PROBLEM, "Set VIDBATCH_ROLE_ARN to the role's ARN, %s111122223333:role/name.", start);
+        return false;
+    }
+    check = doctor_add(x->report, "role", "%.500s has the shape of a service role's ARN.", arn);
+    if (x->identity.account[0] && !strstr(arn, x->identity.account)) {
+        snprintf(check->sentence, sizeof check->sentence, "%.300s is of another account than the service, %s.", arn,
+                 x->identity.account);
+        doctor_mark(check, DOCTOR_CANNOT_KNOW, "A role of the service's own account is the safe choice.");
+    }
+    return true;
+}
+
+static void check_trust(struct examination *x, const struct evidence *e)
+{
+    struct doctor_check *check;
+    char when[CLOCK_RFC3339_SIZE];
+
+    if (e->has_worked) {
+        clock_rfc3339(e->worked_ms, when);
+        (void)doctor_add(x->report, "role.trust", "Bedrock could assume the role for job %s of %.10s.", e->worked,
+                         when);
+        return;
+    }
+    if (e->has_refused) {
+        clock_rfc3339(e->refused_ms, when);
+        check = doctor_add(x->report, "role.trust", "Bedrock could not assume the role for job %s of %.10s: %s",
+                           e->refused, when, e->words);
+        doctor_mark(check, DOCTOR_PROBLEM, "%s", cause_find("role_not_assumed")->remedy);
+        return;
+    }
+    check = doctor_add(x->report, "role.trust",
+                       "Whether Bedrock may assume the role shows with the first job; no job of the last %d used it.",
+                       JOBS_LOOKED_AT);
+    doctor_mark(check, DOCTOR_CANNOT_KNOW,
+                "Compare the role's trust policy with what vidbatchd iam-policy trust prints.");
+}
+
+static void check_pass(struct examination *x, const struct evidence *e)
+{
+    AUTO(buf_done) struct buf text = { .max = 1300 };
+    struct doctor_check *check;
+    char when[CLOCK_RFC3339_SIZE];
+
+    if (e->was_taken) {
+        clock_rfc3339(e->taken_ms, when);
+        (void)doctor_add(x->report, "role.pass", "Bedrock took the role from vidbatch for job %s of %.10s.", e->taken,
+                         when);
+        return;
+    }
+    check = doctor_add(x->report, "role.pass",
+                       "Whether the service may hand the role to Bedrock (iam:PassRole) shows with the first job; none "
+                       "of the last %d was its own with this role.",
+                       JOBS_LOOKED_AT);
+    doctor_mark(check, DOCTOR_CANNOT_KNOW, "See that the policy of the service's identity has the statement.");
+    iam_statement(&x->facts, "iam:PassRole", IAM_ROLE, &text);
+    if (buf_ok(&text))
+        snprintf(check->statement, sizeof check->statement, "%s", buf_cstr(&text));
+}
+
+void doctor_bedrock(struct examination *x)
+{
+    struct evidence evidence = { .role_arn = x->settings->role_arn };
+
+    check_model(x);
+    check_jobs(x, &evidence);
+    if (!check_shape(x))
+        return;
+    check_trust(x, &evidence);
+    check_pass(x, &evidence);
+}

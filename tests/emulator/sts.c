@@ -1,0 +1,87 @@
+#include "tests/emulator/sts.h"
+
+#include "server/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WINDOW_MS = 15 * 60 * 1000, REPORT_MAX = 1 << 20 };
+
+static const char call[] = "Action=GetCallerIdentity&Version=2011-06-15";
+
+bool sts_is_for(const struct request *rq)
+{
+    return rq->claim.present && strcmp(rq->claim.service, "sts") == 0;
+}
+
+void sts_route(struct request *rq)
+{
+    rq->op = "STS.GetCallerIdentity";
+}
+
+static void put_head(struct request *rq, int status)
+{
+    reply_reset(&rq->reply);
+    rq->reply.status = status;
+    reply_header(&rq->reply, "x-amzn-RequestId", rq->id);
+    reply_header(&rq->reply, "Content-Type", "text/xml");
+}
+
+static bool refuse(struct request *rq, int status, const char *code, const char *message)
+{
+    put_head(rq, status);
+    snprintf(rq->reply.code, sizeof rq->reply.code, "%s", code);
+    buf_fmt(&rq->reply.body,
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>%s</Type><Code>%s</Code>"
+            "<Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>",
+            status < 500 ? "Sender" : "Receiver", code, message, rq->id);
+    return false;
+}
+
+void sts_fault(struct request *rq, const struct fault_action *fault)
+{
+    (void)refuse(rq, fault->status, fault->code[0] ? fault->code : "InternalFailure",
+                 fault->message[0] ? fault->message : "Emulated fault");
+}
+
+static bool check_signature(struct emulator *emu, struct request *rq)
+{
+    struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
+    struct sig_account account = { emu->config.access_key, emu->config.secret_key, emu->config.session_token };
+    AUTO(buf_done) struct buf hash = { 0 };
+    struct sig_report report = { .canonical = { 0 } };
+    enum sig_result result = SIG_OK;
+
+    buf_init(&hash, 0);
+    text_hex(&hash, rq->body.sha256_sum, sizeof rq->body.sha256_sum);
+    buf_init(&report.canonical, REPORT_MAX);
+    buf_init(&report.string_to_sign, REPORT_MAX);
+    result = sig_verify(&in, &rq->claim, &account, buf_cstr(&hash), emu_now_ms(emu), WINDOW_MS, &report);
+    buf_done(&report.canonical);
+    buf_done(&report.string_to_sign);
+    if (result == SIG_OK)
+        return true;
+    if (result == SIG_UNKNOWN_KEY || result == SIG_BAD_TOKEN)
+        return refuse(rq, 403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+    if (result == SIG_SKEWED)
+        return refuse(rq, 403, "SignatureDoesNotMatch", "Signature not yet current, or expired");
+    return refuse(rq, 403, "SignatureDoesNotMatch",
+                  "The request signature we calculated does not match the signature you provided.");
+}
+
+void sts_handle(struct emulator *emu, struct request *rq)
+{
+    if (!check_signature(emu, rq))
+        return;
+    if (!span_eq_text(buf_view(&rq->body.memory), call)) {
+        (void)refuse(rq, 400, "InvalidAction", "Only GetCallerIdentity is emulated");
+        return;
+    }
+    put_head(rq, 200);
+    buf_fmt(&rq->reply.body,
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>"
+            "<Arn>arn:aws:iam::%s:user/emulated</Arn><UserId>AIDAEMULATED</UserId><Account>%s</Account>"
+            "</GetCallerIdentityResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>"
+            "</GetCallerIdentityResponse>",
+            emu->config.account, emu->config.account, rq->id);
+}
