@@ -209,19 +209,23 @@ static void put_shard_counts(struct json_writer *w, const struct shard_row *shar
 }
 
 /* What a shard waits for, where it does: a slot at Bedrock, or a folder that another shard holds. */
-static void put_waiting(struct json_writer *w, const struct shard_row *shard, int64_t position)
+static void put_waiting(struct json_writer *w, const struct shard_row *shard, const struct slot_wait *wait)
 {
     const bool for_folder = shard->folder_busy && strcmp(shard->state, "planned") == 0;
 
     json_name(w, "waiting");
-    if (position == 0 && !for_folder) {
+    if (wait->position == 0 && !for_folder) {
         json_none(w);
         return;
     }
     json_begin_object(w);
-    json_put_text(w, "for", position > 0 ? "slot" : "folder");
-    if (position > 0)
-        json_put_i64(w, "position", position);
+    json_put_text(w, "for", wait->position > 0 ? "slot" : "folder");
+    if (wait->position > 0)
+        json_put_i64(w, "position", wait->position);
+    if (wait->position > 0 && wait->refused) {
+        json_put_text(w, "refused", wait->refused);
+        json_put_time(w, "until", wait->until_ms);
+    }
     json_end_object(w);
 }
 
@@ -236,7 +240,7 @@ static void put_staging(struct json_writer *w, const struct shard_row *shard)
     json_end_object(w);
 }
 
-void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t position)
+void shard_json(struct json_writer *w, const struct shard_row *shard, const struct slot_wait *wait)
 {
     json_begin_object(w);
     json_put_id(w, "id", ID_SHARD, shard->id);
@@ -244,7 +248,7 @@ void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t po
     json_put_i64(w, "ordinal", shard->ordinal);
     json_put_text(w, "state", shard->state);
     json_put_text(w, "route", shard->route);
-    put_waiting(w, shard, position);
+    put_waiting(w, shard, wait);
     put_staging(w, shard);
     json_name(w, "bedrock");
     json_begin_object(w);

@@ -16,8 +16,12 @@ void job_json(struct json_writer *w, const struct job_row *job, const struct han
 void job_json_members(struct json_writer *w, const struct job_row *job, const struct handlers_app *app);
 /* The members that a job and a plan share: what is asked of which videos, and how. */
 void job_question_json(struct json_writer *w, const struct job_row *job);
-/* position: in the queue for a slot; 0: it is not in it. */
-void shard_json(struct json_writer *w, const struct shard_row *shard, int64_t position);
+struct slot_wait {       /* of a shard; zeroed: it is in no queue */
+    int64_t position;    /* in the queue for a slot, from 1 */
+    const char *refused; /* why AWS refused another job, "quota" or "throttled"; NULL: nothing stands in the way */
+    int64_t until_ms;    /* until then nobody asks again */
+};
+void shard_json(struct json_writer *w, const struct shard_row *shard, const struct slot_wait *wait);
 
 struct inference {
     bool has_max_tokens, has_temperature, has_top_p, has_top_k;

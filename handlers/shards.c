@@ -10,12 +10,12 @@
 
 #include <limits.h>
 
-static int64_t position_of(const struct db_rows *queue, int64_t shard_id)
+static struct slot_wait wait_of(const struct db_rows *queue, int64_t shard_id)
 {
     for (int i = 0; i < queue->count; i++)
         if (db_i64(queue, i, 0) == shard_id)
-            return db_i64(queue, i, 1);
-    return 0;
+            return (struct slot_wait){ db_i64(queue, i, 1), db_text(queue, i, 2), db_i64(queue, i, 3) };
+    return (struct slot_wait){ 0 };
 }
 
 /* queue: those shards of the job that wait for a slot. */
@@ -29,8 +29,11 @@ static void put_page(struct request *rq, struct reply *rp, const struct db_rows 
     json_name(&w, "data");
     json_begin_array(&w);
     for (int i = 0; i < rows->count && i < limit; i++) {
+        struct slot_wait wait;
+
         shard_row_read(rows, i, &row);
-        shard_json(&w, &row, position_of(queue, row.id));
+        wait = wait_of(queue, row.id);
+        shard_json(&w, &row, &wait);
     }
     json_end_array(&w);
     reply_next_i64(rq, rp, &w, rows->count > limit, "shards", row.ordinal);

@@ -24,7 +24,7 @@ MUST_CHECK bool slot_store_models(struct db *db, struct db_rows *rows, struct er
 /* The first `count` in the queue, but for those whose last try failed: rows of shard ids (column 0), in order. */
 MUST_CHECK bool slot_store_first(struct db *db, const char *model_key, int64_t count, struct db_rows *rows,
                                  struct err *err);
-/* The waiting shards of a job: rows of shard id and position. */
+/* The waiting shards of a job: rows of shard id, position, and until a refusal is over its reason and that time. */
 MUST_CHECK bool slot_store_positions(struct db *db, int64_t job_id, struct db_rows *rows, struct err *err);
 /* One shard asks AWS after a refusal; the others wait for its answer, but not for ever. */
 MUST_CHECK bool slot_store_probe(struct db *db, const char *model_key, int64_t wait_ms, struct err *err);

@@ -129,6 +129,12 @@ static void slots_are_counted_by_model(void)
     OK(slot_store_positions(p.db, p.jobs[0], &rows, &err));
     CHECK_I64(rows.count, 1);
     CHECK_I64(db_i64(&rows, 0, 1), 3);
+    CHECK(db_is_null(&rows, 0, 2) && db_is_null(&rows, 0, 3));
+    db_rows_done(&rows);
+    OK(slot_store_refuse(p.db, "m", true, testdb_shard(&p.t, p.jobs[1], 0), 60000, 60000, &err));
+    OK(slot_store_positions(p.db, p.jobs[0], &rows, &err));
+    CHECK_TEXT(db_text(&rows, 0, 2), "throttled");
+    CHECK(db_i64(&rows, 0, 3) > 0);
     end(&p);
 }
 
