@@ -4,6 +4,7 @@
 #include "handlers/common.h"
 #include "handlers/job_json.h"
 #include "handlers/routes.h"
+#include "handlers/trouble_json.h"
 #include "server/base/id.h"
 #include "sql/job_store.h"
 
@@ -101,6 +102,8 @@ void jobs_get(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(db_rows_done) struct db_rows retries = { 0 };
+    AUTO(db_rows_done) struct db_rows troubles = { 0 };
+    struct task_trouble trouble = { 0 };
     struct json_writer w = json_writer_on(reply_body(rp));
     struct job_row row = { 0 };
     struct err err = { 0 };
@@ -109,13 +112,15 @@ void jobs_get(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_JOB, &id))
         return;
     if (!job_store_get(db_of(rq), id, &rows, &row, &err) ||
-        !job_store_retries(db_of(rq), id, MOST_RETRIES, &retries, &err)) {
+        !job_store_retries(db_of(rq), id, MOST_RETRIES, &retries, &err) ||
+        (!row.completed_ms && !task_store_trouble_job(db_of(rq), id, &troubles, &trouble, &err))) {
         reply_failure(rq, rp, &err);
         return;
     }
     json_begin_object(&w);
     job_json_members(&w, &row, app_of(rq));
     put_retries(&w, &retries);
+    trouble_json(&w, &trouble);
     json_end_object(&w);
     reply_resource(rq, rp);
 }

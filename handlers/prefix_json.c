@@ -1,21 +1,24 @@
 #include "handlers/prefix_json.h"
 
 #include "handlers/common.h"
+#include "handlers/trouble_json.h"
 #include "server/base/id.h"
 
-static void put_scan(struct json_writer *w, const struct prefix_row *prefix)
+static void put_scan(struct json_writer *w, const struct prefix_row *prefix, const struct task_trouble *trouble)
 {
     json_name(w, "scan");
     json_begin_object(w);
     json_put_text(w, "state", prefix->scan_state);
     json_put_i64(w, "listed", prefix->scan_listed);
     json_put_json(w, "error", prefix->scan_error);
+    if (trouble)
+        trouble_json(w, trouble);
     json_put_time(w, "started_at", prefix->scan_started_ms);
     json_put_time(w, "finished_at", prefix->scan_finished_ms);
     json_end_object(w);
 }
 
-void prefix_json(struct json_writer *w, const struct prefix_row *prefix)
+void prefix_json(struct json_writer *w, const struct prefix_row *prefix, const struct task_trouble *trouble)
 {
     json_begin_object(w);
     json_put_id(w, "id", ID_PREFIX, prefix->id);
@@ -25,7 +28,7 @@ void prefix_json(struct json_writer *w, const struct prefix_row *prefix)
     json_put_text(w, "bucket_owner", prefix->bucket_owner);
     json_put_text(w, "region", prefix->region);
     json_put_json(w, "suffixes", prefix->suffixes);
-    put_scan(w, prefix);
+    put_scan(w, prefix, trouble);
     json_put_i64(w, "video_count", prefix->video_count);
     json_put_i64(w, "eligible_count", prefix->eligible_count);
     json_put_i64(w, "total_bytes", prefix->total_bytes);

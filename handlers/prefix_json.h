@@ -4,7 +4,9 @@
 
 #include "server/base/json_writer.h"
 #include "sql/prefix_store.h"
+#include "sql/task_store.h"
 
-void prefix_json(struct json_writer *w, const struct prefix_row *prefix);
+/* trouble: of its scan; NULL: it is not told. */
+void prefix_json(struct json_writer *w, const struct prefix_row *prefix, const struct task_trouble *trouble);
 
 #endif

@@ -44,12 +44,14 @@ static bool refuse_existing(struct creation *creation, int64_t existing, struct 
 static bool put_prefix(struct db *db, int64_t id, struct buf *out, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
+    AUTO(db_rows_done) struct db_rows troubles = { 0 };
+    struct task_trouble trouble = { 0 };
     struct prefix_row row = { 0 };
     struct json_writer w = json_writer_on(out);
 
-    if (!prefix_store_get(db, id, &rows, &row, err))
+    if (!prefix_store_get(db, id, &rows, &row, err) || !task_store_trouble_prefix(db, id, &troubles, &trouble, err))
         return false;
-    prefix_json(&w, &row);
+    prefix_json(&w, &row, &trouble);
     return true;
 }
 
@@ -102,7 +104,7 @@ void prefixes_list(struct request *rq, struct reply *rp)
     json_begin_array(&w);
     for (int i = 0; i < rows.count && i < limit; i++) {
         prefix_row_read(&rows, i, &row);
-        prefix_json(&w, &row);
+        prefix_json(&w, &row, NULL);
     }
     json_end_array(&w);
     reply_next_i64(rq, rp, &w, rows.count > limit, "prefixes", row.id);

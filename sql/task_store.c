@@ -111,6 +111,30 @@ bool task_store_remove(struct db *db, const char *kind, int64_t subject_id, stru
     return db_execute(db, Q_TASK_REMOVE, DB_ARGS(param_text(kind), param_i64(subject_id)), NULL, err);
 }
 
+static bool trouble(struct db *db, enum query query, int64_t id, struct db_rows *rows, struct task_trouble *out,
+                    struct err *err)
+{
+    *out = (struct task_trouble){ 0 };
+    if (!db_query(db, query, DB_ARGS(param_i64(id)), rows, err))
+        return false;
+    if (rows->count > 0)
+        *out =
+            (struct task_trouble){ db_text(rows, 0, 0), db_text(rows, 0, 1), db_i64(rows, 0, 2), db_i64(rows, 0, 3) };
+    return true;
+}
+
+bool task_store_trouble_job(struct db *db, int64_t job_id, struct db_rows *rows, struct task_trouble *out,
+                            struct err *err)
+{
+    return trouble(db, Q_TASK_TROUBLE_JOB, job_id, rows, out, err);
+}
+
+bool task_store_trouble_prefix(struct db *db, int64_t prefix_id, struct db_rows *rows, struct task_trouble *out,
+                               struct err *err)
+{
+    return trouble(db, Q_TASK_TROUBLE_PREFIX, prefix_id, rows, out, err);
+}
+
 bool task_store_counts(struct db *db, struct task_count *out, int max, int *count, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };

@@ -43,6 +43,18 @@ MUST_CHECK bool task_store_next_due(struct db *db, const char *kinds, int64_t *i
 /* Removes the task, waiting or dead (a running one is left). */
 MUST_CHECK bool task_store_remove(struct db *db, const char *kind, int64_t subject_id, struct err *err);
 
+struct task_trouble {    /* a step that failed, and will be tried again */
+    const char *step;    /* kind of task; both texts borrowed from the rows. NULL: nothing is wrong */
+    const char *message; /* of the last failure */
+    int64_t failures;    /* in a row */
+    int64_t next_ms;     /* wall clock of the next try */
+};
+/* The worst of a job (its shards and their files, and the watch, count), or of a prefix's scan. */
+MUST_CHECK bool task_store_trouble_job(struct db *db, int64_t job_id, struct db_rows *rows, struct task_trouble *out,
+                                       struct err *err);
+MUST_CHECK bool task_store_trouble_prefix(struct db *db, int64_t prefix_id, struct db_rows *rows,
+                                          struct task_trouble *out, struct err *err);
+
 struct task_count {
     char kind[16];
     char state[16];

@@ -74,9 +74,13 @@ def test_wrong_credentials_are_told_with_what_to_do(stack, settings, code, words
 def test_an_expired_token_is_told_with_what_to_do(stack):
     emulator = stack.emulator()
     emulator.fault(op="S3.ListObjectsV2", action={"status": 400, "code": "ExpiredToken", "message": "The provided token has expired."})
-    service = stack.service(stack.database(), emulator, AWS_SESSION_TOKEN="an-old-token")
+    service = stack.service(stack.database(), emulator, AWS_SESSION_TOKEN="an-old-token", VIDBATCH_MAX_FAILURES="4")
     client = service.client()
-    scan = client.wait_scan(client.register("v/")["id"])["scan"]
+    prefix = client.register("v/")
+    trouble = wait_until("the scan's trouble", lambda: client.get(f"/v1/prefixes/{prefix['id']}")["scan"]["trouble"])
+    assert trouble["step"] == "scan" and trouble["failures"] > 0 and "Get new temporary credentials" in trouble["message"], trouble
+    scan = client.wait_scan(prefix["id"])["scan"]
+    assert scan["trouble"] is None
     assert scan["state"] == "failed" and scan["error"]["upstream"]["code"] == "ExpiredToken", scan
     assert "expired" in scan["error"]["message"] and "Get new temporary credentials" in scan["error"]["message"], scan["error"]
     assert "an-old-token" not in service.log() + str(scan)
@@ -154,3 +158,19 @@ def test_a_throttled_account_is_waited_for_and_shown(stack):
     assert (waiting["for"], waiting["refused"]) == ("slot", "throttled")
     emulator.clear_faults()
     assert_good(client.wait_job(job["id"]), emulator)
+
+
+def test_a_job_shows_what_keeps_failing(stack):
+    emulator = stack.emulator()
+    service = stack.service(stack.database(), emulator, AWS_MAX_ATTEMPTS="1")
+    client = service.client()
+    emulator.put_videos("v/", VIDEOS)
+    prefix = client.wait_scan(client.register("v/")["id"])
+    emulator.fault(op="Bedrock.ListModelInvocationJobs", action={"status": 500, "code": "InternalServerException", "message": "Out of order"})
+    job = client.launch(prefix["id"])
+    trouble = wait_until("the job's trouble", lambda: client.get(f"/v1/jobs/{job['id']}")["trouble"])
+    assert trouble["step"] == "watch" and "Out of order" in trouble["message"], trouble
+    assert client.get("/v1/jobs")["data"][0].get("trouble") is None
+    emulator.clear_faults()
+    assert_good(client.wait_job(job["id"]), emulator)
+    assert client.get(f"/v1/jobs/{job['id']}")["trouble"] is None

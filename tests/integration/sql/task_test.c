@@ -361,6 +361,42 @@ static void counts(void)
     CHECK_I64(count, 2);
 }
 
+static void troubles(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct task_trouble trouble = { 0 };
+    struct err err = { 0 };
+    struct task task;
+    bool found = false;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    OK(task_store_add(db, "scan", 7, 0, &err));
+    OK(task_store_trouble_prefix(db, 7, &rows, &trouble, &err));
+    CHECK(trouble.step == NULL);
+    task = claim(db, "{scan}", &found);
+    OK(task_store_again(db, &task, 60000, "no network", &err));
+    db_rows_done(&rows);
+    OK(task_store_trouble_prefix(db, 7, &rows, &trouble, &err));
+    CHECK_TEXT(trouble.step, "scan");
+    CHECK_TEXT(trouble.message, "no network");
+    CHECK_I64(trouble.failures, 1);
+    CHECK(trouble.next_ms > 0);
+    OK(task_store_add(db, "plan", 7, 0, &err));
+    db_rows_done(&rows);
+    OK(task_store_trouble_job(db, 7, &rows, &trouble, &err));
+    CHECK(trouble.step == NULL); /* the scan is not the job's */
+    task = claim(db, "{plan}", &found);
+    OK(task_store_again(db, &task, 60000, "no quota", &err));
+    db_rows_done(&rows);
+    OK(task_store_trouble_job(db, 7, &rows, &trouble, &err));
+    CHECK_TEXT(trouble.step, "plan");
+    CHECK_TEXT(trouble.message, "no quota");
+}
+
 static const struct test tests[] = {
     { "claims in order of waiting", claims_in_order_of_waiting },
     { "each task is claimed exactly once", each_task_is_claimed_exactly_once },
@@ -371,5 +407,6 @@ static const struct test tests[] = {
     { "failures, deaths and releases", failures_deaths_and_releases },
     { "knows when it is due", knows_when_it_is_due },
     { "counts", counts },
+    { "troubles", troubles },
 };
 TEST_MAIN("sql/task", tests)
