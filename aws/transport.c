@@ -242,9 +242,11 @@ static CURL *take_handle(struct aws_client *client)
     return curl_easy_init();
 }
 
-static void give_handle(struct aws_client *client, CURL *easy)
+/* Only after a transfer that ended well: libcurl 7.88 leaves the receive buffer of one that found no address in the
+ * handle, and then refuses to be told the buffer's size. */
+static void give_handle(struct aws_client *client, CURL *easy, bool is_clean)
 {
-    if (client->idle_count == AWS_IDLE_HANDLES) {
+    if (!is_clean || client->idle_count == AWS_IDLE_HANDLES) {
         curl_easy_cleanup(easy);
         return;
     }
@@ -272,7 +274,7 @@ bool transport_start(struct exchange *x, struct err *err)
         set = set_request(x);
     if (set == CURLE_OK && curl_multi_add_handle(client->multi, x->easy) == CURLM_OK)
         return true;
-    give_handle(client, x->easy);
+    give_handle(client, x->easy, false);
     x->easy = NULL;
     if (set == CURLE_OUT_OF_MEMORY)
         return err_memory(err, HERE);
@@ -286,7 +288,7 @@ void transport_end(struct exchange *x)
     if (x->easy) {
         /* An answer that was not read to its end takes its connection with it. */
         curl_multi_remove_handle(x->client->multi, x->easy);
-        give_handle(x->client, x->easy);
+        give_handle(x->client, x->easy, x->is_finished && x->result == CURLE_OK);
         x->easy = NULL;
     }
 }

@@ -145,7 +145,35 @@ static void test_retries(void)
     test_case(NULL);
 }
 
+/* No address, no connection, no answer: that is tried again as everything else is. The label is longer than DNS allows,
+ * so that no name server is asked. */
+static void test_no_address(void)
+{
+    char url[128];
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct aws_options options = { .region = "us-east-1", .endpoint_url = url, .backoff_cap_ms = 4 };
+    struct aws_request rq = get_object("/k");
+    struct aws_stat stats[8];
+
+    snprintf(url, sizeof(url), "http://%070d.invalid", 0);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    options.credentials.access_key_id = FIXTURE_KEY_ID;
+    options.credentials.secret_access_key = FIXTURE_SECRET;
+    f.script = http_script_start(&(struct http_answer){ .status = 200 }, 1); /* for fixture_done */
+    f.aws = aws_new(&options, &f.err);
+    f.client = f.aws ? aws_client_new(f.aws, &f.err) : NULL;
+    if (!CHECK(f.client != NULL))
+        return;
+    CHECK(!call(&f, &rq));
+    CHECK_I64(f.err.kind, ERR_UPSTREAM);
+    CHECK(f.err.retryable);
+    CHECK(strstr(f.err.what, "resolve") != NULL);
+    CHECK_I64(aws_stats(f.aws, stats, 8), 1);
+    CHECK_I64(stats[0].attempts, 5);
+}
+
 static const struct test tests[] = {
     { "retries", test_retries },
+    { "no address", test_no_address },
 };
 TEST_MAIN("client_retry", tests)
