@@ -268,6 +268,21 @@ void aws_client_until(struct aws_client *client, int64_t until_ms)
     client->until_ms = until_ms;
 }
 
+bool aws_sums_requests(const struct aws_client *client)
+{
+    return client->aws->sums_requests;
+}
+
+bool aws_checks_answers(const struct aws_client *client)
+{
+    return client->aws->checks_answers;
+}
+
+bool aws_s3_is_https(const struct aws_client *client)
+{
+    return client->aws->endpoints[AWS_S3].is_https;
+}
+
 bool client_is_stopping(const struct aws_client *client)
 {
     const struct aws_options *o = &client->aws->options;

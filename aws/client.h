@@ -4,6 +4,7 @@
 #ifndef VIDBATCH_AWS_CLIENT_H
 #define VIDBATCH_AWS_CLIENT_H
 
+#include "aws/checksum.h"
 #include "aws/credentials.h"
 #include "server/base/buf.h"
 #include "server/base/err.h"
@@ -25,6 +26,9 @@ struct aws_options { /* all text borrowed during aws_new */
     const char *endpoint_urls[AWS_SERVICES]; /* AWS_ENDPOINT_URL_S3 and so on, win over endpoint_url */
     /* "true" or "false"; NULL or "": as the profile says. */
     const char *use_fips, *use_dualstack, *ignore_endpoint_urls;
+    /* AWS_REQUEST_CHECKSUM_CALCULATION and AWS_RESPONSE_CHECKSUM_VALIDATION: "when_supported" or "when_required"; NULL
+     * or "": as the profile says, else when_supported. */
+    const char *request_checksum, *response_checksum;
     enum aws_addressing addressing; /* auto: path style with a custom endpoint and for names that are no DNS label */
     const char *ca_bundle;          /* AWS_CA_BUNDLE, certificates trusted beside the system's */
     int max_attempts;               /* first try included; 0: as the profile says, else 5 */
@@ -55,6 +59,11 @@ void aws_client_until(struct aws_client *client, int64_t until_ms);
 
 /* AWS's clock minus ours, by the newest answer that any client got; false: none had a Date yet. Any thread. */
 bool aws_clock_gap(struct aws *aws, int64_t *gap_ms);
+/* Shall uploads carry a checksum where S3 does not demand one, shall downloads be held against S3's, and does this
+ * client talk to S3 over TLS? Any thread. */
+bool aws_sums_requests(const struct aws_client *client);
+bool aws_checks_answers(const struct aws_client *client);
+bool aws_s3_is_https(const struct aws_client *client);
 
 /* The process-wide counters for /metrics, by operation name ("S3.GetObject"). */
 struct aws_stat {
@@ -107,7 +116,10 @@ struct aws_response {
     char content_range[80];
     char storage_class[32]; /* x-amz-storage-class */
     char upload_marker[40]; /* x-amz-meta-vidbatch-upload: which multipart upload made the object (s3_writer.c) */
-    int64_t content_length; /* -1 unknown */
+    enum checksum_kind
+        checksum_kind; /* of the whole object, where S3 gave one that can be computed from its bytes ... */
+    char checksum[CHECKSUM_TEXT_SIZE]; /* ... and its value */
+    int64_t content_length;            /* -1 unknown */
 };
 void aws_response_done(struct aws_response *rs);
 

@@ -30,6 +30,7 @@ struct aws {                    /* fixed after aws_new, but for what is atomic o
     char region[AWS_REGION_SIZE];
     char *ca_bundle;
     bool use_fips, use_dualstack;
+    bool sums_requests, checks_answers;
     struct endpoint endpoints[AWS_SERVICES];
     struct bucket_regions bucket_regions;
     struct retry_budget budgets[AWS_SERVICES];
@@ -101,8 +102,8 @@ bool client_is_stopping(const struct aws_client *client);
 struct stat_counters *client_stat(struct aws *aws, const char *operation);
 
 /* ---- client_settings.c ---- */
-/* Fills in all that environment and profile say of endpoints, trust and retries; aws->region is there. ERR_INPUT, codes
- * "bad_endpoint", "bad_profile_file", "bad_ca_bundle". */
+/* Fills in all that environment and profile say of endpoints, trust, retries and checksums; aws->region is there.
+ * ERR_INPUT, codes "bad_endpoint", "bad_profile_file", "bad_ca_bundle". */
 MUST_CHECK bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
                                      struct err *err);
 

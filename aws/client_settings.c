@@ -1,5 +1,5 @@
-/* What the environment and the profile say together of endpoints and retries: the environment wins over the profile, a
- * service's own setting over the one for all. */
+/* What the environment and the profile say together of endpoints, retries and checksums: the environment wins over the
+ * profile, a service's own setting over the one for all. */
 #include "aws/client_internal.h"
 #include "server/base/mem.h"
 #include "server/base/text.h"
@@ -150,10 +150,25 @@ static bool read_retries(struct aws *aws, const struct aws_options *options, con
     return true;
 }
 
+/* *is_wanted: also where S3 could do without. */
+static bool read_checksum(const char *from_environment, const struct profile *profile, const char *key, bool *is_wanted,
+                          struct err *err)
+{
+    struct span text = choose(from_environment, profile, key);
+
+    *is_wanted = !span_eq_nocase(text, SPAN_LIT("when_required"));
+    return !text.len || !*is_wanted || span_eq_nocase(text, SPAN_LIT("when_supported")) ||
+           refuse_profile(profile, key, "when_supported or when_required", text, err);
+}
+
 bool client_settings_read(struct aws *aws, const struct aws_options *options, const struct profile *profile,
                           struct err *err)
 {
     read_addressing(aws, profile);
     return read_ca_bundle(aws, options, profile, err) && read_retries(aws, options, profile, err) &&
+           read_checksum(options->request_checksum, profile, "request_checksum_calculation", &aws->sums_requests,
+                         err) &&
+           read_checksum(options->response_checksum, profile, "response_checksum_validation", &aws->checks_answers,
+                         err) &&
            read_endpoints(aws, options, profile, err);
 }

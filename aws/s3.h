@@ -80,7 +80,8 @@ MUST_CHECK bool s3_head(struct aws_client *client, const struct s3_ref *ref, str
 /* A small object whole; more than max_bytes is ERR_INPUT. */
 MUST_CHECK bool s3_get_small(struct aws_client *client, const struct s3_ref *ref, size_t max_bytes, struct buf *out,
                              struct err *err);
-/* Up to 5 GB in one request, from memory. content_type must be given. Content is guarded by CRC-32. */
+/* Up to 5 GB in one request, from memory. content_type must be given. Content is guarded by CRC-32, unless
+ * checksums are to be sent only where S3 demands one. */
 MUST_CHECK bool s3_put(struct aws_client *client, const struct s3_ref *ref, const char *content_type, struct span body,
                        struct err *err);
 /* Absent keys are fine. */
@@ -95,7 +96,9 @@ struct s3_reader;
 /* From byte `offset` on. etag (with quotes) pins the version, "" takes the present one. Gives: s3_reader_close. */
 MUST_CHECK bool s3_reader_open(struct aws_client *client, const struct s3_ref *ref, int64_t offset, const char *etag,
                                struct s3_reader **out, struct err *err);
-/* Length 0 at the end. The object changed meanwhile: ERR_CONFLICT, code "object_changed". */
+/* Length 0 at the end. The object changed meanwhile: ERR_CONFLICT, code "object_changed". Where the object was read
+ * from its beginning and S3 gave its checksum, the last piece comes only if the checksum is right: else ERR_UPSTREAM,
+ * retryable, code "checksum_mismatch", and none of the pieces can be trusted. */
 MUST_CHECK bool s3_reader_read(struct s3_reader *reader, struct span *piece, struct err *err);
 int64_t s3_reader_size(const struct s3_reader *reader); /* of the whole object */
 void s3_reader_close(struct s3_reader *reader);
@@ -103,8 +106,10 @@ void s3_reader_close(struct s3_reader *reader);
 /* ---- streamed writing: one PUT while it fits one part, else a multipart upload ---- */
 struct s3_writer;
 /* part_bytes 0 = 5 MiB, the least. Memory: three parts, two of them on their way while the third is filled; so a
- * failure shows at a later call. Each is guarded by its SHA-256. Gives: s3_writer_free, which aborts an unfinished
- * upload. */
+ * failure shows at a later call. Each is guarded by a checksum: over TLS CRC-32, else the SHA-256 that is signed
+ * anyway; by none where they are to be sent only where S3 demands one. Gives: s3_writer_free, which aborts an
+ * unfinished upload.
+ */
 MUST_CHECK bool s3_writer_new(struct aws_client *client, const struct s3_ref *ref, const char *content_type,
                               size_t part_bytes, struct s3_writer **out, struct err *err);
 /* The object's bytes are appended to this one by the functions of buf.h, at most S3_WRITER_PIECE_BYTES each time;

@@ -58,9 +58,10 @@ bool s3_upload_begin(struct s3_upload *up, struct aws_client *client, const stru
     if (!s3_call_init(&call, "S3.CreateMultipartUpload", "POST", ref, err))
         return false;
     make_marker(up);
+    up->sum = !aws_sums_requests(client) ? CHECKSUM_NONE : aws_s3_is_https(client) ? CHECKSUM_CRC32 : CHECKSUM_SHA256;
     call.rq.error_in_200 = true;
     s3_call_param(&call, "uploads", (struct span){ "", 0 });
-    s3_call_header(&call, "x-amz-checksum-algorithm", SPAN_LIT("SHA256")); /* each part carries one */
+    s3_call_header(&call, "x-amz-checksum-algorithm", span_of(checksum_name(up->sum))); /* each part carries one */
     s3_call_header(&call, "x-amz-meta-vidbatch-upload", span_of(up->marker));
     s3_call_body(&call, (struct span){ "", 0 }, content_type);
     if (!s3_call_send(&call, client, &rs, err))
@@ -73,24 +74,38 @@ bool s3_upload_begin(struct s3_upload *up, struct aws_client *client, const stru
     return s3_name_error(ref, err);
 }
 
+/* Over plain http the hash that is signed serves as the checksum too. */
+static bool sum_part(struct s3_part *part, const struct s3_upload *up, struct span bytes, struct err *err)
+{
+    AUTO(buf_done) struct buf text = { .max = sizeof(part->sum) };
+
+    if (up->sum == CHECKSUM_NONE)
+        return true;
+    if (up->sum != CHECKSUM_SHA256) {
+        checksum_of(up->sum, bytes, part->sum);
+        return true;
+    }
+    text_sha256(bytes.len ? bytes.ptr : "", bytes.len, part->hash);
+    text_base64(&text, part->hash, sizeof(part->hash));
+    if (!buf_check(&text, "a checksum", err))
+        return false;
+    (void)strcpy(part->sum, buf_cstr(&text));
+    part->call.rq.body_sha256 = part->hash;
+    return true;
+}
+
 static bool fill_part(struct s3_part *part, struct s3_upload *up, const struct s3_ref *ref, struct span bytes,
                       struct err *err)
 {
-    unsigned char hash[32];
     char number[16];
 
-    buf_init(&part->sha256, 64);
-    text_sha256(bytes.len ? bytes.ptr : "", bytes.len, hash);
-    text_base64(&part->sha256, hash, sizeof(hash));
-    if (!buf_check(&part->sha256, "a checksum", err) || !s3_call_init(&part->call, "S3.UploadPart", "PUT", ref, err))
+    if (!s3_call_init(&part->call, "S3.UploadPart", "PUT", ref, err) || !sum_part(part, up, bytes, err))
         return false;
     (void)snprintf(number, sizeof(number), "%d", part->number);
     s3_call_param(&part->call, "partNumber", span_of(number));
     s3_call_param(&part->call, "uploadId", buf_view(&up->id));
-    s3_call_header(&part->call, "x-amz-checksum-sha256", buf_view(&part->sha256));
+    s3_call_header(&part->call, checksum_header(up->sum), span_of(part->sum));
     s3_call_body(&part->call, bytes, NULL);
-    memcpy(part->hash, hash, sizeof(hash));
-    part->call.rq.body_sha256 = part->hash;
     return s3_call_ready(&part->call, err);
 }
 
@@ -119,7 +134,11 @@ bool s3_part_end(struct s3_part *part, struct s3_upload *up, struct err *err)
         ok = part->rs.etag[0] != '\0' && s3_xml_text(&up->parts, span_of(part->rs.etag));
         if (!ok)
             err_set(err, ERR_UPSTREAM, true, HERE, "part %d was answered without a usable ETag", part->number);
-        buf_fmt(&up->parts, "</ETag><ChecksumSHA256>%s</ChecksumSHA256></Part>", buf_cstr(&part->sha256));
+        buf_text(&up->parts, "</ETag>");
+        if (up->sum != CHECKSUM_NONE)
+            buf_fmt(&up->parts, "<Checksum%s>%s</Checksum%s>", checksum_name(up->sum), part->sum,
+                    checksum_name(up->sum));
+        buf_text(&up->parts, "</Part>");
     }
     s3_part_done(part);
     return ok ? buf_check(&up->parts, "the list of parts", err) : s3_name_error(&ref, err);
@@ -130,7 +149,6 @@ void s3_part_done(struct s3_part *part)
     aws_later_drop(part->later);
     aws_response_done(&part->rs);
     s3_call_done(&part->call);
-    buf_done(&part->sha256);
     *part = (struct s3_part){ 0 };
 }
 

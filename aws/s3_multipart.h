@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 struct s3_upload {
-    struct buf id;    /* S3's upload id; empty before s3_upload_begin */
-    struct buf parts; /* the list of parts as CompleteMultipartUpload wants it */
-    int part_count;   /* begun */
-    char marker[33];  /* random; stored with the object, so that a finished upload can be recognised */
+    struct buf id;          /* S3's upload id; empty before s3_upload_begin */
+    struct buf parts;       /* the list of parts as CompleteMultipartUpload wants it */
+    int part_count;         /* begun */
+    enum checksum_kind sum; /* that each part carries */
+    char marker[33];        /* random; stored with the object, so that a finished upload can be recognised */
 };
 
 void s3_upload_init(struct s3_upload *up);
@@ -28,8 +29,8 @@ struct s3_part {
     struct aws_later *later; /* NULL: nothing is on its way */
     struct s3_call call;
     struct aws_response rs;
-    unsigned char hash[32]; /* SHA-256 of its bytes */
-    struct buf sha256;      /* the same, base64 */
+    unsigned char hash[32];       /* SHA-256 of its bytes, where that is its checksum */
+    char sum[CHECKSUM_TEXT_SIZE]; /* its checksum */
     int number;
 };
 /* Begins to send; the bytes must live until the part is ended. */

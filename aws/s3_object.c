@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { PUT_MAX_BYTES_GIB = 5 };
 
@@ -58,33 +57,24 @@ bool s3_get_small(struct aws_client *client, const struct s3_ref *ref, size_t ma
     return ok && buf_check(out, "an object read whole", err);
 }
 
-/* CRC-32 guards what a PUT stores: S3 checks it before the object becomes visible, and zlib computes it faster than
- * MD5. */
-static void crc32_header(struct span body, struct buf *out)
-{
-    uLong crc = crc32_z(0, (const Bytef *)body.ptr, body.len);
-    const unsigned char bytes[4] = { (unsigned char)(crc >> 24), (unsigned char)(crc >> 16), (unsigned char)(crc >> 8),
-                                     (unsigned char)crc };
-
-    text_base64(out, bytes, sizeof(bytes));
-}
-
 bool s3_put(struct aws_client *client, const struct s3_ref *ref, const char *content_type, struct span body,
             struct err *err)
 {
     AUTO(s3_call_done) struct s3_call call = { 0 };
     AUTO(aws_response_done) struct aws_response rs = { 0 };
-    AUTO(buf_done) struct buf crc = { 0 };
+    char crc[CHECKSUM_TEXT_SIZE];
 
     if ((body.len >> 30) >= PUT_MAX_BYTES_GIB) {
         err_set(err, ERR_INPUT, false, HERE, "%zu bytes are more than one PUT takes (5 GiB)", body.len);
         return s3_name_error(ref, err);
     }
-    buf_init(&crc, 64);
-    crc32_header(body, &crc);
-    if (!s3_call_init(&call, "S3.PutObject", "PUT", ref, err) || !buf_check(&crc, "a checksum header", err))
+    if (!s3_call_init(&call, "S3.PutObject", "PUT", ref, err))
         return false;
-    s3_call_header(&call, "x-amz-checksum-crc32", buf_view(&crc));
+    /* S3 checks it before the object becomes visible, and zlib computes it faster than MD5. */
+    if (aws_sums_requests(client)) {
+        checksum_of(CHECKSUM_CRC32, body, crc);
+        s3_call_header(&call, checksum_header(CHECKSUM_CRC32), span_of(crc));
+    }
     s3_call_body(&call, body, content_type);
     return s3_call_send(&call, client, &rs, err);
 }

@@ -19,8 +19,10 @@ struct s3_reader {
     char *bucket, *key, *owner;
     char etag[ETAG_SIZE];
     int64_t position;
-    int64_t size_bytes; /* -1 until the first answer */
-    int failures;       /* since the last byte */
+    int64_t size_bytes;            /* -1 until the first answer */
+    int failures;                  /* since the last byte */
+    struct checksum sum;           /* of all bytes so far, where want says what it must come to */
+    char want[CHECKSUM_TEXT_SIZE]; /* "": nothing is known of it */
 };
 
 static struct s3_ref ref_of(const struct s3_reader *r)
@@ -44,6 +46,39 @@ static bool changed(const struct s3_reader *r, struct err *err)
     return s3_name_error(&ref, err);
 }
 
+/* S3 gives one of the whole object: it can be held against only what begins at its first byte. Ranged answers are not
+ * looked at, for what theirs is of is not known. */
+static bool take_checksum(struct s3_reader *r, const struct aws_response *head, struct err *err)
+{
+    if (r->position > 0 || head->status != 200 || !head->checksum_kind || !aws_checks_answers(r->client))
+        return true;
+    memcpy(r->want, head->checksum, sizeof(r->want));
+    return checksum_begin(&r->sum, head->checksum_kind, err);
+}
+
+/* Adds the piece; the object's last one must make the checksum that S3 keeps. */
+static bool check_piece(struct s3_reader *r, struct span piece, struct err *err)
+{
+    const struct s3_ref ref = ref_of(r);
+    char got[CHECKSUM_TEXT_SIZE];
+
+    if (!r->want[0])
+        return true;
+    checksum_add(&r->sum, piece);
+    if (r->position + (int64_t)piece.len < r->size_bytes)
+        return true;
+    checksum_end(&r->sum, got);
+    if (!strcmp(got, r->want))
+        return true;
+    err_set(
+        err, ERR_UPSTREAM, true, HERE,
+        "the %s of the %lld bytes that arrived is %s, and S3 keeps %s of the object: they were damaged on the way and "
+        "are not used",
+        checksum_name(r->sum.kind), (long long)r->size_bytes, got, r->want);
+    (void)err_code(err, "checksum_mismatch");
+    return s3_name_error(&ref, err);
+}
+
 static bool take_head(struct s3_reader *r, const struct aws_response *head, struct err *err)
 {
     const struct s3_ref ref = ref_of(r);
@@ -60,7 +95,7 @@ static bool take_head(struct s3_reader *r, const struct aws_response *head, stru
         return changed(r, err);
     r->size_bytes = size;
     memcpy(r->etag, head->etag[0] ? head->etag : r->etag, sizeof(r->etag));
-    return true;
+    return take_checksum(r, head, err);
 }
 
 /* S3 answers a range that begins at the very end with an error: HEAD tells whether that is what happened. */
@@ -102,6 +137,8 @@ static bool open_stream(struct s3_reader *r, struct err *err)
     (void)snprintf(r->range, sizeof(r->range), "bytes=%lld-", (long long)r->position);
     if (r->position > 0)
         s3_call_header(&r->call, "range", span_of(r->range));
+    else if (aws_checks_answers(r->client))
+        s3_call_header(&r->call, "x-amz-checksum-mode", SPAN_LIT("ENABLED"));
     s3_call_header(&r->call, "if-match", span_of(r->etag));
     if (!s3_call_ready(&r->call, err))
         return false;
@@ -176,6 +213,10 @@ bool s3_reader_read(struct s3_reader *r, struct span *piece, struct err *err)
         if (!r->stream && !open_stream(r, err))
             return false;
         if (r->stream && aws_stream_read(r->stream, piece, &cause) && piece->len > 0) {
+            if (!check_piece(r, *piece, err)) {
+                *piece = (struct span){ "", 0 };
+                return false;
+            }
             r->position += (int64_t)piece->len;
             r->failures = 0;
             return true;
@@ -197,6 +238,7 @@ void s3_reader_close(struct s3_reader *r)
     if (!r)
         return;
     close_stream(r);
+    checksum_done(&r->sum);
     mem_free(r->bucket);
     mem_free(r->key);
     mem_free(r->owner);

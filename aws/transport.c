@@ -72,11 +72,16 @@ static void take_header(struct exchange *x, struct span name, struct span value)
         { "x-amz-meta-vidbatch-upload", rs->upload_marker, sizeof(rs->upload_marker) },
         { "x-amzn-errortype", x->error_type, sizeof(x->error_type) },
     };
+    enum checksum_kind kind = checksum_of_header(name, value);
     int64_t date_ms;
 
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         if (is_named(name, wanted[i].name))
             take_text(wanted[i].field, wanted[i].size, value);
+    if (kind && (!rs->checksum_kind || kind < rs->checksum_kind)) {
+        rs->checksum_kind = kind;
+        take_text(rs->checksum, sizeof(rs->checksum), value);
+    }
     if (is_named(name, "content-length") && !parse_number(value, &rs->content_length))
         rs->content_length = -1;
     if (is_named(name, "date") && clock_parse_http_date(value, &date_ms))

@@ -162,6 +162,10 @@ static const struct setting settings[] = {
     { "AWS_CA_BUNDLE", TEXT, AT(aws_ca_bundle), NULL, 0, 0, NULL, "file of certificates to trust beside the system's" },
     { "AWS_MAX_ATTEMPTS", INTEGER, AT(aws_max_attempts), NULL, 1, 100, NULL,
       "attempts of one AWS call, the first included; unset: as the profile says, else 5" },
+    { "AWS_REQUEST_CHECKSUM_CALCULATION", WORD, AT(aws_request_checksum), NULL, 0, 0, "when_supported|when_required",
+      "when_required: uploads carry a checksum only where S3 demands one, as many S3-compatible servers want it" },
+    { "AWS_RESPONSE_CHECKSUM_VALIDATION", WORD, AT(aws_response_checksum), NULL, 0, 0, "when_supported|when_required",
+      "when_required: downloads are not held against the checksum that S3 keeps" },
     { "AWS_RETRY_MODE", WORD, AT(aws_retry_mode), NULL, 0, 0, "standard|adaptive|legacy",
       "taken for the sake of other tools: retries always follow AWS's standard mode, and throttling always lowers what "
       "is "

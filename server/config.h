@@ -30,6 +30,7 @@ struct config { /* texts are owned; "" where unset */
     char *aws_region, *aws_default_region, *aws_access_key_id, *aws_secret_access_key, *aws_session_token, *aws_profile;
     char *aws_config_file, *aws_credentials_file, *aws_endpoint_url;
     char *aws_endpoint_urls[AWS_SERVICES];
+    char *aws_request_checksum, *aws_response_checksum;
     char *aws_retry_mode, *aws_use_fips, *aws_use_dualstack, *aws_ignore_endpoint_urls;
     char *aws_expiration, *aws_role_arn, *aws_web_identity_token_file, *aws_role_session_name;
     char *aws_container_relative_uri, *aws_container_full_uri, *aws_container_token, *aws_container_token_file;

@@ -15,6 +15,8 @@ struct aws_options config_aws_options(const struct config *c)
                       : strcmp(c->s3_addressing, "virtual") == 0 ? AWS_ADDRESSING_VIRTUAL
                                                                  : AWS_ADDRESSING_AUTO,
         .retry_mode = c->aws_retry_mode,
+        .request_checksum = c->aws_request_checksum,
+        .response_checksum = c->aws_response_checksum,
         .use_fips = c->aws_use_fips,
         .use_dualstack = c->aws_use_dualstack,
         .ignore_endpoint_urls = c->aws_ignore_endpoint_urls,

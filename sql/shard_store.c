@@ -246,6 +246,11 @@ bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, str
                      next_offset, err);
 }
 
+bool shard_store_files_rewind(struct db *db, int64_t shard_id, struct err *err)
+{
+    return db_query(db, Q_SHARD_FILE_REWIND, DB_ARGS(param_i64(shard_id)), NULL, err);
+}
+
 bool shard_store_file_advance(struct db *db, int64_t shard_id, struct span key, int64_t from, int64_t to,
                               const struct shard_progress *add, struct err *err)
 {

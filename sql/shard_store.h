@@ -108,6 +108,8 @@ MUST_CHECK bool shard_store_ingest_reset(struct db *db, int64_t id, bool *moved,
 /* Adds the file where it is new; a changed etag starts it again at 0. Gives where to go on. */
 MUST_CHECK bool shard_store_file_open(struct db *db, int64_t shard_id, struct span key, struct span etag,
                                       int64_t size_bytes, int64_t *next_offset, struct err *err);
+/* All its files are read from the start again. */
+MUST_CHECK bool shard_store_files_rewind(struct db *db, int64_t shard_id, struct err *err);
 struct shard_progress {
     int64_t succeeded, failed, unknown_lines, malformed_lines, duplicate_lines, input_tokens, output_tokens;
 };

@@ -191,6 +191,15 @@ static bool lines_init(struct lines *lines, struct import *import, struct span f
     return lines->items || err_memory(err, HERE);
 }
 
+/* What was read may be of damaged bytes. */
+static bool begin_anew(struct db *db, void *arg, struct err *err)
+{
+    struct import *import = arg;
+
+    return task_store_fence(db, &import->step->task, err) && import_store_forget(db, import->job_id, err) &&
+           shard_store_files_rewind(db, import->shard_id, err);
+}
+
 static bool read_file(struct import *import, const struct s3_ref *ref, struct span etag, int64_t size_bytes,
                       struct err *err)
 {
@@ -199,6 +208,7 @@ static bool read_file(struct import *import, const struct s3_ref *ref, struct sp
     AUTO(lines_done) struct lines lines = { 0 };
     char pinned[136];
     int64_t offset;
+    struct err failed = { 0 };
 
     if (!shard_store_file_open(import->step->db, import->shard_id, ref->key, etag, size_bytes, &offset, err))
         return false;
@@ -212,6 +222,8 @@ static bool read_file(struct import *import, const struct s3_ref *ref, struct sp
     if (echo && read_lines(&lines, echo, err))
         return true;
     err->retryable |= strcmp(err->code, "object_changed") == 0; /* the next attempt begins with the new version */
+    if (strcmp(err->code, "checksum_mismatch") == 0 && !db_transaction(import->step->db, begin_anew, import, &failed))
+        *err = failed;
     return false;
 }
 

@@ -71,12 +71,30 @@ static bool read_lines(struct ingest *ingest, struct batch_output *output, struc
     return aside_wait(chunks->aside, err);
 }
 
-/* Bedrock wrote the file anew while it was read: the next attempt lists again and starts the new version at its
- * beginning. Always false. */
-static bool try_again_if_changed(struct err *err)
+/* What was stored of it may be of damaged bytes: a new round of ingest replaces all. */
+static bool begin_anew(struct db *db, void *arg, struct err *err)
 {
+    struct ingest *ingest = arg;
+    char state[16];
+    bool moved;
+
+    return task_store_fence(db, &ingest->step->task, err) && job_store_lock(db, ingest->shard.job_id, state, err) &&
+           shard_store_ingest_reset(db, ingest->shard.id, &moved, err) &&
+           (!moved || task_store_add(db, "ingest", ingest->shard.id, 0, err));
+}
+
+/* Bedrock wrote the file anew while it was read: the next attempt lists again and starts the new version at its
+ * beginning. Bytes that are not what S3 keeps are read again from the beginning too. Always false. */
+static bool settle_failure(struct ingest *ingest, struct err *err)
+{
+    struct err failed = { 0 };
+
     if (strcmp(err->code, "object_changed") == 0)
         err->retryable = true;
+    if (strcmp(err->code, "checksum_mismatch") == 0 && !db_transaction(ingest->step->db, begin_anew, ingest, &failed)) {
+        log_error("ingest.not_begun_anew", "cause=%s", LOGQ(failed.what));
+        *err = failed;
+    }
     return false;
 }
 
@@ -97,9 +115,9 @@ bool ingest_one_file(struct ingest *ingest, const struct s3_ref *ref, struct spa
     if (!s3_reader_open(ingest->step->client, ref, offset, pinned, &reader, err) ||
         !chunk_init(&chunks.pair[0], ingest, ref->key, offset, err) ||
         !chunk_init(&chunks.pair[1], ingest, ref->key, offset, err) || !aside_start(ingest->step, &chunks.aside, err))
-        return try_again_if_changed(err);
+        return settle_failure(ingest, err);
     output = batch_output_new(offset, more_bytes, reader, err);
-    return output && (read_lines(ingest, output, &chunks, err) || try_again_if_changed(err));
+    return output && (read_lines(ingest, output, &chunks, err) || settle_failure(ingest, err));
 }
 
 static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, struct err *err)

@@ -91,6 +91,7 @@ static bool read_action(json_t *json, struct fault_action *a, struct buf *why)
         FIELD_INT("slow_body", &a->slow_body),
         FIELD_INT("delay_ms", &a->delay_ms),
         FIELD_TEXT("retry_after", a->retry_after),
+        FIELD_TEXT("checksum", a->checksum),
     };
 
     a->cut_body = -1;
@@ -111,9 +112,10 @@ static bool read_action(json_t *json, struct fault_action *a, struct buf *why)
               : a->cut_body >= 0 ? "cut_body"
               : a->slow_body > 0 ? "slow_body"
               : a->delay_ms > 0  ? "delay"
+              : a->checksum[0]   ? "checksum"
                                  : NULL;
     if (!a->name)
-        buf_fmt(why, "action does nothing: give status, reset, reset_after, cut_body, slow_body or delay_ms");
+        buf_fmt(why, "action does nothing: give status, reset, reset_after, cut_body, slow_body, delay_ms or checksum");
     return a->name != NULL;
 }
 

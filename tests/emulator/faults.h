@@ -22,6 +22,7 @@ struct fault_action {
     int64_t cut_body;     /* bytes of the answer's body to send before closing, -1: all */
     int64_t slow_body;    /* bytes a second, 0: full speed */
     int64_t delay_ms;     /* before the answer */
+    char checksum[16];    /* CRC-64/NVME to claim of a whole object that is read, in base64; empty: the truth */
 };
 
 struct job_script {

@@ -109,6 +109,7 @@ static void handle_aws(struct emulator *emu, struct request *rq)
     rq->delay_ms = emu->config.latency_ms + fault.delay_ms;
     rq->cut_at = fault.cut_body;
     rq->slow_bytes_per_s = fault.slow_body;
+    memcpy(rq->told_checksum, fault.checksum, sizeof rq->told_checksum);
     rq->drop_answer = fault.reset || fault.reset_after;
     if (fault.status != 0) {
         if (rq->kind == REQUEST_S3)

@@ -52,7 +52,8 @@ struct request {
     bool counted;
     const char *fault; /* name of the fault applied, or NULL */
     int64_t delay_ms;
-    int64_t cut_at; /* bytes of body to send before closing; -1: all */
+    int64_t cut_at;         /* bytes of body to send before closing; -1: all */
+    char told_checksum[16]; /* a fault's, in the place of the object's own; empty: none */
     int64_t slow_bytes_per_s;
 };
 

@@ -105,7 +105,9 @@ static void add_headers(struct request *rq, const struct object *object, bool wh
     (void)overridden(rq, "response-cache-control", "Cache-Control");
     add_stored_headers(rq, object);
     storage_headers(rq, &object->storage);
-    if (whole && mode && strcmp(mode, "ENABLED") == 0 && object->checksum_name[0]) {
+    if (whole && mode && strcmp(mode, "ENABLED") == 0 && rq->told_checksum[0]) {
+        reply_header(&rq->reply, "x-amz-checksum-crc64nvme", rq->told_checksum);
+    } else if (whole && mode && strcmp(mode, "ENABLED") == 0 && object->checksum_name[0]) {
         reply_header(&rq->reply, object->checksum_name, object->checksum);
         reply_header(&rq->reply, "x-amz-checksum-type", object->is_composite ? "COMPOSITE" : "FULL_OBJECT");
     }

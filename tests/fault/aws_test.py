@@ -75,6 +75,16 @@ def test_a_slow_body_is_waited_for(client, emulator, prefix):
     assert_whole(client, run(client, prefix), emulator, before)
 
 
+def test_damaged_output_is_read_anew_from_its_start(client, emulator, prefix, service):
+    emulator.fault(op="S3.GetObject", key=".jsonl.out", count=1, action={"checksum": "AAAAAAAAAAA="})
+    before = len(emulator.jobs())
+    job = run(client, prefix)
+    assert_whole(client, job, emulator, before)
+    assert "damaged on the way" in service.log()
+    shards = client.get(f"/v1/jobs/{job['id']}/shards")["data"]
+    assert [shard["ingest_round"] for shard in shards] == [2], shards
+
+
 def test_every_answer_of_create_is_lost(client, emulator, prefix):
     """Ten lost answers in a row are still one Bedrock job."""
     before = len(emulator.jobs())

@@ -14,6 +14,7 @@ static const struct {
     const char *want_s3, *want_runtime, *want_sts; /* NULL: refused with want_code */
     const char *want_code, *want_words;
     int want_attempts; /* 0: 5 */
+    bool leaves_sums_out;
 } rows[] = {
     { .name = "nothing",
       .want_s3 = "s3.eu-west-1.amazonaws.com",
@@ -110,6 +111,19 @@ static const struct {
       .profile = "[default]\nmax_attempts = 0\n",
       .want_code = "bad_profile_file",
       .want_words = "max_attempts of profile default must be a whole number from 1 to 100, not '0'" },
+    { .name = "checksums of the profile",
+      .profile =
+          "[default]\nrequest_checksum_calculation = when_required\nresponse_checksum_validation = WHEN_REQUIRED\n",
+      .env = { .response_checksum = "when_supported" },
+      .want_s3 = "s3.eu-west-1.amazonaws.com",
+      .want_runtime = "bedrock-runtime.eu-west-1.amazonaws.com",
+      .want_sts = "sts.eu-west-1.amazonaws.com",
+      .leaves_sums_out = true },
+    { .name = "no such need",
+      .profile = "[default]\nresponse_checksum_validation = never\n",
+      .want_code = "bad_profile_file",
+      .want_words =
+          "response_checksum_validation of profile default must be when_supported or when_required, not 'never'" },
     { .name = "no such mode",
       .profile = "[default]\nretry_mode = eager\n",
       .want_code = "bad_profile_file",
@@ -153,6 +167,7 @@ static void test_rows(void)
             CHECK_TEXT(aws->endpoints[AWS_S3].host, rows[i].want_s3);
             CHECK_TEXT(aws->endpoints[AWS_BEDROCK_RUNTIME].host, rows[i].want_runtime);
             CHECK_TEXT(aws->endpoints[AWS_STS].host, rows[i].want_sts);
+            CHECK(aws->sums_requests == !rows[i].leaves_sums_out && aws->checks_answers);
             CHECK_I64(aws->options.max_attempts, rows[i].want_attempts ? rows[i].want_attempts : 5);
         }
         aws_free(aws);

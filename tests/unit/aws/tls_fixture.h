@@ -21,13 +21,14 @@ static inline void secure_done(struct secure *s)
 
 /* names: of the certificate. host: the client goes there through the proxy; "": to AWS's own endpoints, whose part the
  * script plays behind the proxy; NULL: straight to the server. */
-static inline bool start_secure(struct secure *s, const struct http_answer *answers, size_t count, const char *names,
-                                const char *host, bool is_trusted)
+static inline bool start_secure_with(struct secure *s, const struct http_answer *answers, size_t count,
+                                     const char *names, const char *host, bool is_trusted, struct aws_options options)
 {
     struct fixture *f = &s->f;
     char url[64];
-    struct aws_options options = { .region = "us-east-1", .backoff_cap_ms = 4 };
 
+    options.region = "us-east-1";
+    options.backoff_cap_ms = 4;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     tls_identity_make(&s->identity, names);
     f->script = http_script_start_tls(answers, count, s->identity.server, host != NULL);
@@ -46,6 +47,12 @@ static inline bool start_secure(struct secure *s, const struct http_answer *answ
         f->client = aws_client_new(f->aws, &f->err);
     CHECK_TEXT(f->err.what, "");
     return CHECK(f->client != NULL);
+}
+
+static inline bool start_secure(struct secure *s, const struct http_answer *answers, size_t count, const char *names,
+                                const char *host, bool is_trusted)
+{
+    return start_secure_with(s, answers, count, names, host, is_trusted, (struct aws_options){ 0 });
 }
 
 #endif
