@@ -5,6 +5,7 @@
 #include "server/base/text.h"
 #include "tests/emulator/jobs.h"
 #include "tests/emulator/runtime.h"
+#include "tests/emulator/sessions.h"
 #include "tests/emulator/store.h"
 
 #include <inttypes.h>
@@ -109,7 +110,7 @@ void bedrock_fault(struct emulator *emu, struct request *rq, const struct fault_
 static bool check_signature(struct emulator *emu, struct request *rq)
 {
     struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
-    struct sig_account account = { emu->config.access_key, emu->config.secret_key, emu->config.session_token };
+    struct sig_account account = sessions_account(emu, rq->claim.access_key);
     AUTO(buf_done) struct buf hash = { 0 };
     struct sig_report report = { .canonical = { 0 } };
     enum sig_result result = SIG_OK;
@@ -132,6 +133,8 @@ static bool check_signature(struct emulator *emu, struct request *rq)
     case SIG_BAD_TOKEN:
         return bedrock_error(rq, 403, "UnrecognizedClientException",
                              "The security token included in the request is invalid.");
+    case SIG_EXPIRED_TOKEN:
+        return bedrock_error(rq, 403, "ExpiredTokenException", "The security token included in the request is expired");
     case SIG_SKEWED:
     case SIG_EXPIRED_URL:
         return bedrock_error(rq, 403, "InvalidSignatureException", "Signature expired: %s is too far from our clock",

@@ -219,3 +219,18 @@ def test_checksums(emu):
     md5 = {"Content-MD5": base64.b64encode(hashlib.md5(b"other").digest()).decode()}
     status, body = signed_put(emu, "md5", "UNSIGNED-PAYLOAD", md5, b"hello")
     assert (status, b"BadDigest" in body) == (400, True)
+
+
+def test_sessions_end(emu):
+    """Temporary credentials beside the account's own: good, then expired, in the words of each service."""
+    keys = {"access_key": "ASIASESSION", "secret_key": "session secret", "session_token": "session/token=="}
+    emu.control("POST", "sessions", keys)
+    own = (keys["access_key"], keys["secret_key"])
+    clients = [emu.client(name, *own, keys["session_token"]) for name in ("s3", "bedrock")]
+    clients[0].list_objects_v2(Bucket="videos")
+    clients[1].list_model_invocation_jobs()
+    assert error_of(emu.client("s3", *own, "other").list_buckets) == (400, "InvalidToken")
+    emu.control("POST", "sessions", {"access_key": keys["access_key"], "lives_ms": 0})
+    assert error_of(clients[0].list_objects_v2, Bucket="videos") == (400, "ExpiredToken")
+    assert error_of(clients[1].list_model_invocation_jobs) == (403, "ExpiredTokenException")
+    emu.s3.list_objects_v2(Bucket="videos")

@@ -7,6 +7,7 @@
 #include "tests/emulator/jobs.h"
 #include "tests/emulator/journal.h"
 #include "tests/emulator/request.h"
+#include "tests/emulator/sessions.h"
 #include "tests/emulator/store.h"
 
 #include <inttypes.h>
@@ -231,6 +232,24 @@ static bool post_clock(struct emulator *emu, struct request *rq, json_t *json, s
     return true;
 }
 
+/* Temporary credentials that are good from now on, or have their end set anew. */
+static bool post_sessions(struct emulator *emu, struct request *rq, json_t *json, struct buf *why)
+{
+    char access_key[130] = "", secret_key[260] = "", token[4096] = "";
+    int64_t lives_ms = 3600 * 1000;
+    const struct field fields[] = { FIELD_TEXT("access_key", access_key), FIELD_TEXT("secret_key", secret_key),
+                                    FIELD_TEXT("session_token", token), FIELD_INT("lives_ms", &lives_ms) };
+
+    if (!fields_read(json, fields, sizeof fields / sizeof fields[0], why))
+        return false;
+    if (!access_key[0] || !sessions_put(emu->sessions, access_key, secret_key, token, emu_now_ms(emu) + lives_ms)) {
+        buf_text(why, "wants an access_key, with secret_key and session_token where it is new; 256 at most");
+        return false;
+    }
+    done_with(rq, "lives_ms", lives_ms);
+    return true;
+}
+
 static const struct {
     const char *method, *path;
     bool has_body;
@@ -241,7 +260,7 @@ static const struct {
     { "POST", "/_emulator/release", true, post_release },    { "GET", "/_emulator/stats", false, get_stats },
     { "DELETE", "/_emulator/stats", false, delete_stats },   { "POST", "/_emulator/objects", true, post_objects },
     { "POST", "/_emulator/buckets", true, post_buckets },    { "POST", "/_emulator/clock", true, post_clock },
-    { "POST", "/_emulator/storage", true, post_storage },
+    { "POST", "/_emulator/storage", true, post_storage },    { "POST", "/_emulator/sessions", true, post_sessions },
 };
 
 void control_handle(struct emulator *emu, struct request *rq)

@@ -15,6 +15,7 @@ struct store;
 struct jobs;
 struct faults;
 struct journal;
+struct sessions;
 
 struct emu_config {
     const char *listen_host; /* IPv4 address, default 127.0.0.1 */
@@ -44,6 +45,7 @@ struct emulator {
     struct jobs *jobs;
     struct faults *faults;
     struct journal *journal;
+    struct sessions *sessions;
     _Atomic int64_t clock_offset_ms; /* set by the control endpoint: our clock against the machine's */
 };
 

@@ -84,6 +84,8 @@ void journal_request(struct emulator *emu, const struct request *rq)
         json_put_text(&w, "event", "request");
         json_put_text(&w, "op", rq->op);
         json_put_text(&w, "method", rq->method);
+        if (rq->claim.present && !rq->claim.bad)
+            json_put_text(&w, "key_id", rq->claim.access_key);
         if (rq->bucket.len > 0)
             json_put_span(&w, "bucket", rq->bucket);
         if (rq->key.len > 0)

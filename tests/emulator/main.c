@@ -5,6 +5,7 @@
 #include "tests/emulator/http.h"
 #include "tests/emulator/jobs.h"
 #include "tests/emulator/journal.h"
+#include "tests/emulator/sessions.h"
 #include "tests/emulator/store.h"
 
 #include <getopt.h>
@@ -287,6 +288,7 @@ int main(int argc, char **argv)
     emu->journal = journal_new(emu->config.log_file);
     emu->store = store_new(emu->config.data_dir);
     emu->faults = faults_new();
+    emu->sessions = sessions_new();
     emu->jobs = jobs_new(emu);
     for (size_t i = 0; i < bucket_count; i++)
         (void)store_set_bucket(emu->store, span_of(buckets[i]), emu->config.region, false, emu_now_ms(emu));

@@ -1,6 +1,7 @@
 /* What S3 checks before it works: signature, payload hash, digests of the body. */
 #include "server/base/text.h"
 #include "tests/emulator/s3.h"
+#include "tests/emulator/sessions.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,9 @@ static bool refuse(struct request *rq, enum sig_result result, const struct sig_
     case SIG_BAD_TOKEN:
         s3_error(rq, "InvalidToken", NULL);
         break;
+    case SIG_EXPIRED_TOKEN:
+        s3_error(rq, "ExpiredToken", NULL);
+        break;
     case SIG_SKEWED:
         s3_error(rq, "RequestTimeTooSkewed", NULL);
         break;
@@ -130,7 +134,7 @@ static bool check_scope(struct emulator *emu, struct request *rq)
 bool s3_check_signature(struct emulator *emu, struct request *rq)
 {
     struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
-    struct sig_account account = { emu->config.access_key, emu->config.secret_key, emu->config.session_token };
+    struct sig_account account = sessions_account(emu, rq->claim.access_key);
     const char *hash = declared_hash(rq);
     struct sig_report report = { .canonical = { 0 } };
     enum sig_result result = SIG_MISSING;

@@ -416,6 +416,8 @@ enum sig_result sig_verify(const struct sig_input *in, const struct sig_claim *c
         return SIG_UNKNOWN_KEY;
     if (strcmp(claim->token, account->session_token ? account->session_token : "") != 0)
         return SIG_BAD_TOKEN;
+    if (account->is_expired)
+        return SIG_EXPIRED_TOKEN;
     if (age_ms < -window_ms || (!claim->presigned && age_ms > window_ms))
         return SIG_SKEWED;
     if (claim->presigned && age_ms > claim->expires_s * 1000)

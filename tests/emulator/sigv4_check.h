@@ -45,6 +45,7 @@ struct sig_account {
     const char *access_key;
     const char *secret_key;
     const char *session_token; /* NULL: long-lived credentials, a token is refused */
+    bool is_expired;           /* the token was good once */
 };
 
 enum sig_result {
@@ -53,6 +54,7 @@ enum sig_result {
     SIG_MALFORMED,
     SIG_UNKNOWN_KEY,
     SIG_BAD_TOKEN,
+    SIG_EXPIRED_TOKEN,
     SIG_SKEWED,
     SIG_EXPIRED_URL,
     SIG_UNSIGNED_HEADER, /* an x-amz-* header, or host, that the signature does not cover */

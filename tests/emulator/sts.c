@@ -1,6 +1,7 @@
 #include "tests/emulator/sts.h"
 
 #include "server/base/text.h"
+#include "tests/emulator/sessions.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,7 @@ void sts_fault(struct request *rq, const struct fault_action *fault)
 static bool check_signature(struct emulator *emu, struct request *rq)
 {
     struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
-    struct sig_account account = { emu->config.access_key, emu->config.secret_key, emu->config.session_token };
+    struct sig_account account = sessions_account(emu, rq->claim.access_key);
     AUTO(buf_done) struct buf hash = { 0 };
     struct sig_report report = { .canonical = { 0 } };
     enum sig_result result = SIG_OK;
@@ -63,6 +64,8 @@ static bool check_signature(struct emulator *emu, struct request *rq)
         return true;
     if (result == SIG_UNKNOWN_KEY || result == SIG_BAD_TOKEN)
         return refuse(rq, 403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+    if (result == SIG_EXPIRED_TOKEN)
+        return refuse(rq, 400, "ExpiredTokenException", "The security token included in the request is expired");
     if (result == SIG_SKEWED)
         return refuse(rq, 403, "SignatureDoesNotMatch", "Signature not yet current, or expired");
     return refuse(rq, 403, "SignatureDoesNotMatch",

@@ -1,0 +1,136 @@
+"""Credentials that change under way: a container's agent gives new ones again and again while a large upload runs, and the first set is refused in
+the middle of it. (A JSONL of 50 MB in ten parts: 1 GB, the most that Bedrock takes, would only be more of the same parts.)"""
+
+import datetime
+import http.server
+import json
+import subprocess
+import threading
+
+import pytest
+
+from tests.support.vidbatch import BUILD, wait_until
+
+VIDEOS, PROMPT_BYTES = 500, 100_000
+
+
+class Agent:
+    """What ECS and EKS run beside a container: credentials for whoever knows the token of the file. The first set claims an hour, all
+    later ones three seconds."""
+
+    def __init__(self, emulator, token_file):
+        self.emulator, self.token_file, self.given = emulator, token_file, []
+        self.renew()
+        agent = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                known = self.path == "/v1/credentials" and self.headers["Authorization"] == agent.token
+                body = json.dumps(agent.give()).encode() if known else b"{}"
+                self.send_response(200 if known else 401)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/credentials"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def give(self):
+        number, lives_s = len(self.given) + 1, 3 if self.given else 3600
+        keys = {"access_key": f"ASIAROTATES{number:05d}", "secret_key": f"hidden-secret-{number}", "session_token": f"hidden-token-{number}"}
+        self.emulator.control("POST", "sessions", {**keys, "lives_ms": lives_s * 1000 + 20_000})
+        self.given.append(keys)
+        self.renew()
+        ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=lives_s)
+        return {"AccessKeyId": keys["access_key"], "SecretAccessKey": keys["secret_key"], "Token": keys["session_token"],
+                "Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"), "RoleArn": "arn"}
+
+    def renew(self):
+        """EKS renews the token in the file."""
+        self.token = f"agent-token-{len(self.given)}"
+        self.token_file.write_text(self.token + "\n")
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def emulator(stack):
+    return stack.emulator()
+
+
+@pytest.fixture
+def agent(emulator, tmp_path):
+    agent = Agent(emulator, tmp_path / "agent token")
+    yield agent
+    agent.stop()
+
+
+def by_agent(agent):
+    return {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(agent.token_file)}
+
+
+def test_an_upload_goes_on_with_the_next_credentials(stack, emulator, agent):
+    emulator.put_videos("big/", VIDEOS)
+    service = stack.service(stack.database(), emulator, **by_agent(agent))
+    client = service.client()
+    prefix = client.wait_scan(client.register("big/")["id"])
+    emulator.fault(op="S3.UploadPart", action={"delay_ms": 900})
+    emulator.fault(job={"hold": True})
+    job = client.launch(prefix["id"], prompt="?" * PROMPT_BYTES, staging="in_place", preflight="listing")
+
+    def parts(**what):
+        return [r for r in emulator.requests("S3.UploadPart") if all(r.get(k) == v for k, v in what.items())]
+
+    wait_until("three parts to be stored", lambda: len(parts(status=200)) >= 3)
+    emulator.control("POST", "sessions", {"access_key": agent.given[0]["access_key"], "lives_ms": 0})
+    running = client.wait_job(job["id"], states=("running", "failed"))
+    assert running["state"] == "running", running
+
+    refused = parts(code="ExpiredToken")
+    assert refused and {r["key_id"] for r in refused} == {agent.given[0]["access_key"]}
+    assert len({r["key_id"] for r in parts(status=200)}) >= 3, [(r["key_id"], r["status"]) for r in parts()]
+    assert len(emulator.requests("S3.CreateMultipartUpload")) == 1 and not emulator.requests("S3.AbortMultipartUpload")
+    (bedrock,) = emulator.jobs()
+    bucket, _, folder = bedrock["input"].removeprefix("s3://").partition("/")
+    keys = [o["Key"] for o in emulator.s3().list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"] if o["Key"].endswith(".jsonl")]
+    text = emulator.s3().get_object(Bucket=bucket, Key=keys[0])["Body"].read()
+    assert len(keys) == 1 and len(text) > VIDEOS * PROMPT_BYTES
+    assert len({json.loads(line)["recordId"] for line in text.splitlines()}) == VIDEOS
+    assert not [k for given in agent.given for k in (given["secret_key"], given["session_token"]) if k in service.log()]
+    assert "agent-token" not in service.log()
+
+
+def show(emulator, **settings):
+    env = {"VIDBATCH_DATABASE_URL": "postgresql://x/y", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+           "AWS_EC2_METADATA_DISABLED": "true", **emulator.environment(), **settings}
+    return subprocess.run([BUILD / "bin/vidbatchd", "credentials"], env=env, capture_output=True, text=True, timeout=30)
+
+
+def test_the_command_tells_whose_credentials_they_are(emulator, agent, tmp_path):
+    shown = show(emulator, **by_agent(agent))
+    assert shown.returncode == 0 and "provider:  container\n" in shown.stdout and "key id:    ...0001\n" in shown.stdout, shown
+    assert ("(in 59 min;" in shown.stdout or "(in 60 min;" in shown.stdout) and "Region:    us-east-1 (AWS_REGION)\n" in shown.stdout
+    assert "hidden" not in shown.stdout + shown.stderr and "ASIA" not in shown.stdout + shown.stderr
+    agent.token_file.write_text("wrong")
+    shown = show(emulator, **by_agent(agent))
+    assert shown.returncode == 1 and "refuses the authorization token (HTTP 401)" in shown.stderr, shown
+
+    config = tmp_path / "config"
+    config.write_text("[profile dev]\nregion = eu-west-1\naws_access_key_id = AKIDOFDEVELOPER\naws_secret_access_key = hidden\n")
+    profile = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_REGION": "", "AWS_PROFILE": "dev", "AWS_CONFIG_FILE": str(config)}
+    shown = show(emulator, **profile)
+    assert shown.returncode == 0 and "source:    keys of profile dev\n" in shown.stdout and "never" in shown.stdout, shown
+    assert "Region:    eu-west-1 (profile dev)\n" in shown.stdout and "hidden" not in shown.stdout
+
+    none = {**profile, "AWS_PROFILE": "", "AWS_REGION": "us-east-1"}
+    shown = show(emulator, **none)
+    assert shown.returncode == 1 and shown.stdout == "" and "EC2 metadata (switched off" in shown.stderr and "AWS_PROFILE" in shown.stderr, shown
+    shown = show(emulator, **{**none, "AWS_REGION": ""})
+    assert shown.returncode == 1 and "AWS_REGION must be set" in shown.stderr, shown
