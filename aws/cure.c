@@ -174,5 +174,7 @@ void cure_add(struct err *err, const char *operation)
         return;
     room = sizeof err->what - 1 - (size_t)len;
     room = text_utf8_head(span_of(err->what), room).len;
+    if (room > 0 && err->what[room - 1] == '.') /* AWS's sentence goes on */
+        room--;
     memcpy(err->what + room, words, (size_t)len + 1);
 }

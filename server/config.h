@@ -51,6 +51,8 @@ typedef const char *config_lookup_fn(const char *name);
 /* Reads and judges every setting. All that is wrong is listed in `problems`, a line each: name, value (never a
  * secret's), rule. False if there is any. Gives the texts of *config: config_done. */
 MUST_CHECK bool config_read(struct config *config, config_lookup_fn *lookup, struct buf *problems);
+/* For what works with the database: one must be named, or the rule goes into problems as config_read would write it. */
+MUST_CHECK bool config_require_database(const struct config *config, struct buf *problems);
 /* The rules over several settings, for config_read: adds what is wrong to problems (config_judge.c). */
 void config_judge(struct config *config, struct buf *problems);
 void config_done(struct config *config);

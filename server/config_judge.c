@@ -198,10 +198,16 @@ static void judge_budget(struct config *config, struct buf *problems)
                  "must be an amount above zero with at most six decimals, such as 250 or 99.50");
 }
 
+bool config_require_database(const struct config *config, struct buf *problems)
+{
+    if (config->database_url[0])
+        return true;
+    complain(problems, "VIDBATCH_DATABASE_URL", "", "must be set, such as postgresql://localhost/vidbatch");
+    return false;
+}
+
 void config_judge(struct config *config, struct buf *problems)
 {
-    if (!config->database_url[0])
-        complain(problems, "VIDBATCH_DATABASE_URL", "", "must be set, such as postgresql://localhost/vidbatch");
     judge_listen(config, problems);
     judge_region(config, problems);
     judge_places(config, problems);

@@ -95,11 +95,16 @@ static void check_database(const struct config *config, struct db_rows *rows, st
                                         .statement_timeout_ms = DATABASE_MS,
                                         .lock_timeout_ms = DATABASE_MS,
                                         .application_name = "vidbatchd doctor" };
+    AUTO(buf_done) struct buf missing = { .max = 1024 };
+    const bool is_named = config_require_database(config, &missing);
     struct err err = { 0 };
-    struct db *db = db_open(&options, &err);
+    struct db *db = is_named ? db_open(&options, &err) : NULL;
     int database = 0, build = 0;
 
-    if (!db || !migrate_status(db, &database, &build, &err))
+    if (!is_named)
+        doctor_mark(doctor_add(report, "database", "No database is named."), DOCTOR_PROBLEM,
+                    "Set VIDBATCH_DATABASE_URL, such as postgresql://localhost/vidbatch.");
+    else if (!db || !migrate_status(db, &database, &build, &err))
         doctor_mark(doctor_add(report, "database", "It cannot be used: %s", err.what), DOCTOR_PROBLEM,
                     "Look at VIDBATCH_DATABASE_URL, and whether PostgreSQL runs and lets this user in.");
     else

@@ -255,9 +255,6 @@ int iam_cli(int count, char **arguments, config_lookup_fn *lookup)
 
     if (!read_arguments(count, arguments, &k))
         return 2;
-    k.has_database = lookup("VIDBATCH_DATABASE_URL") && lookup("VIDBATCH_DATABASE_URL")[0];
-    if (!k.has_database && setenv("VIDBATCH_DATABASE_URL", "postgresql://", 1) != 0) /* a policy needs none */
-        return 2;
     log_setup(LOG_ERROR_LEVEL, false, STDERR_FILENO);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     ok = config_read(&config, lookup, &problems);
@@ -265,6 +262,7 @@ int iam_cli(int count, char **arguments, config_lookup_fn *lookup)
         fprintf(stderr, "vidbatchd: these settings are wrong:\n%s", buf_cstr(&problems));
     else if (!config_find_region(&config, &err))
         fprintf(stderr, "vidbatchd: %s\n", err.what);
+    k.has_database = ok && config.database_url[0]; /* a policy needs none */
     models = ok && err.kind == ERR_NONE ? models_builtin(&err) : NULL;
     if (models)
         gather(&config, &rows, models, &k);

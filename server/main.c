@@ -194,10 +194,27 @@ static bool is_command(const char *word)
     return false;
 }
 
+static bool needs_database(const char *command)
+{
+    return !command || strcmp(command, "migrate") == 0 || strcmp(command, "--check") == 0;
+}
+
+/* All that is wrong is said at once. */
+static bool read_config(struct config *config, const char *command)
+{
+    AUTO(buf_done) struct buf problems = { .max = 65536 };
+    bool ok = config_read(config, lookup, &problems);
+
+    if (needs_database(command) && !config_require_database(config, &problems))
+        ok = false;
+    if (!ok)
+        fprintf(stderr, "vidbatchd: these settings are wrong:\n%s", buf_cstr(&problems));
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : NULL;
-    struct buf problems = { .max = 65536 };
     struct config config;
     int status;
 
@@ -219,10 +236,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "vidbatchd: no such command: %s; try vidbatchd --help\n", argv[argc - 1]);
         return 2;
     }
-    if (!config_read(&config, lookup, &problems)) {
-        fprintf(stderr, "vidbatchd: these settings are wrong:\n%s", buf_cstr(&problems));
+    if (!read_config(&config, command)) {
         config_done(&config);
-        buf_done(&problems);
         return 2;
     }
     /* many short-lived threads' worth of arenas would cost more memory than they save time */

@@ -26,13 +26,16 @@ static const struct {
     { "22P05", ERR_INPUT, false, "text_encoding" },
 };
 
-/* One line: libpq's messages end in, and may hold, line feeds. */
+/* One line: libpq's messages end in, and may hold, line feeds and tabs. */
 static void one_line(char *out, size_t size, const char *text)
 {
     size_t len = 0;
 
     for (; *text && len + 1 < size; text++)
-        out[len++] = *text == '\n' ? ' ' : *text;
+        if ((unsigned char)*text > ' ')
+            out[len++] = *text;
+        else if (len > 0 && out[len - 1] != ' ')
+            out[len++] = ' ';
     while (len > 0 && out[len - 1] == ' ')
         len--;
     out[len] = 0;

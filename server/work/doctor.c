@@ -97,9 +97,13 @@ bool doctor_may_try(struct examination *x, const struct attempt *attempt)
 static void put_cause(struct doctor_check *check, const struct attempt *attempt, const struct cure *cure,
                       const struct err *err)
 {
+    struct span said = span_of(err->upstream_message);
+
+    if (said.len && said.ptr[said.len - 1] == '.')
+        said.len--;
     if (err->upstream_code[0])
-        snprintf(check->sentence, sizeof check->sentence, "%.400s failed: %s (AWS: %s: %s).", attempt->tried,
-                 cure->cause, err->upstream_code, err->upstream_message);
+        snprintf(check->sentence, sizeof check->sentence, "%.400s failed: %s (AWS: %s: %.*s).", attempt->tried,
+                 cure->cause, err->upstream_code, SPAN_ARG(said));
     else
         snprintf(check->sentence, sizeof check->sentence, "%.400s failed: %s.", attempt->tried, cure->cause);
 }
