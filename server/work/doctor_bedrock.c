@@ -12,15 +12,29 @@
 /* The newest jobs are looked at for what became of this role. */
 enum { JOBS_LOOKED_AT = 100 };
 
+/* The newest job that shows a thing. */
+struct example {
+    bool is_there;
+    char name[64];
+    int64_t submitted_ms;
+};
+
 struct evidence {
     const char *role_arn;
     int seen;
-    bool has_worked, has_refused; /* of the newest job that says either */
-    bool was_taken;               /* of a job that this service made */
-    char worked[64], taken[64], refused[64];
-    int64_t worked_ms, taken_ms, refused_ms;
-    char words[400];
+    struct example trusted, refused; /* only the newer of these two */
+    struct example taken;            /* of this service's own */
+    struct example worked, failed;   /* only the newer of these two */
+    char words[400];                 /* Bedrock's, of the refused or failed one */
+    const struct cause *cause;       /* of the failed one */
 };
+
+static void take(struct example *example, const struct bedrock_job *job)
+{
+    example->is_there = true;
+    example->submitted_ms = job->submit_time_ms;
+    snprintf(example->name, sizeof example->name, "%s", job->name);
+}
 
 static bool is_past_validation(const char *status)
 {
@@ -32,37 +46,41 @@ static bool is_past_validation(const char *status)
     return false;
 }
 
-static bool is_refusal(const struct bedrock_job *job)
+/* Why the job failed, where that is known and the role's doing. */
+static const struct cause *role_cause(const struct bedrock_job *job)
 {
-    const struct cause *cause = job->message[0] ? cause_of_job_message(span_of(job->message)) : NULL;
+    static const char *const about_roles[] = { "role_not_assumed", "role_may_not_invoke", "role_may_not_read",
+                                               "role_may_not_list", "role_not_checked" };
+    const struct cause *cause = strcmp(job->status, "Failed") == 0 ? cause_of_job_message(span_of(job->message)) : NULL;
 
-    return cause && strcmp(cause->code, "role_not_assumed") == 0;
+    for (size_t i = 0; cause && i < sizeof about_roles / sizeof about_roles[0]; i++)
+        if (strcmp(cause->code, about_roles[i]) == 0)
+            return cause;
+    return NULL;
 }
 
 /* Newest first. */
 static bool look(void *arg, const struct bedrock_job *job)
 {
     struct evidence *e = arg;
+    const struct cause *cause = role_cause(job);
+    const bool is_refusal = cause && strcmp(cause->code, "role_not_assumed") == 0;
 
-    if (strcmp(job->role_arn, e->role_arn) == 0) {
-        if (!e->has_worked && !e->has_refused && is_past_validation(job->status)) {
-            e->has_worked = true;
-            e->worked_ms = job->submit_time_ms;
-            snprintf(e->worked, sizeof e->worked, "%s", job->name);
-        }
-        if (!e->has_worked && !e->has_refused && is_refusal(job)) {
-            e->has_refused = true;
-            e->refused_ms = job->submit_time_ms;
-            snprintf(e->refused, sizeof e->refused, "%s", job->name);
-            snprintf(e->words, sizeof e->words, "%.399s", job->message);
-        }
-        if (!e->was_taken && strncmp(job->name, "vidbatch-", 9) == 0) {
-            e->was_taken = true;
-            e->taken_ms = job->submit_time_ms;
-            snprintf(e->taken, sizeof e->taken, "%s", job->name);
-        }
+    if (++e->seen > JOBS_LOOKED_AT)
+        return false;
+    if (strcmp(job->role_arn, e->role_arn) != 0)
+        return true;
+    if (!e->trusted.is_there && !e->refused.is_there && (is_refusal || cause || is_past_validation(job->status)))
+        take(is_refusal ? &e->refused : &e->trusted, job);
+    if (!e->worked.is_there && !e->failed.is_there && (cause || job->succeeded > 0))
+        take(cause ? &e->failed : &e->worked, job);
+    if (cause && !e->cause && strcmp(e->failed.name, job->name) == 0) {
+        e->cause = cause;
+        snprintf(e->words, sizeof e->words, "%.399s", job->message);
     }
-    return ++e->seen < JOBS_LOOKED_AT;
+    if (!e->taken.is_there && strncmp(job->name, "vidbatch-", 9) == 0)
+        take(&e->taken, job);
+    return true;
 }
 
 static void check_model(struct examination *x)
@@ -145,21 +163,26 @@ static bool check_shape(struct examination *x)
     return true;
 }
 
+static const char *day_of(const struct example *example, char day[CLOCK_RFC3339_SIZE])
+{
+    clock_rfc3339(example->submitted_ms, day);
+    day[10] = 0;
+    return day;
+}
+
 static void check_trust(struct examination *x, const struct evidence *e)
 {
     struct doctor_check *check;
-    char when[CLOCK_RFC3339_SIZE];
+    char day[CLOCK_RFC3339_SIZE];
 
-    if (e->has_worked) {
-        clock_rfc3339(e->worked_ms, when);
-        (void)doctor_add(x->report, "role.trust", "Bedrock could assume the role for job %s of %.10s.", e->worked,
-                         when);
+    if (e->trusted.is_there) {
+        (void)doctor_add(x->report, "role.trust", "Bedrock could assume the role for job %s of %s.", e->trusted.name,
+                         day_of(&e->trusted, day));
         return;
     }
-    if (e->has_refused) {
-        clock_rfc3339(e->refused_ms, when);
-        check = doctor_add(x->report, "role.trust", "Bedrock could not assume the role for job %s of %.10s: %s",
-                           e->refused, when, e->words);
+    if (e->refused.is_there) {
+        check = doctor_add(x->report, "role.trust", "Bedrock could not assume the role for job %s of %s.",
+                           e->refused.name, day_of(&e->refused, day));
         doctor_mark(check, DOCTOR_PROBLEM, "%s", cause_find("role_not_assumed")->remedy);
         return;
     }
@@ -170,16 +193,37 @@ static void check_trust(struct examination *x, const struct evidence *e)
                 "Compare the role's trust policy with what vidbatchd iam-policy trust prints.");
 }
 
+/* May the role do what a job needs? */
+static void check_access(struct examination *x, const struct evidence *e)
+{
+    struct doctor_check *check;
+    char day[CLOCK_RFC3339_SIZE];
+
+    if (e->worked.is_there) {
+        (void)doctor_add(x->report, "role.access", "Job %s of %s read, ran and wrote with the role.", e->worked.name,
+                         day_of(&e->worked, day));
+        return;
+    }
+    if (e->failed.is_there) {
+        check = doctor_add(x->report, "role.access", "Job %s of %s failed for the role: %s (AWS: %s)", e->failed.name,
+                           day_of(&e->failed, day), e->cause->rule, e->words);
+        doctor_mark(check, DOCTOR_PROBLEM, "%s If that was cured since, the next job shows it.", e->cause->remedy);
+        return;
+    }
+    check = doctor_add(x->report, "role.access",
+                       "Whether the role may read, invoke the model and write shows with the first job that ends.");
+    doctor_mark(check, DOCTOR_CANNOT_KNOW, "Compare the role's policy with what vidbatchd iam-policy role prints.");
+}
+
 static void check_pass(struct examination *x, const struct evidence *e)
 {
     AUTO(buf_done) struct buf text = { .max = 1300 };
     struct doctor_check *check;
-    char when[CLOCK_RFC3339_SIZE];
+    char day[CLOCK_RFC3339_SIZE];
 
-    if (e->was_taken) {
-        clock_rfc3339(e->taken_ms, when);
-        (void)doctor_add(x->report, "role.pass", "Bedrock took the role from vidbatch for job %s of %.10s.", e->taken,
-                         when);
+    if (e->taken.is_there) {
+        (void)doctor_add(x->report, "role.pass", "Bedrock took the role from vidbatch for job %s of %s.", e->taken.name,
+                         day_of(&e->taken, day));
         return;
     }
     check = doctor_add(x->report, "role.pass",
@@ -201,5 +245,6 @@ void doctor_bedrock(struct examination *x)
     if (!check_shape(x))
         return;
     check_trust(x, &evidence);
+    check_access(x, &evidence);
     check_pass(x, &evidence);
 }

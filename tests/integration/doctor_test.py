@@ -12,7 +12,7 @@ from tests.support.vidbatch import ACCESS_KEY, BUILD, REGION, ROLE, SECRET_KEY, 
 
 BUCKET, PREFIX = "arn:aws:s3:::videos", "doctor/in/"
 ALL = {
-    "settings", "region", "credentials", "identity", "model", "bedrock.jobs", "role", "role.trust", "role.pass", "staging.region",
+    "settings", "region", "credentials", "identity", "model", "bedrock.jobs", "role", "role.trust", "role.access", "role.pass", "staging.region",
     "staging.list", "staging.uploads", "staging.write", "staging.read", "staging.delete", "output.region", "output.list", "output.read",
     "output.delete", "prefix.region", "prefix.list", "prefix.read", "clock",
 }  # fmt: skip
@@ -60,7 +60,7 @@ def test_all_is_well(client, emulator, prefix):
     checks = check(client, prefix)
     assert set(checks) == ALL and not problems(checks), checks
     unknown = {name for name, one in checks.items() if one["state"] == "cannot_know"}
-    assert unknown == {"role.trust", "role.pass"}, unknown
+    assert unknown == {"role.trust", "role.access", "role.pass"}, unknown
     assert "arn:aws:iam::111122223333:user/emulated" in checks["identity"]["sentence"]
     assert checks["role.pass"]["statement"]["Action"] == "iam:PassRole" and checks["role.pass"]["statement"]["Resource"] == ROLE
     assert "videos by their names: 1" in checks["prefix.list"]["sentence"] and "a.mp4" in checks["prefix.read"]["sentence"]
@@ -249,6 +249,7 @@ def test_what_earlier_jobs_tell_of_the_role(client, emulator, prefix):
         "bedrock", endpoint_url=emulator.url, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
     )
     emulator.fault(job={"name_contains": "refused", "terminal": "Failed", "message": "Could not assume provided IAM role"})
+    emulator.fault(job={"name_contains": "denied", "terminal": "Failed", "message": "Customer doesn't have permissions to invokeModel"})
     lines = [json.dumps(record(n, f"s3://videos/{PREFIX}a.mp4")) for n in range(100)]
     emulator.s3().put_object(Bucket="videos", Key=PREFIX + "input.jsonl", Body="\n".join(lines).encode())
 
@@ -259,9 +260,13 @@ def test_what_earlier_jobs_tell_of_the_role(client, emulator, prefix):
 
     run("refused-of-another-program")
     checks = check(client, prefix)
-    assert problems(checks) == {"role.trust"} and checks["role.pass"]["state"] == "cannot_know"
-    assert "Could not assume provided IAM role" in checks["role.trust"]["sentence"] and "iam-policy trust" in checks["role.trust"]["remedy"]
+    assert problems(checks) == {"role.trust", "role.access"} and checks["role.pass"]["state"] == "cannot_know"
+    assert "refused-of-another-program" in checks["role.trust"]["sentence"] and "iam-policy trust" in checks["role.trust"]["remedy"]
+    run("denied-of-another-program")
+    checks = check(client, prefix)
+    assert problems(checks) == {"role.access"} and "permissions to invokeModel" in checks["role.access"]["sentence"]
+    assert "bedrock:InvokeModel" in checks["role.access"]["remedy"]
     run("vidbatch-worked")
     checks = check(client, prefix)
     assert not problems(checks)
-    assert "vidbatch-worked" in checks["role.trust"]["sentence"] and "vidbatch-worked" in checks["role.pass"]["sentence"]
+    assert all("vidbatch-worked" in checks[name]["sentence"] for name in ("role.trust", "role.access", "role.pass"))

@@ -131,6 +131,7 @@ static void ends_where_nobody_answers(void)
         { "bedrock.jobs", DOCTOR_PROBLEM, "given up" },
         { "role", DOCTOR_OK, "" },
         { "role.trust", DOCTOR_CANNOT_KNOW, "" },
+        { "role.access", DOCTOR_CANNOT_KNOW, "" },
         { "role.pass", DOCTOR_CANNOT_KNOW, "" },
         { "staging.region", DOCTOR_PROBLEM, "given up" },
         { "staging.list", DOCTOR_CANNOT_KNOW, "`staging.region`" },
