@@ -130,6 +130,13 @@ bool aws_clock_gap(struct aws *aws, int64_t *gap_ms)
     return true;
 }
 
+bool aws_credentials_soon(struct aws *aws, struct creds *out, struct err *err)
+{
+    enum { WAIT_MS = 2000 };
+
+    return creds_chain_get_soon(aws->credentials, WAIT_MS, out, err);
+}
+
 int64_t aws_now_s(struct aws *aws)
 {
     return (clock_wall_ms() + atomic_load(&aws->skew_ms)) / 1000;

@@ -50,6 +50,9 @@ void aws_free(struct aws *aws);
 const char *aws_region(const struct aws *aws);
 /* What requests are signed with now, as creds_chain_get gives it: the caller wipes it. Any thread. */
 MUST_CHECK bool aws_credentials(struct aws *aws, struct creds *out, struct err *err);
+/* The same for a thread that must not wait for AWS, as creds_chain_get_soon gives it, within two seconds. Any thread.
+ */
+MUST_CHECK bool aws_credentials_soon(struct aws *aws, struct creds *out, struct err *err);
 
 struct aws_client;
 MUST_CHECK struct aws_client *aws_client_new(struct aws *aws, struct err *err); /* keeps aws; gives: aws_client_free */

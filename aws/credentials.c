@@ -40,6 +40,9 @@ struct creds_chain {
     int64_t failed_at_ms;      /* wall clock: the last refresh, if it failed; else 0 */
     int64_t forced_at_ms;      /* wall clock: the last refresh that AWS's refusal asked for; 0: none */
     struct err last_error;     /* of the last refresh, for those who waited for it or come soon after */
+    pthread_t helper;          /* refreshes for those who do not wait */
+    bool has_helper;           /* to be joined */
+    bool is_helper_done;
 };
 
 void creds_wipe(struct creds *c)
@@ -130,6 +133,8 @@ void creds_chain_free(struct creds_chain *chain)
 {
     if (!chain)
         return;
+    if (chain->has_helper)
+        pthread_join(chain->helper, NULL);
     creds_shared_done(&chain->shared);
     pthread_cond_destroy(&chain->refreshed);
     pthread_mutex_destroy(&chain->lock);
@@ -333,6 +338,69 @@ bool creds_chain_get(struct creds_chain *chain, struct creds *out, struct err *e
 
     pthread_mutex_lock(&chain->lock);
     ok = ensure_usable(chain, err);
+    if (ok)
+        *out = chain->current;
+    pthread_mutex_unlock(&chain->lock);
+    return ok;
+}
+
+/* ---- for those who do not wait ---- */
+
+static void *help(void *arg)
+{
+    struct creds_chain *chain = arg;
+    struct err ignored = { 0 }; /* it stays in last_error */
+
+    pthread_mutex_lock(&chain->lock);
+    (void)ensure_usable(chain, &ignored);
+    chain->is_helper_done = true;
+    pthread_mutex_unlock(&chain->lock);
+    return NULL;
+}
+
+/* With the lock held: lets the helper refresh, unless it is at work already. */
+static bool call_helper(struct creds_chain *chain, struct err *err)
+{
+    if (chain->has_helper && !chain->is_helper_done)
+        return true;
+    if (chain->has_helper)
+        pthread_join(chain->helper, NULL); /* it has given the lock up for good */
+    chain->is_helper_done = false;
+    chain->has_helper = pthread_create(&chain->helper, NULL, help, chain) == 0;
+    return chain->has_helper || err_set(err, ERR_MEMORY, true, HERE, "there is no thread for fresh AWS credentials");
+}
+
+/* With the lock held: until some refresh has ended. */
+static bool await_helper(struct creds_chain *chain, int64_t wait_ms, struct err *err)
+{
+    const uint64_t before = chain->refresh_count;
+    struct timespec until;
+
+    if (!call_helper(chain, err))
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (chain->refresh_count == before)
+        if (pthread_cond_timedwait(&chain->refreshed, &chain->lock, &until) && chain->refresh_count == before)
+            return err_set(err, ERR_TIMEOUT, true, HERE, "AWS credentials are still being fetched");
+    return is_good(chain) || err_pass(err, &chain->last_error);
+}
+
+bool creds_chain_get_soon(struct creds_chain *chain, int64_t wait_ms, struct creds *out, struct err *err)
+{
+    bool ok;
+
+    pthread_mutex_lock(&chain->lock);
+    ok = is_good(chain);
+    if (ok && chain->now_ms() >= chain->early_ms && !is_held(chain))
+        (void)call_helper(chain, NULL); /* the old set is good enough for now */
+    if (!ok)
+        ok = is_held(chain) ? err_pass(err, &chain->last_error) : await_helper(chain, wait_ms, err);
     if (ok)
         *out = chain->current;
     pthread_mutex_unlock(&chain->lock);

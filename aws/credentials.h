@@ -80,6 +80,10 @@ void creds_chain_free(struct creds_chain *chain);
 /* A consistent snapshot by value. The caller wipes it. ERR_DENIED with code "no_credentials" when no provider has any,
  * with what was looked for. What failed is not tried again for three seconds: the same error is given. Any thread. */
 MUST_CHECK bool creds_chain_get(struct creds_chain *chain, struct creds *out, struct err *err);
+/* The same for who must not wait for AWS: a thread of the chain's own asks the providers. A good set is given at once,
+ * though it should be refreshed; where there is none, at most wait_ms are waited: ERR_TIMEOUT, retryable. Any thread.
+ */
+MUST_CHECK bool creds_chain_get_soon(struct creds_chain *chain, int64_t wait_ms, struct creds *out, struct err *err);
 /* AWS refused `used` as expired: the next get refreshes, unless somebody has already done so or it was for the same
  * reason less than a minute ago. */
 void creds_chain_expired(struct creds_chain *chain, const struct creds *used);

@@ -47,7 +47,7 @@ static bool prepare(struct presigning *p, struct aws *aws, const struct s3_presi
     buf_init(&p->host, URL_MAX_BYTES);
     buf_init(&p->path, URL_MAX_BYTES);
     buf_init(&p->query, URL_MAX_BYTES);
-    if (!aws_credentials(aws, &p->creds, err) ||
+    if (!aws_credentials_soon(aws, &p->creds, err) ||
         !aws_s3_address(aws, what->ref.bucket, &p->origin, &p->host, &p->path, p->region, err))
         return false;
     buf_char(&p->path, '/');

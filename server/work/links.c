@@ -53,7 +53,7 @@ static bool have_credentials(struct aws *aws, struct err *err)
     AUTO(creds_wipe) struct creds creds = { 0 };
     struct err cause = { 0 };
 
-    if (aws_credentials(aws, &creds, &cause))
+    if (aws_credentials_soon(aws, &creds, &cause))
         return true;
     if (cause.kind == ERR_CANCELLED || cause.kind == ERR_MEMORY)
         return err_pass(err, &cause);

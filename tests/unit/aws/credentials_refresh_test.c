@@ -370,6 +370,42 @@ static void test_who_waits(void)
     test_case(NULL);
 }
 
+/* Who must not wait gets a good set at once, and for the first set waits so long as it says. */
+static void test_soon(void)
+{
+    struct scripted s = { .lives_s = 3600, .is_held = true };
+    struct creds_chain *chain = chain_of(&s, 1, false);
+    struct creds got = { .access_key_id = "" };
+    struct err err = { 0 };
+
+    CHECK(!creds_chain_get_soon(chain, 20, &got, &err)); /* the provider takes long */
+    CHECK_I64(err.kind, ERR_TIMEOUT);
+    CHECK(!creds_chain_get_soon(chain, 1, &got, NULL));
+    CHECK_I64(s.loads, 1);
+    atomic_store(&s.is_held, false);
+    CHECK(creds_chain_get_soon(chain, 5000, &got, &err));
+    CHECK_TEXT(got.access_key_id, "K1");
+    clock_pass(3200); /* late */
+    atomic_store(&s.is_held, true);
+    CHECK(creds_chain_get_soon(chain, 0, &got, &err));
+    CHECK_TEXT(got.access_key_id, "K1");
+    while (atomic_load(&s.loads) < 2)
+        usleep(200);
+    CHECK(creds_chain_get_soon(chain, 0, &got, &err)); /* one refresh is enough */
+    atomic_store(&s.is_held, false);
+    CHECK(creds_chain_get(chain, &got, &err));
+    CHECK_TEXT(got.access_key_id, "K2");
+    CHECK_I64(s.loads, 2);
+    atomic_store(&s.fails, true);
+    clock_pass(3600);
+    err = (struct err){ 0 };
+    CHECK(!creds_chain_get_soon(chain, 5000, &got, &err));
+    CHECK_TEXT(err.what, "scripted failure");
+    CHECK(!creds_chain_get_soon(chain, 5000, &got, &err));
+    CHECK_I64(s.loads, 3);
+    creds_chain_free(chain);
+}
+
 /* Those who waited for a refresh that failed get its error, and so does who comes right after. */
 static void test_failed_refresh_is_shared(void)
 {
@@ -401,6 +437,7 @@ static const struct test tests[] = {
     { "failure_ends_the_search", test_failure_ends_the_search },
     { "one_refresher", test_one_refresher },
     { "who_waits", test_who_waits },
+    { "soon", test_soon },
     { "failed_refresh_is_shared", test_failed_refresh_is_shared },
 };
 TEST_MAIN("credentials_refresh", tests)
