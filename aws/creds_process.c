@@ -5,6 +5,7 @@
 #include "aws/creds_json.h"
 #include "server/base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -128,11 +129,12 @@ static int spawn(char *const words[], int output, pid_t *pid)
 
 static bool start(struct child *c, const struct buf *text, size_t count, struct err *err)
 {
-    char *words[MAX_WORDS + 1] = { NULL };
+    char *words[MAX_WORDS + 1] = { text->data };
     char *at = text->data;
     int ends[2];
     int status;
 
+    assert(at && count > 0 && count <= MAX_WORDS);
     for (size_t i = 0; i < count; i++) {
         words[i] = at;
         at += strlen(at) + 1;

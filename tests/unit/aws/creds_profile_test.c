@@ -1,4 +1,5 @@
 /* Profiles: whose keys, and chains of roles against a scripted STS. */
+#include "server/base/mem.h"
 #include "tests/unit/aws/creds_fixture.h"
 
 #define ROLE(name) "role_arn = arn:aws:iam::111122223333:role/" name "\n"
@@ -256,9 +257,34 @@ static void test_web_identity(void)
     test_case(NULL);
 }
 
+/* Whichever allocation fails, it is said so, and nothing is left behind. */
+static void test_no_memory(void)
+{
+    static const char config[] = "[default]\n" ROLE("r") "source_profile = default\n" KEYS("A");
+    AUTO(asked_done) struct asked a = { .script = NULL };
+    bool ok = false;
+
+    if (!start(&a, two_roles, 2, config, NULL, (struct creds_settings){ .profile = "" }))
+        return;
+    for (uint64_t n = 1; !ok && n < 300; n++) {
+        struct creds got = { .access_key_id = "" };
+        struct err err = { 0 };
+        struct creds_chain *chain;
+
+        mem_fail_at(n);
+        chain = creds_chain_new(&a.shared.settings, &err);
+        ok = chain && creds_chain_get(chain, &got, &err);
+        mem_fail_never();
+        CHECK_I64(err.kind, ok ? ERR_NONE : ERR_MEMORY);
+        CHECK((got.access_key_id[0] == 'R') == ok);
+        creds_chain_free(chain);
+    }
+    CHECK(ok);
+}
+
 static const struct test tests[] = {
     { "profiles", test_profiles },         { "who_asks", test_who_asks },
     { "refused", test_refused },           { "instance_as_source", test_instance_as_source },
-    { "web_identity", test_web_identity },
+    { "web_identity", test_web_identity }, { "no_memory", test_no_memory },
 };
 TEST_MAIN("creds_profile", tests)
