@@ -17,7 +17,6 @@
 /* On what an action must be allowed. The order is that of the statements of a policy. */
 enum iam_place {
     IAM_NOTHING,        /* nothing need be allowed */
-    IAM_ELSEWHERE,      /* to other credentials than those that the service works with */
     IAM_MODEL_AND_JOBS, /* the model or inference profile that a job names, and the account's jobs */
     IAM_JOBS,           /* model invocation jobs of the account and Region */
     IAM_ANY,            /* the action knows no resources: "*" */

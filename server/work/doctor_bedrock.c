@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The newest jobs are looked at for what became of this role. */
-enum { JOBS_LOOKED_AT = 100 };
+enum { JOBS_LOOKED_AT = 100 }; /* lack_of() says so */
 
 /* The newest job that shows a thing. */
 struct example {
@@ -22,6 +22,7 @@ struct example {
 struct evidence {
     const char *role_arn;
     int seen;
+    bool is_known;                   /* the list could be looked at */
     struct example trusted, refused; /* only the newer of these two */
     struct example taken;            /* of this service's own */
     struct example worked, failed;   /* only the newer of these two */
@@ -126,7 +127,8 @@ static void check_jobs(struct examination *x, struct evidence *evidence)
 
     if (!doctor_may_try(x, &attempt))
         return;
-    if (bedrock_list_jobs(x->client, &rq, look, evidence, &err))
+    evidence->is_known = bedrock_list_jobs(x->client, &rq, look, evidence, &err);
+    if (evidence->is_known)
         (void)doctor_add(x->report, "bedrock.jobs", "Bedrock answers, and its batch jobs can be listed.");
     else
         (void)doctor_failed(x, &attempt, &err);
@@ -170,6 +172,11 @@ static const char *day_of(const struct example *example, char day[CLOCK_RFC3339_
     return day;
 }
 
+static const char *lack_of(const struct evidence *e)
+{
+    return e->is_known ? "none of the newest 100 jobs tells" : "the list of jobs cannot be looked at";
+}
+
 static void check_trust(struct examination *x, const struct evidence *e)
 {
     struct doctor_check *check;
@@ -186,9 +193,8 @@ static void check_trust(struct examination *x, const struct evidence *e)
         doctor_mark(check, DOCTOR_PROBLEM, "%s", cause_find("role_not_assumed")->remedy);
         return;
     }
-    check = doctor_add(x->report, "role.trust",
-                       "Whether Bedrock may assume the role shows with the first job; no job of the last %d used it.",
-                       JOBS_LOOKED_AT);
+    check = doctor_add(x->report, "role.trust", "Whether Bedrock may assume the role shows with the first job; %s.",
+                       lack_of(e));
     doctor_mark(check, DOCTOR_CANNOT_KNOW,
                 "Compare the role's trust policy with what vidbatchd iam-policy trust prints.");
 }
@@ -211,7 +217,8 @@ static void check_access(struct examination *x, const struct evidence *e)
         return;
     }
     check = doctor_add(x->report, "role.access",
-                       "Whether the role may read, invoke the model and write shows with the first job that ends.");
+                       "Whether the role may read, invoke the model and write shows with the first job that ends; %s.",
+                       lack_of(e));
     doctor_mark(check, DOCTOR_CANNOT_KNOW, "Compare the role's policy with what vidbatchd iam-policy role prints.");
 }
 
@@ -227,9 +234,8 @@ static void check_pass(struct examination *x, const struct evidence *e)
         return;
     }
     check = doctor_add(x->report, "role.pass",
-                       "Whether the service may hand the role to Bedrock (iam:PassRole) shows with the first job; none "
-                       "of the last %d was its own with this role.",
-                       JOBS_LOOKED_AT);
+                       "Whether the service may hand the role to Bedrock (iam:PassRole) shows with its first job; %s.",
+                       lack_of(e));
     doctor_mark(check, DOCTOR_CANNOT_KNOW, "See that the policy of the service's identity has the statement.");
     iam_statement(&x->facts, "iam:PassRole", IAM_ROLE, &text);
     if (buf_ok(&text))

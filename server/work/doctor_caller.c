@@ -21,10 +21,13 @@ static void check_credentials(struct examination *x)
 
     if (!aws_credentials(x->aws, &creds, &err)) {
         x->blocked_by = "credentials";
-        check = doctor_add(x->report, "credentials", "There are no usable AWS credentials: %s.", err.what);
-        doctor_mark(check, DOCTOR_PROBLEM,
-                    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives them "
-                    "(ECS, EKS, EC2).");
+        check = doctor_add(x->report, "credentials", "There are no usable AWS credentials: %s", err.what);
+        doctor_mark(check, DOCTOR_PROBLEM, "%s",
+                    strcmp(err_code_of(&err), "no_credentials") == 0
+                        ? "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives "
+                          "them (ECS, EKS, EC2)."
+                        : "Correct what it names: the provider that is configured first must work, others are not "
+                          "tried.");
         return;
     }
     len = strlen(creds.access_key_id);
