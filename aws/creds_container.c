@@ -169,7 +169,7 @@ bool creds_container_load(void *state, struct creds *out, bool *found, struct er
 {
     const struct creds_settings *s = &((const struct creds_shared *)state)->settings;
     AUTO(buf_done) struct buf url = { 0 };
-    AUTO(creds_wipe_buf) struct buf token = { 0 };
+    AUTO(buf_wipe) struct buf token = { 0 };
     struct creds_http_request rq = { .what = "credentials endpoint",
                                      .method = "GET",
                                      .headers = { { "accept", SPAN_LIT("application/json") } },

@@ -3,7 +3,6 @@
 #include "server/base/clock.h"
 
 #include <curl/curl.h>
-#include <openssl/crypto.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,9 +26,7 @@ static void sending_done(struct sending *s)
 
 void creds_http_answer_done(struct creds_http_answer *answer)
 {
-    if (answer->body.data)
-        OPENSSL_cleanse(answer->body.data, answer->body.cap);
-    buf_done(&answer->body);
+    buf_wipe(&answer->body);
 }
 
 static bool is_stopping(const struct creds_stop *stop)
@@ -138,19 +135,12 @@ static bool add_header(struct sending *s, const char *line, struct err *err)
     return true;
 }
 
-static void wipe_line(struct buf *line)
-{
-    if (line->data)
-        OPENSSL_cleanse(line->data, line->cap);
-    buf_done(line);
-}
-
 static bool add_headers(struct sending *s, struct err *err)
 {
     const struct creds_http_request *rq = s->rq;
 
     for (size_t i = 0; i < rq->header_count; i++) {
-        AUTO(wipe_line) struct buf line = { 0 };
+        AUTO(buf_wipe) struct buf line = { 0 };
         struct span value = rq->headers[i].value;
 
         buf_init(&line, CREDS_HTTP_MAX_BODY);

@@ -33,7 +33,7 @@ static bool take_role(struct span list, char role[MAX_ROLE], struct err *err)
 
 static bool fetch(struct imds *imds, struct creds *out, char role[MAX_ROLE], struct err *err)
 {
-    AUTO(creds_wipe_buf) struct buf body = { 0 };
+    AUTO(buf_wipe) struct buf body = { 0 };
     char path[sizeof(ROLES) + MAX_ROLE];
     struct err cause = { 0 };
 

@@ -38,7 +38,6 @@ bool creds_refuse(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 bool creds_blame(struct err *err, const struct err *cause, const char *fmt, ...) PRINTF(3, 4);
 /* Appends a file's bytes; out's maximum is the bound. false with "FILE: why" (ERR_INPUT, "bad_credentials"). */
 MUST_CHECK bool creds_read_file(const char *path, struct buf *out, struct err *err);
-void creds_wipe_buf(struct buf *secret);
 /* STS as the chain reaches it; ERR_INPUT where it has no Region. */
 MUST_CHECK bool creds_sts(const struct creds_shared *shared, struct sts *out, struct err *err);
 /* "vidbatch-" and the name of this machine, as a role session may be called. */

@@ -214,8 +214,8 @@ bool creds_process(struct creds_shared *shared, struct span command, struct cred
     const struct creds_stop stop = creds_stop_of(&shared->settings);
     const int64_t until_ms = clock_mono_ms() + TIMEOUT_MS;
     AUTO(child_done) struct child child = { .output = -1 };
-    AUTO(creds_wipe_buf) struct buf text = { 0 };
-    AUTO(creds_wipe_buf) struct buf printed = { 0 };
+    AUTO(buf_wipe) struct buf text = { 0 };
+    AUTO(buf_wipe) struct buf printed = { 0 };
     struct err cause = { 0 };
     size_t count;
 

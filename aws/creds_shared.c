@@ -141,13 +141,6 @@ static void close_file(FILE **file)
         (void)fclose(*file);
 }
 
-void creds_wipe_buf(struct buf *secret)
-{
-    if (secret->data)
-        OPENSSL_cleanse(secret->data, secret->cap);
-    buf_done(secret);
-}
-
 bool creds_read_file(const char *path, struct buf *out, struct err *err)
 {
     AUTO(close_file) FILE *file = fopen(path, "re");

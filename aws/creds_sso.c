@@ -83,7 +83,7 @@ static bool cache_path(const struct creds_settings *s, const struct sso *sso, st
 static bool read_token(const struct creds_settings *s, const struct sso *sso, struct sso_token *token, struct err *err)
 {
     AUTO(buf_done) struct buf path = { 0 };
-    AUTO(creds_wipe_buf) struct buf text = { 0 };
+    AUTO(buf_wipe) struct buf text = { 0 };
     struct err ignored = { 0 };
 
     buf_init(&path, 4096);

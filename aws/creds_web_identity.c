@@ -19,7 +19,7 @@ static bool read_token(const char *path, struct buf *text, struct err *err)
 bool creds_web_identity(struct creds_shared *shared, const struct creds_web_role *role, struct creds *out,
                         struct err *err)
 {
-    AUTO(creds_wipe_buf) struct buf text = { 0 };
+    AUTO(buf_wipe) struct buf text = { 0 };
     char session[CREDS_SESSION_SIZE];
     struct sts_role ask = { .arn = role->arn, .session_name = role->session };
     struct sts sts;

@@ -255,17 +255,10 @@ static void close_file(FILE **file)
         (void)fclose(*file);
 }
 
-static void wipe(struct buf *secret_text)
-{
-    if (secret_text->data)
-        OPENSSL_cleanse(secret_text->data, secret_text->cap);
-    buf_done(secret_text);
-}
-
 static bool load_file(const char *path, enum profile_file_kind kind, struct profile_file *out, struct err *err)
 {
     AUTO(close_file) FILE *file = NULL;
-    AUTO(wipe) struct buf text = { 0 };
+    AUTO(buf_wipe) struct buf text = { 0 };
     size_t got;
 
     buf_init(&text, MAX_FILE_BYTES + 4096);

@@ -9,20 +9,12 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ATTEMPTS = 3, TIMEOUT_MS = 10000, PAUSE_CAP_MS = 2000, MAX_FORM_BYTES = 96 * 1024, MAX_URL_BYTES = 1024 };
 static const char content_type[] = "application/x-www-form-urlencoded; charset=utf-8";
-
-static void wipe(struct buf *secret)
-{
-    if (secret->data)
-        OPENSSL_cleanse(secret->data, secret->cap);
-    buf_done(secret);
-}
 
 /* ---- the form ---- */
 
@@ -166,7 +158,7 @@ struct call {
 
 static void call_done(struct call *c)
 {
-    wipe(&c->form);
+    buf_wipe(&c->form);
     buf_done(&c->url);
     buf_done(&c->authorization);
     creds_http_answer_done(&c->answer);

@@ -3,6 +3,7 @@
 #include "server/base/mem.h"
 
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,13 @@ void buf_done(struct buf *b)
         return;
     mem_free(b->data);
     *b = (struct buf){ .max = b->max };
+}
+
+void buf_wipe(struct buf *b)
+{
+    if (b->data)
+        OPENSSL_cleanse(b->data, b->cap);
+    buf_done(b);
 }
 
 void buf_reset(struct buf *b)

@@ -23,6 +23,9 @@ struct buf {
 void buf_init(struct buf *b, size_t max_bytes);
 /* Frees; the buffer may be used again with the same maximum. Accepts zeroed memory. */
 void buf_done(struct buf *b);
+/* buf_done for secrets: overwrites them first. What growing has left behind is out of reach: take room for all at once.
+ */
+void buf_wipe(struct buf *b);
 /* Empties without freeing and forgets a failure. */
 void buf_reset(struct buf *b);
 /* Room for n more bytes at data + len, or NULL (failed is set). Follow with buf_grew. */
