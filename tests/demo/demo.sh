@@ -117,6 +117,8 @@ verify() {
     is "each line is a JSON object with a summary" "$(jq -s 'map(select(.summary | length > 0)) | length' "$dir/summaries.ndjson")" "$uploads"
     is "every uploaded name is in the export, as it was" \
         "$(diff <(jq -r .video.name "$dir/summaries.ndjson" | LC_ALL=C sort) <(cut -f2 "$dir/plan.tsv" | LC_ALL=C sort) | head -4)" ""
+    is "all that was asked of Bedrock fits AWS's model of it" \
+        "$(tests/support/bedrock_shapes.py --at-least 1 "$dir/emulator.log" >"$dir/shapes.out" && echo yes)" yes
     stack_end_process "$SERVICE_PID"
     wait "$SERVICE_PID"
     is "the service stopped cleanly" "$?" 0

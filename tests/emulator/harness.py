@@ -14,6 +14,8 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
+from tests.support.vidbatch import remember_secret
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("VIDBATCH_BUILD", ROOT / "build/release"))
 BINARY = pathlib.Path(os.environ.get("VIDBATCH_EMULATOR", BUILD / "bin/vidbatch-emulator"))
@@ -34,6 +36,7 @@ class Emulator:
         command += ["--log", str(self.log), *flags]
         for bucket in buckets:
             command += ["--create-bucket", bucket]
+        remember_secret(SECRET, *(flags[at + 1] for at, flag in enumerate(flags) if flag in ("--session-token", "--secret-key")))
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not port_file.exists():

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_OPS = 64 };
+enum { MAX_OPS = 64, CAPTURED_MAX = 1024 * 1024 };
 
 struct op_count {
     const char *op;
@@ -72,6 +72,16 @@ static void count(struct journal *journal, const struct request *rq)
     journal->bytes_out += reply_length(&rq->reply);
 }
 
+/* What tests/support/bedrock_shapes.py judges: the request as it came, and the answer as it was meant. */
+static void put_bedrock(struct json_writer *w, const struct request *rq)
+{
+    json_put_span(w, "target", rq->target);
+    json_put_text(w, "agent", request_header(rq, "user-agent"));
+    json_put_text(w, "content_type", request_header(rq, "content-type"));
+    json_put_span(w, "body", span_head(buf_view(&rq->body.memory), CAPTURED_MAX));
+    json_put_span(w, "answer", span_head(buf_view(&rq->reply.body), CAPTURED_MAX));
+}
+
 void journal_request(struct emulator *emu, const struct request *rq)
 {
     AUTO(buf_done) struct buf line = { 0 };
@@ -100,6 +110,8 @@ void journal_request(struct emulator *emu, const struct request *rq)
         json_put_i64(&w, "bytes_out", reply_length(&rq->reply));
         json_put_i64(&w, "ms", clock_mono_ms() - rq->started_mono_ms);
         json_put_text(&w, "request_id", rq->id);
+        if (!strncmp(rq->op, "Bedrock.", strlen("Bedrock.")))
+            put_bedrock(&w, rq);
         json_end_object(&w);
     }
     pthread_mutex_lock(&emu->journal->lock);

@@ -1,5 +1,7 @@
 #include "tests/support/http_script.h"
 
+#include "tests/support/http_capture.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -384,6 +386,7 @@ void http_script_stop(struct http_script *s)
     for (int i = 0; i < s->connection_count; i++)
         pthread_join(s->connections[i].thread, NULL);
     for (size_t i = 0; i < s->arrived; i++) {
+        http_capture(s->seen[i]);
         free(s->seen[i]->headers);
         free(s->seen[i]->body);
         free(s->seen[i]);

@@ -25,9 +25,10 @@ case $build in
 esac
 export VIDBATCH_TEST_DATABASE_URL VIDBATCH_BUILD VIDBATCH_SANITIZED PYTHONDONTWRITEBYTECODE=1
 
+captured=0
 case ${1:-} in
 tests/*) ;; # only these
-*) set -- tests/emulator tests/integration tests/fault "$@" ;;
+*) captured=1 && set -- tests/support tests/emulator tests/integration tests/fault "$@" ;;
 esac
 # pass NAME OPTION...: one run of pytest. That a run has no test is no mistake of its own.
 status=0
@@ -71,5 +72,7 @@ if found=$(grep -rlE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|ru
     echo "A sanitizer found something, see $found"
     failed=$((failed + 1))
 fi
+# Whatever was asked of Bedrock in this run; a whole run has asked something.
+tests/support/bedrock_shapes.py --at-least "$captured" "$logs/tmp" || failed=$((failed + 1))
 echo "pytest ($build): $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

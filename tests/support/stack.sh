@@ -40,6 +40,9 @@ stack_start() {
     STACK_DIR=$dir
     export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=AKIDVIDBATCHDEMO AWS_SECRET_ACCESS_KEY=demo-secret-of-no-value
 
+    mkdir -p build/secrets-in-use # for secrets_check.py
+    echo "$AWS_SECRET_ACCESS_KEY" >build/secrets-in-use/stack
+
     DATABASE_URL=$(tests/support/postgres.sh start "$dir/postgres") || return 1
 
     # A session of its own, so that Ctrl-C reaches the caller, who stops things in order.

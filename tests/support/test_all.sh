@@ -5,7 +5,7 @@ set -uo pipefail
 # shellcheck source=tests/support/lib.sh
 . tests/support/lib.sh
 logs=build/test-logs
-rm -rf "$logs"
+rm -rf "$logs" build/secrets-in-use
 mkdir -p "$logs"
 table=() passed=0 failed=0 skipped=0 behind=
 wanted="$*"
@@ -92,6 +92,7 @@ suite conformance submake conformance
 suite demo submake demo ONCE=1
 finish lint
 finish image
+suite secrets tests/support/secrets_check.py
 finish million
 
 echo

@@ -25,6 +25,7 @@ SECRET_KEY = "test-secret-of-no-value"
 REGION = "us-east-1"
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/vidbatch-test"
+KEPT_BYTES = 64 * 1024  # of an answer of the API
 # An ASan build starts and works several times slower: only deadlines that end a hang are stretched, nothing is measured by them.
 PATIENCE_S = 240 if SANITIZED else 90
 
@@ -41,6 +42,22 @@ def wait_until(what, check, timeout_s=PATIENCE_S, pause_s=0.05):
         time.sleep(pause_s)
 
 
+def remember_secret(*values):
+    """What secrets_check.py looks for at the end of all tests. Nothing else may keep it but what a test gives to a program."""
+    folder = ROOT / "build/secrets-in-use"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / str(os.getpid()), "a") as file:
+        file.writelines(value + "\n" for value in values if value)
+
+
+def remember_secrets_of(environment):
+    for name, value in environment.items():
+        if any(word in name for word in ("SECRET", "TOKEN", "PASSWORD")) and not name.endswith(("_FILE", "_TTL")):
+            remember_secret(value)
+        elif name == "VIDBATCH_DATABASE_URL":
+            remember_secret(urllib.parse.unquote(urllib.parse.urlsplit(value).password or ""))
+
+
 def clip():
     """A small real video."""
     return (ROOT / "tests/data/front.mp4").read_bytes()
@@ -52,6 +69,7 @@ class Process:
     def __init__(self, arguments, env, log_path, port_file):
         self.arguments = arguments
         self.env = {**{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "VIDBATCH_"))}, **env}
+        remember_secrets_of(env)
         self.log_path = pathlib.Path(log_path)
         self.port_file = pathlib.Path(port_file)
         self.child = None
@@ -151,6 +169,8 @@ class Emulator(Process):
         super().__init__(arguments + list(options), {}, folder / "emulator.log", folder / "emulator.port")
 
     def control(self, method, path, body=None):
+        if isinstance(body, dict):
+            remember_secret(body.get("secret_key"), body.get("session_token"))
         answer = requests.request(method, f"{self.url}/_emulator/{path}", json=body, timeout=120)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
@@ -217,6 +237,7 @@ class Client:
 
     def __init__(self, service):
         self.service = service
+        self.answers = service.log_path.parent / "answers.log"
         self.session = requests.Session()
         if Client.contract is None:
             Client.contract = Contract(ROOT / "openapi.yaml")
@@ -225,11 +246,18 @@ class Client:
         options.setdefault("timeout", PATIENCE_S)
         options.setdefault("allow_redirects", False)
         answer = self.session.request(method, self.service.url + path, **options)
+        if not options.get("stream"):
+            self.keep(method, path, answer)
         if judge:
             self.contract.check(method, path, answer)
         if want is not None:
             assert answer.status_code == want, f"{method} {path}: {answer.status_code} instead of {want}: {answer.text[:2000]}"
         return answer
+
+    def keep(self, method, path, answer):
+        """For secrets_check.py."""
+        with open(self.answers, "ab") as file:
+            file.write(f"{method} {path}\n{answer.status_code} {dict(answer.headers)}\n".encode() + answer.content[:KEPT_BYTES] + b"\n")
 
     def get(self, path, want=200, **options):
         answer = self.call("GET", path, want, **options)
