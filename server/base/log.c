@@ -15,7 +15,7 @@ enum {
     FIELDS_BYTES = 3600,
     CONTEXT_BYTES = 256,
     TAIL_BYTES = 24, /* kept free for `,"truncated":true}` and the line feed */
-    QUOTE_IN_BYTES = 400,
+    QUOTE_IN_BYTES = 640,
     QUOTE_OUT_BYTES = 4 * QUOTE_IN_BYTES + 3,
     QUOTE_SLOTS = 8
 };

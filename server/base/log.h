@@ -24,7 +24,7 @@ void log_warn(const char *event, const char *fmt, ...) PRINTF(2, 3);
 void log_error(const char *event, const char *fmt, ...) PRINTF(2, 3);
 
 /* Quotes outside text for a field: LOGQ(text) gives '...' with control characters, quotes and backslashes escaped, cut
- * at 400 bytes. The storage is the thread's own ring of eight: use within the same call. */
+ * at 640 bytes. The storage is the thread's own ring of eight: use within the same call. */
 const char *log_quote(const char *text);
 #define LOGQ(text) log_quote(text)
 

@@ -77,6 +77,26 @@ static bool store_end(struct db *db, void *arg, struct err *err)
            event_store_add(db, turn->shard->job_id, "shard.ended", detail, err);
 }
 
+/* Once, when it is stored that the job has ended. */
+static void log_end(const struct shard_row *shard, const struct bedrock_job *job)
+{
+    AUTO(buf_done) struct buf words = { .max = 4096 };
+
+    if (strcmp(job->status, "Completed") == 0)
+        return;
+    bedrock_end_words(job->status, job->message, &words);
+    log_warn("bedrock.job_ended", "arn=%s status=%s cause=%s", shard->bedrock_arn, job->status, LOGQ(buf_cstr(&words)));
+}
+
+static bool end_turn(struct turn *turn, struct err *err)
+{
+    turn->watch->changed++;
+    if (!db_transaction(turn->watch->step->db, store_end, turn, err))
+        return false;
+    log_end(turn->shard, turn->job);
+    return true;
+}
+
 static bool take_turn(struct watch *watch, struct followed *it, const struct bedrock_job *job, struct err *err)
 {
     struct turn turn = { watch, &it->shard, job };
@@ -85,10 +105,8 @@ static bool take_turn(struct watch *watch, struct followed *it, const struct bed
         it->seen = true;
         watch->unseen--;
     }
-    if (bedrock_status_is_terminal(job->status)) {
-        watch->changed++;
-        return db_transaction(watch->step->db, store_end, &turn, err);
-    }
+    if (bedrock_status_is_terminal(job->status))
+        return end_turn(&turn, err);
     if (it->shard.bedrock_status && strcmp(it->shard.bedrock_status, job->status) == 0 &&
         job->processed <= it->shard.bedrock_processed)
         return true;
@@ -118,8 +136,7 @@ static bool take_lost(struct watch *watch, struct followed *it, struct err *err)
 
     if (clock_wall_ms() - it->shard.submitted_ms < watch->step->settings->lookup_grace_ms)
         return true;
-    watch->changed++;
-    return db_transaction(watch->step->db, store_end, &turn, err);
+    return end_turn(&turn, err);
 }
 
 /* What the list did not show (it is eventually consistent) is asked for by name. One that cannot be read does not hold

@@ -60,10 +60,12 @@ def test_groups_by_cause(client, emulator, with_notes):
             assert (record["error"], record["state"], record["video"]) == (example["error"], example["state"], example["video"])
 
 
-def test_a_whole_job_that_failed(client, emulator, prefix):
+def test_a_whole_job_that_failed(client, emulator, prefix, service):
     emulator.fault(job={"terminal": "Failed", "message": "Customer doesn't have permissions to invokeModel on x"})
     job = client.wait_job(client.launch(prefix["id"], select="all", preflight="listing")["id"])
     assert job["state"] == "failed" and "bedrock:InvokeModel" in job["error"]["message"]
+    (line,) = [line for line in service.log().splitlines() if "bedrock.job_ended" in line]
+    assert "status=Failed" in line and "permissions to invokeModel on x" in line and "Give the service role bedrock:InvokeModel" in line
     (group,) = groups(client, job)["data"]
     assert [group[w] for w in WORDS] == ["role_may_not_invoke", 201, 201, "after_cure"]
     assert "bedrock:InvokeModel" in group["remedy"] and len(group["examples"]) == 2

@@ -175,12 +175,12 @@ static void quote_ring(void)
         CHECK_TEXT(slots[i], ((char[4]){ '\'', digits[i], '\'', '\0' }));
     CHECK_TEXT(LOGQ(NULL), "''");
     memset(big, 'x', sizeof big - 1);
-    CHECK_I64(strlen(LOGQ(big)), 402);
+    CHECK_I64(strlen(LOGQ(big)), 642);
     memset(big, '\x01', sizeof big - 1);
-    CHECK_I64(strlen(LOGQ(big)), 1602);
-    memset(big, 'x', 399);
-    memcpy(big + 399, "\xC3\xA9", 2);
-    CHECK_I64(strlen(LOGQ(big)), 401); /* the character that would be cut in two is left out */
+    CHECK_I64(strlen(LOGQ(big)), 2562);
+    memset(big, 'x', 639);
+    memcpy(big + 639, "\xC3\xA9", 2);
+    CHECK_I64(strlen(LOGQ(big)), 641); /* the character that would be cut in two is left out */
 }
 
 /* Longer than a line may be: still one line, still JSON, context kept, and it says that something is missing. */
