@@ -68,7 +68,23 @@ static void test_stream_through_proxy(void)
     aws_stream_close(stream);
 }
 
+/* The proxies of the environment are for the world: what is on this machine is asked without them. */
+static void test_no_proxy_for_loopback(void)
+{
+    static const struct http_answer answers[] = { { .status = 200, .body = "x" } };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct aws_request rq = get_object("/k");
+
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    setenv("all_proxy", "http://127.0.0.1:1", 1);
+    if (start(&f, answers, 1))
+        CHECK(call(&f, &rq));
+    unsetenv("http_proxy");
+    unsetenv("all_proxy");
+}
+
 static const struct test tests[] = {
+    { "no_proxy_for_loopback", test_no_proxy_for_loopback },
     { "trust", test_trust },
     { "stream_through_proxy", test_stream_through_proxy },
 };
