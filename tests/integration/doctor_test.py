@@ -105,6 +105,8 @@ def test_list_bucket_is_missing(client, emulator, prefix):
     assert problems(checks) == {"prefix.list", "staging.list", "output.list"}
     statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": BUCKET}
     assert all(checks[name]["statement"] == statement for name in problems(checks))
+    error = client.wait_scan(client.register("doctor/denied/")["id"])["scan"]["error"]  # the same words where the work itself meets it
+    assert "the permission s3:ListBucket is missing. Allow the service's identity s3:ListBucket" in error["message"], error
 
 
 def test_writing_output_is_the_roles_business(client, emulator, prefix):
