@@ -208,7 +208,7 @@ $(BUILD)/integration/work/%_test: $(addprefix $(BUILD)/,obj/tests/integration/wo
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
 C_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/unit/*/*_test.c tests/integration/sql/*_test.c tests/integration/work/*_test.c))
 # Code without threads has nothing that ThreadSanitizer could find, and is slow under it (millions of keys in s3_list_many).
-THREADED := $(filter-out unit/aws/s3_list_many%,$(filter unit/http/% unit/aws/client% unit/aws/cred% unit/aws/imds% unit/aws/sts% unit/aws/s3_% unit/base/log% unit/work/aside% integration/sql/% integration/work/scan%,$(C_TESTS)))
+THREADED := $(filter-out unit/aws/s3_list_many%,$(filter unit/http/% unit/aws/client% unit/aws/credentials% unit/aws/creds_process% unit/aws/s3_% unit/base/log% unit/work/aside% integration/sql/% integration/work/scan%,$(C_TESTS)))
 .PHONY: unit-bins fuzz-bins all-objects
 unit-bins: $(C_TESTS:%=$(BUILD)/%)
 
