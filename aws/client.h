@@ -131,8 +131,10 @@ void aws_response_done(struct aws_response *rs);
  * an answer. Kinds: 404 -> ERR_NOT_FOUND, 403 -> ERR_DENIED, 409/412 -> ERR_CONFLICT, throttling -> ERR_BUSY, other 4xx
  * -> ERR_INPUT, 5xx and transport -> ERR_UPSTREAM, deadline -> ERR_TIMEOUT. A bucket in another Region is asked there,
  * once a call, and from then on at once (AWS's own endpoints only). Codes: "wrong_region" (its Region cannot be found),
- * "response_too_large" (ERR_UPSTREAM, not retryable). rs: the caller's, overwritten, to be
- * ended with aws_response_done on success and failure. The client's thread only. */
+ * "response_too_large" (ERR_UPSTREAM, not retryable). Without credentials: ERR_UPSTREAM, always with a code
+ * ("credentials" or the provider's: "no_credentials", "role_refused" ...) and without any upstream field, for the call
+ * was not sent; retryable as the provider says. rs: the caller's, overwritten, to be ended with aws_response_done on
+ * success and failure. The client's thread only. */
 MUST_CHECK bool aws_call(struct aws_client *client, const struct aws_request *rq, struct aws_response *rs,
                          struct err *err);
 

@@ -15,7 +15,7 @@ static void unref(json_t **value)
 static bool refuse(const char *field, const char *rule, struct err *err)
 {
     err_set(err, ERR_UPSTREAM, false, HERE, "%s %s", field, rule);
-    return err_code(err, "bad_answer");
+    return err_code(err, "bad_credentials_answer");
 }
 
 static json_t *parse(struct span text, struct err *err)

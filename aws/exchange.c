@@ -66,9 +66,26 @@ static void make_invocation_id(char out[37])
         at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
 }
 
+/* What keeps us from credentials is no answer to this call: whoever judges calls by kind, code or AWS's words must not
+ * take STS's or an agent's for those of the service that was called. Always false. */
+static bool without_credentials(const struct err *cause, struct err *err)
+{
+    struct err told = *cause;
+
+    if (cause->kind == ERR_CANCELLED || cause->kind == ERR_MEMORY)
+        return err_pass(err, cause);
+    told.kind = ERR_UPSTREAM;
+    told.upstream_code[0] = told.upstream_message[0] = told.upstream_request_id[0] = '\0';
+    told.upstream_status = told.transport = 0;
+    told.retry_after_ms = 0;
+    err_code(&told, "credentials");
+    return err_pass(err, &told);
+}
+
 bool exchange_start(struct exchange *x, struct err *err)
 {
     struct aws *aws = x->client->aws;
+    struct err cause = { 0 };
 
     if (client_is_stopping(x->client))
         return exchange_cancelled(err);
@@ -77,8 +94,8 @@ bool exchange_start(struct exchange *x, struct err *err)
         x->started_ms = x->sent_ms;
         make_invocation_id(x->invocation_id);
     }
-    if (!creds_chain_get(aws->credentials, &x->creds, err))
-        return false;
+    if (!creds_chain_get(aws->credentials, &x->creds, &cause))
+        return without_credentials(&cause, err);
     x->skew_ms = atomic_load(&aws->skew_ms);
     if (!client_endpoint(aws, x->rq.service, x->rq.bucket, &x->endpoint, err))
         return false;

@@ -133,7 +133,7 @@ bool sts_read_credentials(struct span body, struct creds *out, struct err *err)
         r.bad = "Expiration";
     if (r.bad) {
         err_set(err, ERR_UPSTREAM, false, HERE, "the answer of STS has no usable %s", r.bad);
-        return err_code(err, "bad_answer");
+        return err_code(err, "bad_credentials_answer");
     }
     memcpy(out->access_key_id, r.got.access_key_id, sizeof(out->access_key_id));
     memcpy(out->secret_access_key, r.got.secret_access_key, sizeof(out->secret_access_key));

@@ -32,7 +32,7 @@ struct sts_role {
  * and rule. The form holds the token: the caller wipes it. Pure. */
 MUST_CHECK bool sts_role_form(const struct sts_role *role, bool is_web_identity, struct buf *out, struct err *err);
 /* Fills the keys and expires_at_s of *out from the answer of either call, wherever in it <Credentials> stands.
- * ERR_UPSTREAM: code "bad_xml" (retryable) or "bad_answer". Pure. */
+ * ERR_UPSTREAM: code "bad_xml" (retryable) or "bad_credentials_answer". Pure. */
 MUST_CHECK bool sts_read_credentials(struct span body, struct creds *out, struct err *err);
 
 /* The role's credentials. Up to three attempts where a repeat can help, one more with AWS's clock when ours is wrong. A

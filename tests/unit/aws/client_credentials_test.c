@@ -1,0 +1,63 @@
+/* A call whose credentials are not to be had: its error is no answer to the call. */
+#include "server/base/clock.h"
+#include "tests/unit/aws/client_fixture.h"
+#include "tests/unit/aws/creds_fixture.h"
+
+static const struct {
+    const char *name;
+    bool is_role; /* STS is asked, else a container's agent */
+    struct http_answer answer;
+    const char *want_code, *want_words;
+} rows[] = {
+    { "STS denies", true, { .status = 403, .body = STS_ERROR("AccessDenied") }, "role_refused", "AccessDenied" },
+    { "STS refuses", true, { .status = 400, .body = STS_ERROR("ValidationError") }, "role_refused", "ValidationError" },
+    { "STS answers nonsense", true, { .status = 200, .body = "<a/>" }, "bad_credentials_answer", "AccessKeyId" },
+    { "the agent refuses", false, { .status = 403, .body = "no" }, "credentials", "HTTP 403" },
+    { "the agent answers nonsense", false, { .status = 200, .body = "{}" }, "bad_credentials_answer", "AccessKeyId" },
+};
+
+static bool begin(struct fixture *f, struct folder *folder, const struct http_answer *answer, bool is_role)
+{
+    struct aws_options options = { .region = "us-east-1", .backoff_cap_ms = 4 };
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    f->script = http_script_start(answer, 1);
+    options.endpoint_url = http_script_url(f->script);
+    if (is_role) {
+        options.credentials.role_arn = ROLE_ARN;
+        options.credentials.web_identity_token_file = folder_file(folder, "token", "a.token.here");
+    } else {
+        options.credentials.container_full_uri = http_script_url(f->script);
+    }
+    f->aws = aws_new(&options, &f->err);
+    if (f->aws)
+        f->client = aws_client_new(f->aws, &f->err);
+    CHECK_TEXT(f->err.what, "");
+    return CHECK(f->client != NULL);
+}
+
+/* Whoever judges a call by kind, code or AWS's words must not take STS's for those of the service that was called. */
+static void test_no_verdict(void)
+{
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(folder_done) struct folder folder = { .count = 0 };
+        AUTO(fixture_done) struct fixture f = { 0 };
+        const struct aws_request rq = get_object("/k");
+
+        test_case("%s", rows[i].name);
+        if (!begin(&f, &folder, &rows[i].answer, rows[i].is_role))
+            continue;
+        CHECK(!call(&f, &rq));
+        CHECK_I64(f.err.kind, ERR_UPSTREAM);
+        CHECK_TEXT(f.err.code, rows[i].want_code);
+        CHECK(strstr(f.err.what, rows[i].want_words) != NULL);
+        CHECK_TEXT(f.err.upstream_code, "");
+        CHECK_TEXT(f.err.upstream_message, "");
+        CHECK_TEXT(f.err.upstream_request_id, "");
+        CHECK_I64(f.err.upstream_status, 0);
+    }
+    test_case(NULL);
+}
+
+static const struct test tests[] = { { "no_verdict", test_no_verdict } };
+TEST_MAIN("client_credentials", tests)
