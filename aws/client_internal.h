@@ -77,12 +77,14 @@ struct exchange {
 
     /* the present attempt */
     struct endpoint endpoint; /* where it goes */
-    bool is_inside;           /* the governor counts it as under way */
+    bool is_inside;           /* the governor counts it as under way ... */
+    int crowd;                /* ... with so many, itself among them: the most of when it was sent and when it ended */
     int64_t sent_ms;          /* monotonic */
     CURL *easy;               /* NULL: nothing is on its way */
     struct curl_slist *header_list;
     struct buf url;
-    bool is_finished; /* libcurl is done with it, `result` says how */
+    bool is_finished;               /* libcurl is done with it, `result` says how */
+    struct exchange *also_finished; /* in the same round of libcurl; only while that is looked through */
     CURLcode result;
     bool is_head_done; /* the final answer's headers are complete */
     bool is_too_large;
@@ -153,6 +155,8 @@ void exchange_prepare_response(struct aws_request *rq, struct aws_response *rs);
  * again after EXCHANGE_ASK_MS. */
 enum { EXCHANGE_ASK_MS = 10 };
 MUST_CHECK bool exchange_may_start(struct exchange *x);
+/* The answer is there: how many places are taken, its own among them? */
+void exchange_note_crowd(struct exchange *x);
 /* Gives the place back, where it has one. */
 void exchange_leave(struct exchange *x);
 /* Signs and sends one attempt, once it may start. */

@@ -41,9 +41,19 @@ bool exchange_cancelled(struct err *err)
 
 bool exchange_may_start(struct exchange *x)
 {
-    if (!x->is_inside)
-        x->is_inside = governor_enter(&x->client->aws->governors[x->rq.service], clock_mono_ms());
+    if (x->is_inside)
+        return true;
+    x->crowd = governor_enter(&x->client->aws->governors[x->rq.service], clock_mono_ms());
+    x->is_inside = x->crowd > 0;
     return x->is_inside;
+}
+
+void exchange_note_crowd(struct exchange *x)
+{
+    const int crowd = governor_inside(&x->client->aws->governors[x->rq.service]);
+
+    if (crowd > x->crowd)
+        x->crowd = crowd;
 }
 
 void exchange_leave(struct exchange *x)
@@ -283,7 +293,8 @@ static double random01(void)
 
 static void tell_governor(struct exchange *x)
 {
-    const int limit = governor_throttled(&x->client->aws->governors[x->rq.service], x->sent_ms, clock_mono_ms());
+    const int limit =
+        governor_throttled(&x->client->aws->governors[x->rq.service], x->crowd, x->sent_ms, clock_mono_ms());
 
     if (limit)
         log_warn("aws.throttled", "operation=%s host=%s at_once=%d", x->rq.operation, x->endpoint.host, limit);

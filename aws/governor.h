@@ -18,16 +18,21 @@ struct governor {
     int inside;           /* attempts under way */
     int limit;            /* of them; 0: none */
     int most;             /* ever under way */
-    int64_t changed_ms;   /* when the limit was changed last; monotonic */
+    int64_t cut_ms;       /* when the limit fell last; monotonic */
+    int64_t grown_ms;     /* up to when it has grown since */
 };
 void governor_init(struct governor *g);
 void governor_done(struct governor *g);
-/* May another attempt start now? True: it counts as under way until governor_leave. False: ask again a little later. */
-MUST_CHECK bool governor_enter(struct governor *g, int64_t now_ms);
+/* May another attempt start now? Then it counts as under way until governor_leave, and the answer is how many are now.
+ * 0: ask again a little later. */
+MUST_CHECK int governor_enter(struct governor *g, int64_t now_ms);
+/* How many are under way. */
+int governor_inside(struct governor *g);
 /* An attempt has ended, however. */
 void governor_leave(struct governor *g);
-/* AWS throttled an attempt that was sent at started_ms: halves the limit, once for all that were sent before the last
- * change. Returns the new limit where there was none before, else 0. */
-int governor_throttled(struct governor *g, int64_t started_ms, int64_t now_ms);
+/* AWS throttled an attempt that was sent at started_ms and was under way with crowd others, itself among them: half of
+ * them, or of the limit where that is less, is the new limit. Once for all that were sent before it fell last. Returns
+ * the new limit where there was none before, else 0. */
+int governor_throttled(struct governor *g, int crowd, int64_t started_ms, int64_t now_ms);
 
 #endif

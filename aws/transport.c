@@ -314,6 +314,7 @@ static CURLcode result_of(const CURLMsg *message)
 
 static void collect_finished(CURLM *multi)
 {
+    struct exchange *finished = NULL;
     CURLMsg *message;
     int left;
 
@@ -327,8 +328,13 @@ static void collect_finished(CURLM *multi)
         x = (struct exchange *)(void *)private;
         x->is_finished = true;
         x->result = result_of(message);
-        exchange_leave(x); /* at once: its owner may be waiting for a place itself before it looks here */
+        exchange_note_crowd(x); /* before any of them leaves: those that AWS refused in one go were a crowd */
+        x->also_finished = finished;
+        finished = x;
     }
+    /* At once: their owner may be waiting for a place itself before it looks here. */
+    for (; finished; finished = finished->also_finished)
+        exchange_leave(finished);
 }
 
 bool transport_pump(struct aws_client *client, int64_t wait_ms, struct err *err)

@@ -16,60 +16,95 @@ static const struct {
         enum step what;
         int times;
         int64_t now_ms;  /* GOVERNOR_GROW_MS is 200 */
-        int64_t sent_ms; /* THROTTLED */
+        int64_t sent_ms; /* THROTTLED ... */
+        int crowd;       /* ... among so many */
     } steps[12];
     int want_limit, want_inside;
 } cases[] = {
-    { "never throttled", { { ENTER, 1000, 0, 0 } }, 0, 1000 },
-    { "halved, not for each", { { ENTER, 8, 0, 0 }, { LEAVE, 1, 1, 0 }, { THROTTLED, 5, 2, 1 } }, 4, 7 },
+    { "never throttled", { { ENTER, 1000, 0, 0, 0 } }, 0, 1000 },
+    { "halved, not for each", { { ENTER, 8, 0, 0, 0 }, { LEAVE, 1, 1, 0, 0 }, { THROTTLED, 5, 2, 1, 8 } }, 4, 7 },
     { "holds back",
-      { { ENTER, 8, 0, 0 },
-        { LEAVE, 1, 1, 0 },
-        { THROTTLED, 1, 2, 1 },
-        { REFUSED, 3, 3, 0 },
-        { LEAVE, 4, 4, 0 },
-        { ENTER, 1, 5, 0 },
-        { REFUSED, 1, 6, 0 } },
+      { { ENTER, 8, 0, 0, 0 },
+        { LEAVE, 1, 1, 0, 0 },
+        { THROTTLED, 1, 2, 1, 8 },
+        { REFUSED, 3, 3, 0, 0 },
+        { LEAVE, 4, 4, 0, 0 },
+        { ENTER, 1, 5, 0, 0 },
+        { REFUSED, 1, 6, 0, 0 } },
       4,
       4 },
     { "halved again by what was sent since",
-      { { ENTER, 8, 0, 0 },
-        { LEAVE, 8, 1, 0 },
-        { THROTTLED, 1, 10, 1 },
-        { THROTTLED, 1, 20, 11 },
-        { THROTTLED, 1, 30, 21 } },
+      { { ENTER, 8, 0, 0, 0 },
+        { LEAVE, 8, 1, 0, 0 },
+        { THROTTLED, 1, 10, 1, 8 },
+        { THROTTLED, 1, 20, 11, 4 },
+        { THROTTLED, 1, 30, 21, 2 } },
       1,
       0 },
     { "never below one",
-      { { ENTER, 1, 0, 0 },
-        { LEAVE, 1, 1, 0 },
-        { THROTTLED, 1, 2, 1 },
-        { THROTTLED, 1, 4, 3 },
-        { ENTER, 1, 5, 0 },
-        { REFUSED, 1, 6, 0 } },
+      { { ENTER, 1, 0, 0, 0 },
+        { LEAVE, 1, 1, 0, 0 },
+        { THROTTLED, 1, 2, 1, 1 },
+        { THROTTLED, 1, 4, 3, 1 },
+        { ENTER, 1, 5, 0, 0 },
+        { REFUSED, 1, 6, 0, 0 } },
       1,
       1 },
     { "grows by time",
-      { { ENTER, 16, 0, 0 },
-        { LEAVE, 16, 1, 0 },
-        { ENTER, 15, 2, 0 },
-        { THROTTLED, 1, 10, 3 },
-        { LEAVE, 15, 11, 0 },
-        { ENTER, 8, 209, 0 },
-        { REFUSED, 1, 209, 0 },
-        { ENTER, 1, 210, 0 },
-        { REFUSED, 1, 210, 0 },
-        { ENTER, 1, 410, 0 } },
+      { { ENTER, 16, 0, 0, 0 },
+        { LEAVE, 16, 1, 0, 0 },
+        { ENTER, 15, 2, 0, 0 },
+        { THROTTLED, 1, 10, 3, 16 },
+        { LEAVE, 15, 11, 0, 0 },
+        { ENTER, 8, 209, 0, 0 },
+        { REFUSED, 1, 209, 0, 0 },
+        { ENTER, 1, 210, 0, 0 },
+        { REFUSED, 1, 210, 0, 0 },
+        { ENTER, 1, 410, 0, 0 } },
       10,
       10 },
     { "until nothing is held back",
-      { { ENTER, 4, 0, 0 }, { LEAVE, 1, 1, 0 }, { THROTTLED, 1, 10, 1 }, { ENTER, 9, 10 + 400, 0 } },
+      { { ENTER, 4, 0, 0, 0 }, { LEAVE, 1, 1, 0, 0 }, { THROTTLED, 1, 10, 1, 4 }, { ENTER, 9, 10 + 400, 0, 0 } },
       0,
       12 },
     { "a long silence",
-      { { ENTER, 4, 0, 0 }, { LEAVE, 4, 1, 0 }, { THROTTLED, 1, 10, 1 }, { ENTER, 4, INT64_MAX / 2, 0 } },
+      { { ENTER, 4, 0, 0, 0 }, { LEAVE, 4, 1, 0, 0 }, { THROTTLED, 1, 10, 1, 4 }, { ENTER, 4, INT64_MAX / 2, 0, 0 } },
       0,
       4 },
+    { "answers that take longer than it takes to grow",
+      { { ENTER, 128, 1, 0, 0 },
+        { LEAVE, 128, 301, 0, 0 },
+        { THROTTLED, 128, 301, 1, 128 },
+        { ENTER, 64, 302, 0, 0 },
+        { LEAVE, 64, 602, 0, 0 },
+        { THROTTLED, 64, 602, 302, 64 },
+        { ENTER, 32, 603, 0, 0 },
+        { LEAVE, 32, 903, 0, 0 },
+        { THROTTLED, 32, 903, 603, 32 } },
+      16,
+      0 },
+    { "a crowd that has left before the first of it is judged",
+      { { ENTER, 64, 1, 0, 0 }, { LEAVE, 64, 2, 0, 0 }, { THROTTLED, 64, 3, 1, 64 } },
+      32,
+      0 },
+    { "half of what was under way, where that is less than the limit",
+      { { ENTER, 64, 1, 0, 0 },
+        { LEAVE, 64, 2, 0, 0 },
+        { THROTTLED, 1, 3, 1, 64 },
+        { ENTER, 8, 4, 0, 0 },
+        { LEAVE, 8, 5, 0, 0 },
+        { THROTTLED, 1, 6, 4, 8 } },
+      4,
+      0 },
+    { "sent before the limit fell, and answered when it is gone",
+      { { ENTER, 2, 1, 0, 0 },
+        { LEAVE, 1, 2, 0, 0 },
+        { THROTTLED, 1, 10, 1, 2 },
+        { ENTER, 1, 10 + GOVERNOR_GROW_MS, 0, 0 },
+        { LEAVE, 1, 300, 0, 0 },
+        { THROTTLED, 1, 300, 1, 2 } },
+      0,
+      1 },
 };
 
 static void test_arithmetic(void)
@@ -92,7 +127,8 @@ static void test_arithmetic(void)
                     governor_leave(&g);
                     break;
                 case THROTTLED:
-                    (void)governor_throttled(&g, cases[i].steps[k].sent_ms, cases[i].steps[k].now_ms);
+                    (void)governor_throttled(&g, cases[i].steps[k].crowd, cases[i].steps[k].sent_ms,
+                                             cases[i].steps[k].now_ms);
                     break;
                 case END:
                     break;
@@ -158,7 +194,7 @@ static void test_one_place(void)
     CHECK_I64(g->inside, 0);
     g->most = 1000; /* it may not grow out of this in the time of this test */
     g->limit = 1;
-    g->changed_ms = clock_mono_ms() + 100000;
+    g->grown_ms = clock_mono_ms() + 100000;
     later = aws_later_begin(f.client, &rq, &rs, &f.err);
     CHECK_I64(g->inside, 1);
     CHECK(!call(&f, &rq)); /* the background's attempt is reset, and it waits to be asked */
@@ -191,6 +227,37 @@ static void test_throttled_crowd(void)
     CHECK_I64(f.aws->governors[AWS_BEDROCK].limit, 0); /* each endpoint for itself */
 }
 
+static void *release_all(void *arg)
+{
+    const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+
+    for (int i = 0; i < 20000 && http_script_count(arg) < 64; i++)
+        nanosleep(&pause, NULL);
+    http_script_release(arg);
+    return NULL;
+}
+
+/* All that are under way are refused in one go, and have left before the first of them is judged. */
+static void test_refused_in_one_go(void)
+{
+    static const struct http_answer answers[] = { { .status = 503, .body = S3_ERROR("SlowDown"), .is_held = true } };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    struct batch b = { .left = 64 };
+    const struct aws_many many = { .next = next, .done = done, .arg = &b, .concurrency = 64 };
+    pthread_t thread;
+    int limit;
+
+    if (!start_with(&f, answers, 1, (struct aws_options){ .max_attempts = 1 }))
+        return;
+    CHECK(pthread_create(&thread, NULL, release_all, f.script) == 0);
+    CHECK(aws_call_many(f.client, &many, &f.err));
+    pthread_join(thread, NULL);
+    CHECK_I64(b.badly, 64);
+    limit = f.aws->governors[AWS_S3].limit;
+    CHECK(limit >= 32 && limit < 48); /* half of them, and a little more on a slow machine */
+    CHECK_I64(f.aws->governors[AWS_S3].inside, 0);
+}
+
 static bool stop_at_once(void *arg)
 {
     return atomic_load((atomic_bool *)arg);
@@ -218,7 +285,7 @@ static void test_stopping(void)
                     (struct aws_options){ .is_stopping = stop_at_once, .is_stopping_arg = &is_stopping }))
         return;
     f.aws->governors[AWS_S3].limit = f.aws->governors[AWS_S3].inside = 1;
-    f.aws->governors[AWS_S3].changed_ms = clock_mono_ms() + 100000;
+    f.aws->governors[AWS_S3].grown_ms = clock_mono_ms() + 100000;
     CHECK(pthread_create(&thread, NULL, stop_soon, &is_stopping) == 0);
     CHECK(!call(&f, &rq));
     CHECK_I64(f.err.kind, ERR_CANCELLED);
@@ -268,7 +335,11 @@ static void test_threads(void)
 }
 
 static const struct test tests[] = {
-    { "arithmetic", test_arithmetic }, { "one_place", test_one_place }, { "throttled_crowd", test_throttled_crowd },
-    { "stopping", test_stopping },     { "threads", test_threads },
+    { "arithmetic", test_arithmetic },
+    { "one_place", test_one_place },
+    { "throttled_crowd", test_throttled_crowd },
+    { "refused_in_one_go", test_refused_in_one_go },
+    { "stopping", test_stopping },
+    { "threads", test_threads },
 };
 TEST_MAIN("client_governor", tests)
