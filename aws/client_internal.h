@@ -159,7 +159,7 @@ MUST_CHECK bool exchange_may_start(struct exchange *x);
 void exchange_note_crowd(struct exchange *x);
 /* Gives the place back, where it has one. */
 void exchange_leave(struct exchange *x);
-/* Signs and sends one attempt, once it may start. */
+/* Signs and sends one attempt, once it may start. One that fails to has given its place back. */
 MUST_CHECK bool exchange_start(struct exchange *x, struct err *err);
 /* Judges the finished attempt, or for a stream the complete head of an answer that went well. */
 enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, struct err *err);

@@ -92,7 +92,7 @@ static bool without_credentials(const struct err *cause, struct err *err)
     return err_pass(err, &told);
 }
 
-bool exchange_start(struct exchange *x, struct err *err)
+static bool send_attempt(struct exchange *x, struct err *err)
 {
     struct aws *aws = x->client->aws;
     struct err cause = { 0 };
@@ -114,6 +114,14 @@ bool exchange_start(struct exchange *x, struct err *err)
     x->attempts++;
     atomic_fetch_add(&client_stat(aws, x->rq.operation)->attempts, 1);
     return true;
+}
+
+bool exchange_start(struct exchange *x, struct err *err)
+{
+    if (send_attempt(x, err))
+        return true;
+    exchange_leave(x);
+    return false;
 }
 
 /* ---- judging ---- */

@@ -293,6 +293,25 @@ static void test_stopping(void)
     pthread_join(thread, NULL);
 }
 
+/* An attempt that cannot be sent holds no place, though nobody has asked yet what became of it. */
+static void test_failed_start(void)
+{
+    static const struct http_answer answers[] = { { .status = 200 } };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    AUTO(aws_response_done) struct aws_response rs = { 0 };
+    const struct aws_request rq = get_object("/k");
+    struct aws_later *later;
+
+    if (!start(&f, answers, 1))
+        return;
+    aws_client_until(f.client, 1);
+    later = aws_later_begin(f.client, &rq, &rs, &f.err);
+    CHECK_I64(f.aws->governors[AWS_S3].inside, 0);
+    CHECK(later && !aws_later_end(later, &f.err));
+    CHECK_I64(f.err.kind, ERR_CANCELLED);
+    CHECK_I64(http_script_count(f.script), 0);
+}
+
 struct hammering {
     struct governor *g;
     atomic_int inside, most;
@@ -340,6 +359,7 @@ static const struct test tests[] = {
     { "throttled_crowd", test_throttled_crowd },
     { "refused_in_one_go", test_refused_in_one_go },
     { "stopping", test_stopping },
+    { "failed_start", test_failed_start },
     { "threads", test_threads },
 };
 TEST_MAIN("client_governor", tests)
