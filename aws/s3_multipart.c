@@ -152,16 +152,20 @@ void s3_part_done(struct s3_part *part)
     *part = (struct s3_part){ 0 };
 }
 
-/* The upload is gone: did an earlier attempt, whose answer was lost, complete it? */
+/* The upload is gone: did an earlier attempt, whose answer was lost, complete it? Where that cannot be asked now, the
+ * reason replaces cause: the same call may find it completed later. */
 static bool is_completed(const struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref,
-                         int64_t size_bytes)
+                         int64_t size_bytes, struct err *cause)
 {
     AUTO(s3_call_done) struct s3_call call = { 0 };
     AUTO(aws_response_done) struct aws_response rs = { 0 };
-    struct err ignored = { 0 };
+    struct err why = { 0 };
 
-    return s3_call_init(&call, "S3.HeadObject", "HEAD", ref, &ignored) && s3_call_send(&call, client, &rs, &ignored) &&
-           rs.content_length == size_bytes && strcmp(rs.upload_marker, up->marker) == 0;
+    if (s3_call_init(&call, "S3.HeadObject", "HEAD", ref, &why) && s3_call_send(&call, client, &rs, &why))
+        return rs.content_length == size_bytes && strcmp(rs.upload_marker, up->marker) == 0;
+    if (why.retryable || why.kind == ERR_CANCELLED || why.kind == ERR_MEMORY)
+        *cause = why;
+    return false;
 }
 
 bool s3_upload_complete(struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref, int64_t size_bytes,
@@ -185,7 +189,7 @@ bool s3_upload_complete(struct s3_upload *up, struct aws_client *client, const s
     call.rq.timeout_ms = COMPLETE_TIMEOUT_MS;
     if (s3_call_send(&call, client, &rs, &cause))
         return true;
-    if (strcmp(cause.upstream_code, no_such_upload) == 0 && is_completed(up, client, ref, size_bytes))
+    if (strcmp(cause.upstream_code, no_such_upload) == 0 && is_completed(up, client, ref, size_bytes, &cause))
         return true;
     if (err && err->kind == ERR_NONE)
         *err = cause;

@@ -41,7 +41,8 @@ MUST_CHECK bool s3_part_begin(struct s3_part *part, struct s3_upload *up, struct
 MUST_CHECK bool s3_part_end(struct s3_part *part, struct s3_upload *up, struct err *err);
 /* Breaks off what is on its way, and frees. */
 void s3_part_done(struct s3_part *part);
-/* A lost answer is resolved: the object is there if it has our marker and size_bytes. */
+/* A lost answer is resolved: the object is there if it has our marker and size_bytes. Where it cannot be looked at,
+ * that is the failure. */
 MUST_CHECK bool s3_upload_complete(struct s3_upload *up, struct aws_client *client, const struct s3_ref *ref,
                                    int64_t size_bytes, struct err *err);
 /* An upload that no longer exists is fine. */

@@ -387,6 +387,46 @@ static void lost_completion(void)
     test_case(NULL);
 }
 
+/* ... and where the object cannot be asked for, that is the failure: whether it is there stays open. */
+static void lost_completion_in_doubt(void)
+{
+    static const struct {
+        const char *name;
+        struct http_answer head;
+        enum err_kind kind;
+        bool retryable;
+        const char *upstream_code;
+    } rows[] = {
+        { "server error", { .status = 500, .is_head = true }, ERR_UPSTREAM, true, "" },
+        { "no connection", { .status = 0, .end = HTTP_RESET }, ERR_UPSTREAM, true, "" },
+        { "not there", { .status = 404, .is_head = true }, ERR_NOT_FOUND, false, "NoSuchUpload" },
+        { "not to be seen", { .status = 403, .is_head = true }, ERR_NOT_FOUND, false, "NoSuchUpload" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(fixture_done) struct fixture f = { 0 };
+        const struct http_answer answers[] = {
+            CREATED,
+            { .status = 200, .headers = "ETag: \"p\"\r\n" },
+            { .status = 200, .headers = "ETag: \"p\"\r\n" },
+            { .status = 200, .headers = "ETag: \"p\"\r\n" },
+            { .status = 404, .body = "<Error><Code>NoSuchUpload</Code></Error>" },
+            rows[i].head,
+        };
+        struct s3_writer *w = NULL;
+
+        test_case("%s", rows[i].name);
+        if (!fixture_start(&f, answers, COUNT_OF(answers)))
+            return;
+        CHECK(write_12_mib(&f, &w, &f.err) && !s3_writer_finish(w, NULL, &f.err));
+        CHECK_I64(f.err.kind, rows[i].kind);
+        CHECK_I64(f.err.retryable, rows[i].retryable);
+        CHECK_TEXT(f.err.upstream_code, rows[i].upstream_code);
+        s3_writer_free(w);
+    }
+    test_case(NULL);
+}
+
 /* Only uploads of exactly this key; keys are compared decoded, wherever the answer says that they are encoded. */
 static void abort_uploads(void)
 {
@@ -447,6 +487,7 @@ static const struct test tests[] = {
     { "large_object_is_multipart", large_object_is_multipart },
     { "unfinished_upload_is_aborted", unfinished_upload_is_aborted },
     { "lost_completion", lost_completion },
+    { "lost_completion_in_doubt", lost_completion_in_doubt },
     { "abort_uploads", abort_uploads },
     { "abort_uploads_undeclared", abort_uploads_undeclared },
 };
