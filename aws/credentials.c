@@ -163,9 +163,9 @@ static bool ask(const struct creds_chain *chain, int i, struct creds *out, bool 
     return true;
 }
 
-static bool not_found(const struct buf *tried, struct err *err)
+static bool not_found(const struct buf *tried, bool may_pass, struct err *err)
 {
-    err_set(err, ERR_DENIED, false, HERE, "no AWS credentials found; tried %s", buf_cstr(tried));
+    err_set(err, ERR_DENIED, may_pass, HERE, "no AWS credentials found; tried %s", buf_cstr(tried));
     return err_code(err, "no_credentials");
 }
 
@@ -174,7 +174,7 @@ static bool load(const struct creds_chain *chain, int from, struct creds *out, i
 {
     AUTO(buf_done) struct buf tried = { 0 };
     struct err why = { 0 }, why_from = { 0 };
-    bool found = false;
+    bool found = false, may_pass = from >= 0; /* who had some may have some again */
 
     buf_init(&tried, 4096);
     *winner = from;
@@ -186,10 +186,11 @@ static bool load(const struct creds_chain *chain, int from, struct creds *out, i
         *winner = i;
         if (i != from && !ask(chain, i, out, &found, &why))
             return err_pass(err, &why);
+        may_pass = may_pass || said->retryable;
         buf_fmt(&tried, "%s%s (%s)", tried.len ? ", " : "", chain->providers[i].name,
                 said->kind == ERR_NONE ? "nothing" : said->what);
     }
-    return found || not_found(&tried, err);
+    return found || not_found(&tried, may_pass, err);
 }
 
 /* ---- refresh ---- */

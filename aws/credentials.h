@@ -78,7 +78,8 @@ MUST_CHECK struct creds_chain *creds_chain_of(const struct creds_provider *provi
                                               int64_t (*now_ms)(void), struct err *err);
 void creds_chain_free(struct creds_chain *chain);
 /* A consistent snapshot by value. The caller wipes it. ERR_DENIED with code "no_credentials" when no provider has any,
- * with what was looked for. What failed is not tried again for three seconds: the same error is given. Any thread. */
+ * with what was looked for: retryable where a provider was only silent, or had some before. What failed is not tried
+ * again for three seconds: the same error is given. Any thread. */
 MUST_CHECK bool creds_chain_get(struct creds_chain *chain, struct creds *out, struct err *err);
 /* The same for who must not wait for AWS: a thread of the chain's own asks the providers. A good set is given at once,
  * though it should be refreshed; where there is none, at most wait_ms are waited: ERR_TIMEOUT, retryable. Any thread.

@@ -137,13 +137,13 @@ static bool ask(const struct creds_settings *s, struct creds_http_request *rq, s
         return false;
     if (answer.status == 200)
         return creds_json_read(CREDS_JSON_METADATA, buf_view(&answer.body), out, err);
-    /* The agent's words are not repeated: nothing says what they may hold. */
+    /* The agent's words are not repeated: nothing says what they may hold. Whatever it refuses may pass: tokens are
+     * renewed, roles and agents come up later than we do. */
     if (answer.status == 401 || answer.status == 403)
-        return err_set(err, ERR_DENIED, false, HERE, "it refuses the authorization token (HTTP %d); %s", answer.status,
+        return err_set(err, ERR_DENIED, true, HERE, "it refuses the authorization token (HTTP %d); %s", answer.status,
                        s->container_token_file[0] ? s->container_token_file
                                                   : "see AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    return err_set(err, ERR_UPSTREAM, answer.status >= 500 || answer.status == 429, HERE, "it answers HTTP %d",
-                   answer.status);
+    return err_set(err, ERR_UPSTREAM, true, HERE, "it answers HTTP %d", answer.status);
 }
 
 static bool ask_often(const struct creds_settings *s, struct creds_http_request *rq, struct creds *out, struct err *err)

@@ -14,7 +14,7 @@ static void unref(json_t **value)
 
 static bool refuse(const char *field, const char *rule, struct err *err)
 {
-    err_set(err, ERR_UPSTREAM, false, HERE, "%s %s", field, rule);
+    err_set(err, ERR_UPSTREAM, true, HERE, "%s %s", field, rule); /* the next answer may be whole */
     return err_code(err, "bad_credentials_answer");
 }
 
@@ -25,7 +25,7 @@ static json_t *parse(struct span text, struct err *err)
     if (json_is_object(root))
         return root;
     json_decref(root);
-    err_set(err, ERR_UPSTREAM, false, HERE, "the text is not a JSON object");
+    err_set(err, ERR_UPSTREAM, true, HERE, "the text is not a JSON object");
     err_code(err, "bad_json");
     return NULL;
 }

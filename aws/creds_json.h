@@ -15,7 +15,7 @@ enum creds_json {
     CREDS_JSON_PROCESS,  /* of a credential_process: Version 1; SessionToken and Expiration may be left out */
     CREDS_JSON_SSO       /* of GetRoleCredentials: roleCredentials, its expiration in milliseconds */
 };
-/* Fills the three keys and expires_at_s of *out, which is left as it was on failure. ERR_UPSTREAM, not retryable, with
+/* Fills the three keys and expires_at_s of *out, which is left as it was on failure. ERR_UPSTREAM, retryable, with
  * the field and the rule (never a value): code "bad_json" where it is no JSON object at all, else
  * "bad_credentials_answer". */
 MUST_CHECK bool creds_json_read(enum creds_json form, struct span text, struct creds *out, struct err *err);

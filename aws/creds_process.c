@@ -147,6 +147,8 @@ static bool start(struct child *c, const struct buf *text, size_t count, struct 
     if (status == 0)
         return true;
     c->pid = 0;
+    if (status == EAGAIN || status == ENOMEM) /* of processes or memory there may be enough again later */
+        return err_set(err, ERR_INTERNAL, true, HERE, "%.200s cannot be run: %s", words[0], strerror(status));
     return creds_refuse(err, "%.200s cannot be run: %s", words[0], strerror(status));
 }
 

@@ -177,6 +177,9 @@ static bool from_source(const struct walk *w, struct creds *out, struct err *err
             continue;
         if (!sources[i].load(w->shared, out, &found, &why))
             return err_pass(err, &why);
+        if (!found && why.retryable) /* silence, say, which may pass */
+            return creds_blame(err, &why, "AWS profile %.*s: credential_source %s", SPAN_ARG(span_head(profile, 64)),
+                               sources[i].name);
         return found || refuse(w, profile, why.what, err);
     }
     return refuse(w, profile, "credential_source must be Environment, Ec2InstanceMetadata or EcsContainer", err);

@@ -23,10 +23,10 @@ static bool refuse(const struct sso *sso, const char *why, struct err *err)
     return err_code(err, "bad_profile");
 }
 
-/* Always false: somebody must log in. */
+/* Always false: somebody must log in, after which the same goes well. */
 static bool ask_login(const struct sso *sso, const char *why, struct err *err)
 {
-    err_set(err, ERR_DENIED, false, HERE, "SSO: %s; run: aws sso login --profile %.*s", why,
+    err_set(err, ERR_DENIED, true, HERE, "SSO: %s; run: aws sso login --profile %.*s", why,
             SPAN_ARG(span_head(sso->profile, 64)));
     return err_code(err, "sso_login_needed");
 }
@@ -162,7 +162,7 @@ bool creds_sso(struct creds_shared *shared, const struct profile *files, struct 
         err_clear(&cause);
         if (creds_http_send(&rq, &answer, &cause) && judge(&sso, &answer, out, &cause))
             break;
-        if (!cause.retryable || cause.kind == ERR_CANCELLED || attempt == ATTEMPTS)
+        if (!cause.retryable || cause.kind == ERR_CANCELLED || cause.kind == ERR_DENIED || attempt == ATTEMPTS)
             return err_pass(err, &cause);
         if (!creds_pause(&rq.stop, PAUSE_MS, err))
             return false;

@@ -32,6 +32,7 @@ struct scripted {
     int64_t lives_s;     /* 0: for ever */
     atomic_bool is_gone; /* has nothing any more */
     atomic_bool fails;
+    bool is_silent;      /* has nothing because nobody answers */
     atomic_bool is_held; /* a load waits until this is false */
 };
 
@@ -50,6 +51,8 @@ static bool scripted_load(void *state, struct creds *out, bool *found, struct er
     snprintf(out->secret_access_key, sizeof(out->secret_access_key), "S%d", atomic_load(&s->loads));
     out->expires_at_s = s->lives_s ? now_ms() / 1000 + s->lives_s : 0;
     atomic_fetch_sub(&s->at_once, 1);
+    if (s->is_silent)
+        err_set(err, ERR_TIMEOUT, true, HERE, "no answer");
     return !atomic_load(&s->fails) || err_set(err, ERR_UPSTREAM, true, HERE, "scripted failure");
 }
 
@@ -264,6 +267,35 @@ static void test_winner_is_remembered(void)
     creds_chain_free(chain);
 }
 
+/* Nothing found is for ever, unless a provider may yet have some: its silence may pass, or it had some before. */
+static void test_nothing_found(void)
+{
+    static const struct {
+        bool had_some, is_silent, want_retryable;
+    } cases[] = { { false, false, false }, { false, true, true }, { true, false, true } };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scripted s[2] = { { .is_gone = true },
+                                 { .is_gone = !cases[i].had_some, .is_silent = cases[i].is_silent } };
+        struct creds_chain *chain = chain_of(s, 2, false);
+        struct creds got = { .access_key_id = "" };
+        struct err err = { 0 };
+
+        test_case("%zu", i);
+        if (cases[i].had_some) {
+            CHECK(creds_chain_get(chain, &got, &err));
+            atomic_store(&s[1].is_gone, true);
+            creds_chain_expired(chain, &got);
+        }
+        CHECK(!creds_chain_get(chain, &got, &err));
+        CHECK_TEXT(err.code, "no_credentials");
+        CHECK_I64(err.kind, ERR_DENIED);
+        CHECK(err.retryable == cases[i].want_retryable);
+        creds_chain_free(chain);
+    }
+    test_case(NULL);
+}
+
 static void test_failure_ends_the_search(void)
 {
     struct scripted s[2] = { { .fails = true }, { 0 } };
@@ -434,6 +466,7 @@ static const struct test tests[] = {
     { "forced", test_forced },
     { "kept_serving", test_kept_serving },
     { "winner_is_remembered", test_winner_is_remembered },
+    { "nothing_found", test_nothing_found },
     { "failure_ends_the_search", test_failure_ends_the_search },
     { "one_refresher", test_one_refresher },
     { "who_waits", test_who_waits },

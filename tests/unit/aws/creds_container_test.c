@@ -177,6 +177,7 @@ static void test_faults(void)
             continue;
         CHECK(load(&a, &got, &err) == (faults[i].kind == ERR_NONE));
         CHECK_I64(err.kind, faults[i].kind);
+        CHECK(err.retryable == (faults[i].kind != ERR_NONE)); /* the agent gets new tokens and roles by and by */
         CHECK(strstr(err.what, faults[i].words) != NULL);
         CHECK_I64(http_script_count(a.script), faults[i].want_requests);
     }
@@ -190,6 +191,7 @@ static void test_gives_up(void)
         struct http_answer answer;
         const char *words;
     } ends[] = { { { .status = 500, .body = "no" }, "HTTP 500" },
+                 { { .status = 404, .body = "no" }, "HTTP 404" },
                  { { .status = 302, .headers = "Location: http://127.0.0.1:9/\r\n" }, "HTTP 302" },
                  { { .status = 200, .body = "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hidden\"}" },
                    "Token is missing" } };
@@ -204,6 +206,7 @@ static void test_gives_up(void)
             continue;
         CHECK(!load(&a, &got, &err));
         CHECK_I64(http_script_count(a.script), 3);
+        CHECK(err.retryable);
         CHECK(strstr(err.what, ends[i].words) && strstr(err.what, "container") && !strstr(err.what, "hidden"));
     }
     test_case(NULL);

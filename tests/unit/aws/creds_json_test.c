@@ -65,6 +65,7 @@ static void test_credentials(void)
         CHECK_I64(got.generation, 7);
         CHECK(strstr(err.what, rows[i].words) != NULL);
         CHECK_I64(err.kind, rows[i].want_token ? ERR_NONE : ERR_UPSTREAM);
+        CHECK(err.retryable == !rows[i].want_token); /* the next answer may be whole */
     }
     test_case(NULL);
 }

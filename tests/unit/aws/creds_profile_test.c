@@ -199,21 +199,28 @@ static void test_instance_as_source(void)
                                            { .status = 200, .body = "instance-role" },
                                            { .status = 200, .body = JSON_ANSWER("I") },
                                            { .status = 200, .body = STS_ANSWER("AssumeRole", "R1") },
-                                           { .status = 403, .body = "no" } };
+                                           { .status = 500, .body = "no" },
+                                           { .status = 500, .body = "no" },
+                                           { .status = 404, .body = "no" } };
     static const char config[] = "[default]\n" ROLE("r") "credential_source = Ec2InstanceMetadata\n";
     AUTO(asked_done) struct asked a = { .script = NULL };
     struct creds got = { .access_key_id = "" };
     struct err err = { 0 };
     bool found = false;
 
-    if (!start(&a, answers, 5, config, NULL, (struct creds_settings){ .profile = "" }))
+    if (!start(&a, answers, 7, config, NULL, (struct creds_settings){ .profile = "" }))
         return;
     CHECK(creds_profile_load(&a.shared, &got, &found, &err) && found);
     CHECK_TEXT(got.access_key_id, "R1");
     CHECK_TEXT(got.detail,
                "role arn:aws:iam::111122223333:role/r, assumed with role instance-role of this EC2 instance");
     check_seen_header(a.script, 3, "x-amz-security-token", "I-token");
+    CHECK(!creds_profile_load(&a.shared, &got, &found, &err)); /* in trouble, which passes */
+    CHECK(err.retryable && strstr(err.what, "AWS profile default: credential_source Ec2InstanceMetadata: "));
+    CHECK_TEXT(err.code, "");
+    err = (struct err){ 0 };
     CHECK(!creds_profile_load(&a.shared, &got, &found, &err)); /* asked for and not there: an error here */
+    CHECK(!err.retryable);
     CHECK_TEXT(err.code, "bad_profile");
 }
 
