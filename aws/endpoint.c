@@ -98,9 +98,18 @@ bool endpoint_region_like(struct span region, const char *own)
 
 /* ---- custom endpoints ---- */
 
+const char *endpoint_url_shown(const char *url)
+{
+    const char *at = strrchr(url, '@');
+
+    return at ? at + 1 : url;
+}
+
 static bool refuse(const char *url, const char *rule, struct err *err)
 {
-    err_set(err, ERR_INPUT, false, HERE, "endpoint URL '%s': %s", url, rule);
+    const char *shown = endpoint_url_shown(url);
+
+    err_set(err, ERR_INPUT, false, HERE, "endpoint URL '%s%s': %s", shown == url ? "" : "...@", shown, rule);
     return err_code(err, "bad_endpoint");
 }
 

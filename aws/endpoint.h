@@ -40,6 +40,9 @@ struct endpoint_choice { /* all borrowed */
 MUST_CHECK bool endpoint_resolve(enum aws_service service, const struct endpoint_choice *choice, struct endpoint *out,
                                  struct err *err);
 
+/* As much of a refused URL as may be shown: what stands behind its last '@', for a user's password may be before it. */
+const char *endpoint_url_shown(const char *url);
+
 /* Can the bucket be the first label(s) of the host? Names with dots only over http: a wildcard certificate has one
  * label. */
 bool endpoint_bucket_in_host(const struct endpoint *ep, enum aws_addressing addressing, struct span bucket);

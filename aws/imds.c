@@ -1,6 +1,7 @@
 #include "aws/imds.h"
 
 #include "aws/credentials.h"
+#include "aws/endpoint.h"
 #include "server/base/clock.h"
 
 #include <curl/curl.h>
@@ -14,7 +15,8 @@ enum { ATTEMPTS = 2, TIMEOUT_MS = 1000, TOKEN_TTL_S = 21600, TOKEN_EARLY_S = 60,
 static bool refuse(const char *endpoint, struct err *err)
 {
     err_set(err, ERR_INPUT, false, HERE,
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT=%.100s: must be a URL such as http://169.254.169.254", endpoint);
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT=%.100s: must be a URL such as http://169.254.169.254",
+            endpoint_url_shown(endpoint));
     return err_code(err, "bad_credentials");
 }
 

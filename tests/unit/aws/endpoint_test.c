@@ -225,6 +225,10 @@ static const char *const bad_urls[] = {
     "http://a/b#c",
     "http://user@host",
     "http://user:pw@host/",
+    "http://user:pw@pw@host/",
+    "htp://user:pw@host/",
+    "user:pw@host",
+    "http://user:pw/pw@host?x",
     "http://host:",
     "http://host:0",
     "http://host:65536",
@@ -256,6 +260,7 @@ static void test_bad_urls(void)
         CHECK(!resolve(AWS_S3, "us-east-1", bad_urls[i], &ep, &err));
         CHECK_I64(err.kind, ERR_INPUT);
         CHECK_TEXT(err.code, "bad_endpoint");
+        CHECK(strstr(err.what, "pw") == NULL);
         CHECK_TEXT(ep.host, "");
     }
     test_case(NULL);

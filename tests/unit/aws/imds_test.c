@@ -207,7 +207,8 @@ static void test_settings(void)
         { "http://127.0.0.1:1338/", "ipv6", "http://127.0.0.1:1338" },
         { "127.0.0.1", "", NULL },
         { "ftp://127.0.0.1", "", NULL },
-        { "http://a:b@127.0.0.1", "", NULL },
+        { "http://a:hidden@127.0.0.1", "", NULL },
+        { "a:hidden@127.0.0.1", "", NULL },
         { "http://127.0.0.1/?x", "", NULL },
         { "http://127.0.0.1/#x", "", NULL },
     };
@@ -220,6 +221,7 @@ static void test_settings(void)
         CHECK(imds_init(&imds, rows[i].endpoint, rows[i].mode, false, (struct creds_stop){ NULL, NULL }, &err) ==
               (rows[i].want != NULL));
         CHECK_TEXT(imds.base, rows[i].want ? rows[i].want : "");
+        CHECK(!strstr(err.what, "hidden"));
     }
     test_case(NULL);
 }
