@@ -60,7 +60,9 @@ static bool start_credentials(struct aws *aws, const struct aws_options *options
     settings.ca_bundle = aws->ca_bundle;
     settings.is_stopping = options->is_stopping;
     settings.is_stopping_arg = options->is_stopping_arg;
-    if (!settings.sso_endpoint_url || !settings.sso_endpoint_url[0])
+    if (aws->ignores_endpoint_urls)
+        settings.sso_endpoint_url = NULL;
+    else if (!settings.sso_endpoint_url || !settings.sso_endpoint_url[0])
         settings.sso_endpoint_url = options->endpoint_url;
     aws->credentials = creds_chain_new(&settings, err);
     return aws->credentials != NULL;

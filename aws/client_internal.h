@@ -30,6 +30,7 @@ struct aws {                    /* fixed after aws_new, but for what is atomic o
     char region[AWS_REGION_SIZE];
     char *ca_bundle;
     bool use_fips, use_dualstack;
+    bool ignores_endpoint_urls; /* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS */
     bool sums_requests, checks_answers;
     struct endpoint endpoints[AWS_SERVICES];
     struct bucket_regions bucket_regions;

@@ -87,11 +87,11 @@ static bool read_endpoints(struct aws *aws, const struct aws_options *options, c
 {
     struct endpoint_choice choice = { .region = aws->region };
     struct span section = { 0 };
-    bool are_ignored = false;
 
     if (!read_switch(options->use_fips, profile, "use_fips_endpoint", &aws->use_fips, err) ||
         !read_switch(options->use_dualstack, profile, "use_dualstack_endpoint", &aws->use_dualstack, err) ||
-        !read_switch(options->ignore_endpoint_urls, profile, "ignore_configured_endpoint_urls", &are_ignored, err) ||
+        !read_switch(options->ignore_endpoint_urls, profile, "ignore_configured_endpoint_urls",
+                     &aws->ignores_endpoint_urls, err) ||
         !find_section(profile, &section, err))
         return false;
     choice.use_fips = aws->use_fips;
@@ -99,7 +99,7 @@ static bool read_endpoints(struct aws *aws, const struct aws_options *options, c
     for (int i = 0; i < AWS_SERVICES; i++) {
         AUTO(mem_free_text) char *url = NULL;
 
-        if (!are_ignored && !custom_url(options, profile, section, i, &url, err))
+        if (!aws->ignores_endpoint_urls && !custom_url(options, profile, section, i, &url, err))
             return false;
         choice.custom_url = url;
         if (!endpoint_resolve((enum aws_service)i, &choice, &aws->endpoints[i], err))

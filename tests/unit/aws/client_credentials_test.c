@@ -59,5 +59,44 @@ static void test_no_verdict(void)
     test_case(NULL);
 }
 
-static const struct test tests[] = { { "no_verdict", test_no_verdict } };
+/* A token of SSO goes to no endpoint that is to be ignored, but to AWS's own: here through a proxy that refuses. */
+static void test_sso_ignores_endpoints(void)
+{
+    static const char sso[] = "sso_account_id = 111122223333\nsso_role_name = reader\nsso_region = eu-west-1\n"
+                              "sso_start_url = https://corp.awsapps.com/start\n";
+    static const char cached[] = "{\"accessToken\":\"sso-token\",\"expiresAt\":\"2099-01-01T00:00:00Z\"}";
+    const struct http_answer refusal = { .status = 403, .body = "no" };
+
+    for (int by_profile = 0; by_profile < 2; by_profile++) {
+        AUTO(folder_done) struct folder folder = { .count = 0 };
+        AUTO(fixture_done) struct fixture f = { .script = http_script_start(&refusal, 1) };
+        const char *url = http_script_url(f.script);
+        struct aws_options options = { .region = "eu-west-1", .credentials.sso_cache_folder = folder.path };
+        struct creds got = { .access_key_id = "" };
+        char config[400];
+
+        test_case(by_profile ? "profile" : "environment");
+        setenv("https_proxy", url, 1);
+        snprintf(config, sizeof(config), "[default]\n%s%s", sso,
+                 by_profile ? "ignore_configured_endpoint_urls = true\n" : "");
+        options.credentials.config_file = folder_file(&folder, "config", config);
+        folder_file(&folder, "a51746d4aa793ae07b25e90c3a5db96fc7832bd7.json", cached);
+        options.ignore_endpoint_urls = by_profile ? "" : "true";
+        options.endpoint_url = by_profile ? url : "";
+        options.credentials.sso_endpoint_url = by_profile ? "" : url;
+        f.aws = aws_new(&options, &f.err);
+        CHECK_TEXT(f.err.what, "");
+        CHECK(f.aws && !aws_credentials(f.aws, &got, &f.err));
+        if (CHECK(http_script_count(f.script) > 0)) {
+            CHECK_TEXT(http_script_seen(f.script, 0)->method, "CONNECT");
+            CHECK_TEXT(http_script_seen(f.script, 0)->target, "portal.sso.eu-west-1.amazonaws.com:443");
+            check_seen_header(f.script, 0, "x-amz-sso_bearer_token", "");
+        }
+        unsetenv("https_proxy");
+    }
+    test_case(NULL);
+}
+
+static const struct test tests[] = { { "no_verdict", test_no_verdict },
+                                     { "sso_ignores_endpoints", test_sso_ignores_endpoints } };
 TEST_MAIN("client_credentials", tests)
