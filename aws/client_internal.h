@@ -123,8 +123,10 @@ enum region_move {
 };
 /* After an attempt that S3 refused. */
 enum region_move region_follow(struct exchange *x, const struct aws_error *said);
-/* After the attempt of a probe, whatever came of it: the call itself is next, where the bucket's Region is known. */
-MUST_CHECK bool region_end_probe(struct exchange *x);
+/* Does the answer name the bucket's Region? It may, whatever else it says. */
+bool region_is_named(const struct exchange *x);
+/* After the last attempt of a probe, whatever came of it: the call itself is next, where the Region is named. */
+void region_end_probe(struct exchange *x);
 /* After any other answer: keeps what it says of the bucket's Region. */
 void region_learn(struct exchange *x);
 /* Fills err, code "wrong_region". Always false. */

@@ -308,16 +308,38 @@ static void tell_governor(struct exchange *x)
         log_warn("aws.throttled", "operation=%s host=%s at_once=%d", x->rq.operation, x->endpoint.host, limit);
 }
 
+/* After an attempt that failed: counts its throttling, and says whether another one follows, and when. */
+static bool goes_on(struct exchange *x, enum retry_class what, int64_t *again_at_ms)
+{
+    x->was_throttled = what == RETRY_THROTTLED;
+    if (x->was_throttled) {
+        tell_governor(x);
+        atomic_fetch_add(&client_stat(x->client->aws, x->rq.operation)->throttles, 1);
+    }
+    if (!may_retry(x, what))
+        return false;
+    *again_at_ms = clock_mono_ms() +
+                   retry_pause_ms(what, x->retries, x->client->aws->options.backoff_cap_ms, x->hint_ms, random01());
+    return true;
+}
+
+/* Only an answer that is final and names no Region means that there is none to be found. */
 static enum exchange_state settle_probe(struct exchange *x, int64_t *again_at_ms, struct err *err)
 {
-    const bool is_named = region_end_probe(x);
-    const struct verdict v = { .facts.transport = x->rs->status ? 0 : (int)x->result, .facts.code = "" };
+    const bool is_named = region_is_named(x);
+    enum retry_class what;
+    struct verdict v;
 
+    read_verdict(x, &v);
     transport_end(x);
+    what = is_named ? RETRY_NEVER : retry_judge(&v.facts);
+    if (goes_on(x, what, again_at_ms))
+        return EXCHANGE_AGAIN;
+    region_end_probe(x);
     *again_at_ms = clock_mono_ms();
     if (is_named)
         return EXCHANGE_AGAIN;
-    x->is_lost = true;
+    x->is_lost = what == RETRY_NEVER && x->rs->status < 500;
     describe(x, &v, err);
     return EXCHANGE_BAD;
 }
@@ -360,16 +382,8 @@ enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, st
     if (!v.facts.transport && move == REGION_STAY)
         region_learn(x);
     what = retry_judge(&v.facts);
-    x->was_throttled = what == RETRY_THROTTLED;
-    if (x->was_throttled) {
-        tell_governor(x);
-        atomic_fetch_add(&client_stat(x->client->aws, x->rq.operation)->throttles, 1);
-    }
-    if (may_retry(x, what)) {
-        *again_at_ms = clock_mono_ms() +
-                       retry_pause_ms(what, x->retries, x->client->aws->options.backoff_cap_ms, x->hint_ms, random01());
+    if (goes_on(x, what, again_at_ms))
         return EXCHANGE_AGAIN;
-    }
     describe(x, &v, err);
     return EXCHANGE_BAD;
 }

@@ -52,16 +52,18 @@ static void begin_probe(struct exchange *x)
     };
 }
 
-bool region_end_probe(struct exchange *x)
+bool region_is_named(const struct exchange *x)
 {
-    const bool is_named = is_possible(x, x->rs->bucket_region);
+    return is_possible(x, x->rs->bucket_region);
+}
 
+void region_end_probe(struct exchange *x)
+{
     x->rq = x->asked;
     x->is_probe = false;
     x->region_followed = true;
-    if (is_named)
+    if (region_is_named(x))
         remember(x, x->rs->bucket_region);
-    return is_named;
 }
 
 void region_learn(struct exchange *x)

@@ -1,6 +1,7 @@
 /* A bucket in another Region: asked for there, signed for there, once a call, and remembered. AWS's own endpoints are
  * played by one script behind the tunnel of a proxy. */
 #include "aws/bucket_regions.h"
+#include "aws/client_internal.h"
 #include "aws/s3.h"
 #include "server/base/mem.h"
 #include "tests/unit/aws/tls_fixture.h"
@@ -94,6 +95,44 @@ static const struct {
       ERR_INPUT,
       "wrong_region",
       "bucket bucket-name is in another Region than us-east-1, and S3 does not say in which" },
+    { "the bucket cannot be asked for a moment",
+      { { .status = 301, .is_head = true },
+        { .status = 500, .is_head = true },
+        { .status = 429, .is_head = true },
+        { .status = 403, .headers = WEST, .is_head = true },
+        { .status = 200, .is_head = true } },
+      5,
+      "HEAD",
+      "us-east-1 us-east-1? us-east-1? us-east-1? eu-west-1",
+      ERR_NONE,
+      "",
+      "" },
+    { "the bucket cannot be asked",
+      { { .status = 301, .body = S3_ERROR("PermanentRedirect") }, { .status = 503, .is_head = true } },
+      2,
+      "GET",
+      "us-east-1 us-east-1? us-east-1? us-east-1? us-east-1? us-east-1?",
+      ERR_UPSTREAM,
+      "",
+      "AWS answered 503" },
+    { "the bucket may not be asked so often",
+      { { .status = 301, .body = S3_ERROR("PermanentRedirect") }, { .status = 429, .is_head = true } },
+      2,
+      "GET",
+      "us-east-1 us-east-1? us-east-1? us-east-1? us-east-1? us-east-1?",
+      ERR_BUSY,
+      "",
+      "AWS answered 429" },
+    { "an answer about the bucket that fails and names the Region",
+      { { .status = 301, .body = S3_ERROR("PermanentRedirect") },
+        { .status = 503, .headers = WEST, .is_head = true },
+        GOOD },
+      3,
+      "GET",
+      "us-east-1 us-east-1? eu-west-1",
+      ERR_NONE,
+      "",
+      "" },
     { "a HEAD that is bad for another reason",
       { { .status = 400, .is_head = true },
         { .status = 200, .headers = HERE_TOO, .is_head = true },
@@ -184,6 +223,8 @@ static void test_rows(void)
         describe_requests(s.f.script, asked, sizeof(asked));
         CHECK_TEXT(asked, rows[i].asked);
         CHECK_I64(s.f.err.kind, rows[i].kind);
+        CHECK_I64(s.f.err.retryable, rows[i].kind == ERR_UPSTREAM || rows[i].kind == ERR_BUSY);
+        CHECK_I64(s.f.aws->governors[AWS_S3].inside, 0);
         CHECK_TEXT(s.f.err.code, rows[i].code);
         CHECK(strstr(s.f.err.what, rows[i].words) != NULL);
     }
