@@ -5,8 +5,7 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <string.h>
-#include <strings.h>
+#include <stdio.h>
 #include <zlib.h>
 
 static const struct {
@@ -148,7 +147,7 @@ void checksum_end(struct checksum *sum, char text[CHECKSUM_TEXT_SIZE])
         for (size_t i = 0; i < count; i++)
             bytes[i] = (unsigned char)(crc >> 8 * (count - 1 - i));
     text_base64(&out, bytes, count);
-    (void)strcpy(text, buf_ok(&out) ? buf_cstr(&out) : "");
+    (void)snprintf(text, CHECKSUM_TEXT_SIZE, "%s", buf_ok(&out) ? buf_cstr(&out) : "");
 }
 
 void checksum_done(struct checksum *sum)

@@ -89,7 +89,7 @@ static bool sum_part(struct s3_part *part, const struct s3_upload *up, struct sp
     text_base64(&text, part->hash, sizeof(part->hash));
     if (!buf_check(&text, "a checksum", err))
         return false;
-    (void)strcpy(part->sum, buf_cstr(&text));
+    (void)snprintf(part->sum, sizeof(part->sum), "%s", buf_cstr(&text));
     part->call.rq.body_sha256 = part->hash;
     return true;
 }
