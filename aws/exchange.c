@@ -145,6 +145,12 @@ static bool says_it_in_xml(enum aws_service service)
     return service == AWS_S3 || service == AWS_STS || service == AWS_IAM;
 }
 
+/* An answer to HEAD has no body to say why (S3 API: HeadObject, HeadBucket). */
+static bool is_mute(const struct exchange *x, const struct verdict *v, int status)
+{
+    return x->rs->status == status && !v->facts.transport && !v->said.code[0] && !strcmp(x->rq.method, "HEAD");
+}
+
 static void read_verdict(struct exchange *x, struct verdict *v)
 {
     const struct aws_response *rs = x->rs;
@@ -171,6 +177,15 @@ static void read_verdict(struct exchange *x, struct verdict *v)
         aws_error_from_json(span_of(x->error_type), body, &v->said);
     v->facts.has_date = x->date_ms != 0;
     v->facts.skew_gap_ms = llabs(x->date_ms - x->arrived_ms - x->skew_ms);
+    if (is_mute(x, v, 403))
+        v->facts.code = "RequestTimeTooSkewed"; /* if the clocks do differ */
+}
+
+/* Where the Region is not to blame, an expired token may be: once. */
+static void suspect_token(const struct exchange *x, struct verdict *v)
+{
+    if (is_mute(x, v, 400) && x->creds.session_token[0] && !x->creds_renewed)
+        v->facts.code = "ExpiredToken";
 }
 
 static void put(char *field, size_t size, const char *text)
@@ -332,6 +347,7 @@ static enum exchange_state settle_probe(struct exchange *x, int64_t *again_at_ms
 
     read_verdict(x, &v);
     transport_end(x);
+    suspect_token(x, &v);
     what = is_named ? RETRY_NEVER : retry_judge(&v.facts);
     if (goes_on(x, what, again_at_ms))
         return EXCHANGE_AGAIN;
@@ -379,8 +395,10 @@ enum exchange_state exchange_settle(struct exchange *x, int64_t *again_at_ms, st
         return EXCHANGE_AGAIN;
     }
     x->is_lost = move == REGION_LOST;
-    if (!v.facts.transport && move == REGION_STAY)
+    if (!v.facts.transport && move == REGION_STAY) {
         region_learn(x);
+        suspect_token(x, &v);
+    }
     what = retry_judge(&v.facts);
     if (goes_on(x, what, again_at_ms))
         return EXCHANGE_AGAIN;

@@ -22,6 +22,10 @@
     {                                                                                                                  \
         .status = 200, .headers = WEST, .body = "body"                                                                 \
     }
+#define MUTE(number, lines)                                                                                            \
+    {                                                                                                                  \
+        .status = (number), .headers = (lines), .is_head = true                                                        \
+    }
 
 enum { MOST = 5 };
 static const struct {
@@ -231,6 +235,53 @@ static void test_rows(void)
     test_case(NULL);
 }
 
+/* A HEAD that an expired token made bad: the token is renewed once, whether the Region is known or has to be asked for.
+ */
+static void test_expired_token(void)
+{
+    static const struct {
+        const char *name;
+        struct http_answer answers[MOST];
+        int count;
+        const char *asked;
+        enum err_kind kind;
+        const char *code;
+    } expired[] = {
+        { "the Region is right", { MUTE(400, HERE_TOO), MUTE(200, HERE_TOO) }, 2, "us-east-1 us-east-1", ERR_NONE, "" },
+        { "the Region is unknown",
+          { MUTE(400, NULL), MUTE(400, NULL), MUTE(200, HERE_TOO), MUTE(200, HERE_TOO) },
+          4,
+          "us-east-1 us-east-1? us-east-1? us-east-1",
+          ERR_NONE,
+          "" },
+        { "the Region is another one",
+          { MUTE(400, NULL), MUTE(400, WEST), MUTE(400, WEST), MUTE(200, WEST) },
+          4,
+          "us-east-1 us-east-1? eu-west-1 eu-west-1",
+          ERR_NONE,
+          "" },
+        { "renewed in vain", { MUTE(400, NULL) }, 1, "us-east-1 us-east-1? us-east-1?", ERR_INPUT, "wrong_region" },
+    };
+
+    for (size_t i = 0; i < sizeof(expired) / sizeof(expired[0]); i++) {
+        AUTO(secure_done) struct secure s = { 0 };
+        struct aws_request rq = get_object("/k");
+        char asked[512];
+
+        test_case("%s", expired[i].name);
+        if (!start_secure_with(&s, expired[i].answers, (size_t)expired[i].count, NAMES, "", true,
+                               (struct aws_options){ .credentials.session_token = "token" }))
+            return;
+        rq.method = "HEAD";
+        CHECK(call(&s.f, &rq) == (expired[i].kind == ERR_NONE));
+        CHECK_I64(s.f.err.kind, expired[i].kind);
+        CHECK_TEXT(s.f.err.code, expired[i].code);
+        describe_requests(s.f.script, asked, sizeof(asked));
+        CHECK_TEXT(asked, expired[i].asked);
+    }
+    test_case(NULL);
+}
+
 /* The second call goes there at once, and so do presigned URLs, streams and calls side by side. */
 static void test_remembered(void)
 {
@@ -356,8 +407,8 @@ static void test_threads(void)
 }
 
 static const struct test tests[] = {
-    { "rows", test_rows },       { "remembered", test_remembered },
-    { "told", test_told },       { "custom_endpoint", test_custom_endpoint },
-    { "bounded", test_bounded }, { "threads", test_threads },
+    { "rows", test_rows },       { "remembered", test_remembered },           { "expired_token", test_expired_token },
+    { "told", test_told },       { "custom_endpoint", test_custom_endpoint }, { "bounded", test_bounded },
+    { "threads", test_threads },
 };
 TEST_MAIN("client_region", tests)

@@ -1,4 +1,5 @@
 /* What a call does with each kind of answer: how often it is sent, and what the caller is told. */
+#include "server/base/clock.h"
 #include "tests/unit/aws/client_fixture.h"
 
 enum { MAX_STEPS = 6 };
@@ -145,6 +146,51 @@ static void test_retries(void)
     test_case(NULL);
 }
 
+/* An answer to HEAD has no body: a wrong clock and an expired token are cured by its status alone. */
+static void test_mute_answers(void)
+{
+    static const struct {
+        const char *name;
+        int statuses[2]; /* the last one serves all further requests */
+        const char *token;
+        int minutes; /* between the clocks */
+        enum err_kind kind;
+        int requests;
+    } rows[] = {
+        { "wrong clock", { 403, 200 }, "", 20, ERR_NONE, 2 },
+        { "slow clock", { 403, 200 }, "", -20, ERR_NONE, 2 },
+        { "wrong clock, and denied", { 403, 403 }, "", 20, ERR_DENIED, 2 },
+        { "denied", { 403, 200 }, "", 3, ERR_DENIED, 1 },
+        { "missing", { 404, 200 }, "token", 20, ERR_NOT_FOUND, 1 },
+        { "expired token", { 400, 200 }, "token", 0, ERR_NONE, 2 },
+        { "bad, whatever the token", { 400, 400 }, "token", 0, ERR_INPUT, 2 },
+        { "no token that could expire", { 400, 200 }, "", 0, ERR_INPUT, 1 },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(fixture_done) struct fixture f = { 0 };
+        char date[CLOCK_RFC3339_SIZE], headers[128];
+        const struct http_answer answers[] = {
+            { .status = rows[i].statuses[0], .is_head = true, .headers = headers },
+            { .status = rows[i].statuses[1], .is_head = true, .headers = headers },
+        };
+        struct aws_request rq = get_object("/k");
+
+        test_case("%s", rows[i].name);
+        clock_http_date(clock_wall_ms() + (int64_t)rows[i].minutes * 60 * 1000, date);
+        snprintf(headers, sizeof(headers), "Date: %s\r\n", date);
+        if (!start_with(&f, answers, 2, (struct aws_options){ .credentials.session_token = rows[i].token }))
+            return;
+        rq.method = "HEAD";
+        CHECK(call(&f, &rq) == (rows[i].kind == ERR_NONE));
+        CHECK_I64(f.err.kind, rows[i].kind);
+        CHECK(!f.err.retryable);
+        CHECK_TEXT(f.err.upstream_code, ""); /* S3 has said none */
+        CHECK_I64(http_script_count(f.script), rows[i].requests);
+    }
+    test_case(NULL);
+}
+
 /* No address, no connection, no answer: that is tried again as everything else is. The label is longer than DNS allows,
  * so that no name server is asked. */
 static void test_no_address(void)
@@ -174,6 +220,7 @@ static void test_no_address(void)
 
 static const struct test tests[] = {
     { "retries", test_retries },
+    { "mute_answers", test_mute_answers },
     { "no address", test_no_address },
 };
 TEST_MAIN("client_retry", tests)
