@@ -126,6 +126,7 @@ static void judge_places(struct config *config, struct buf *problems)
         complain(problems, "VIDBATCH_OUTPUT_URI", config->output_uri,
                  "must not be the same as VIDBATCH_STAGING_URI: what is staged is removed when a job has ended");
     judge_endpoint("AWS_ENDPOINT_URL", config->aws_endpoint_url, problems);
+    judge_endpoint("AWS_ENDPOINT_URL_SSO", config->aws_sso_endpoint_url, problems);
     for (int i = 0; i < AWS_SERVICES; i++)
         judge_endpoint(of_service[i], config->aws_endpoint_urls[i], problems);
 }

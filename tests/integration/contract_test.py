@@ -165,10 +165,10 @@ def test_settings_are_judged_at_start():
         ("VIDBATCH_LOG", "xml", "text|json"), ("VIDBATCH_STAGING_URI", "s3://b/with blank", "Bedrock"), ("VIDBATCH_ROLE_ARN", "me", "ARN"),
         ("VIDBATCH_SHARD_RECORDS", "150", "VIDBATCH_MIN_RECORDS"), ("VIDBATCH_KEEP_STAGING", "perhaps", "true or false"),
         ("VIDBATCH_MAX_VIDEO_BYTES", "big", "size"),
-        ("VIDBATCH_OUTPUT_KMS_KEY", "no key", "KMS"), ("AWS_ENDPOINT_URL", "garbage", "http"), ("AWS_REGION", "us east", "Region"),
+        ("VIDBATCH_OUTPUT_KMS_KEY", "no key", "KMS"), ("AWS_ENDPOINT_URL", "garbage", "http"), ("AWS_ENDPOINT_URL_SSO", "garbage", "http"), ("AWS_REGION", "us east", "Region"),
         ("VIDBATCH_WATCH_INTERVAL", "5m", "VIDBATCH_WATCH_INTERVAL_MAX"), ("VIDBATCH_RETRY_BASE", "10m", "VIDBATCH_RETRY_CAP"),
         ("VIDBATCH_LOOKUP_GRACE", "0s", "1000ms"), ("VIDBATCH_MODEL_ID", "foo bar", "model"), ("VIDBATCH_OUTPUT_URI", "s3://AB_/x", "Bedrock"),
-        ("VIDBATCH_BUCKET_OWNER", "12", "12 digits"), ("VIDBATCH_HEARTBEAT", "59s", "third"),
+        ("VIDBATCH_BUCKET_OWNER", "12", "12 digits"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv5", "ipv4|ipv6"), ("VIDBATCH_HEARTBEAT", "59s", "third"),
     ]:
         refused = check(**{name: value})
         assert refused.returncode == 2 and f"{name}=" in refused.stderr and rule in refused.stderr, refused.stderr
