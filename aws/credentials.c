@@ -13,9 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_PROVIDERS = 8, WAIT_LIMIT_S = 60 };
-/* One thread refreshes from the early point on while the others go on with the old set; from the late point on all wait
- * for it. The early point is up to a minute earlier by chance, so that many replicas do not come together. */
+enum { MAX_PROVIDERS = 8 };
+/* How long a refresh is waited for without a good set, and with one that has not long to live. */
+enum { WAIT_BAD_MS = 60 * 1000, WAIT_GOOD_MS = 1000 };
+/* A thread of the chain's own refreshes from the early point on, while all go on with the old set; from the late point
+ * on they wait for it a little. The early point is up to a minute earlier by chance, so that many replicas do not come
+ * together. */
 enum { REFRESH_EARLY_MS = 15 * 60 * 1000, REFRESH_LATE_MS = 10 * 60 * 1000, JITTER_MS = 60 * 1000 };
 /* Pauses after what failed, and between refreshes that AWS's refusals ask for. */
 enum { HOLD_GOOD_MS = 30 * 1000, HOLD_BAD_MS = 3 * 1000, FORCED_PAUSE_MS = 60 * 1000 };
@@ -40,7 +43,7 @@ struct creds_chain {
     int64_t failed_at_ms;      /* wall clock: the last refresh, if it failed; else 0 */
     int64_t forced_at_ms;      /* wall clock: the last refresh that AWS's refusal asked for; 0: none */
     struct err last_error;     /* of the last refresh, for those who waited for it or come soon after */
-    pthread_t helper;          /* refreshes for those who do not wait */
+    pthread_t helper;          /* refreshes while there is a good set, or for those who do not wait */
     bool has_helper;           /* to be joined */
     bool is_helper_done;
 };
@@ -280,25 +283,6 @@ static bool is_good(const struct creds_chain *chain)
            (!chain->current.expires_at_s || chain->current.expires_at_s * 1000 > chain->now_ms());
 }
 
-/* Waits for the refresh that another thread does. */
-static bool await_refresh(struct creds_chain *chain, struct err *err)
-{
-    uint64_t before = chain->refresh_count;
-    struct timespec deadline;
-
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += WAIT_LIMIT_S;
-    while (chain->refresh_count == before)
-        if (pthread_cond_timedwait(&chain->refreshed, &chain->lock, &deadline) && chain->refresh_count == before)
-            return err_set(err, ERR_TIMEOUT, true, HERE, "waited %d s for fresh AWS credentials", WAIT_LIMIT_S);
-    /* A set that came fresh is used, though another thread may have had it refused meanwhile. */
-    if (chain->last_error.kind == ERR_NONE || is_good(chain))
-        return true;
-    if (err)
-        *err = chain->last_error;
-    return false;
-}
-
 /* Has a refresh failed so shortly ago that the next one must wait? A clock that was set back ends the wait. */
 static bool is_held(const struct creds_chain *chain)
 {
@@ -307,30 +291,84 @@ static bool is_held(const struct creds_chain *chain)
     return chain->failed_at_ms && since_ms >= 0 && since_ms < (is_good(chain) ? HOLD_GOOD_MS : HOLD_BAD_MS);
 }
 
+/* Until some refresh has ended; false: not within wait_ms. */
+static bool await_refresh(struct creds_chain *chain, int64_t wait_ms)
+{
+    const uint64_t before = chain->refresh_count;
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (chain->refresh_count == before)
+        if (pthread_cond_timedwait(&chain->refreshed, &chain->lock, &until))
+            return chain->refresh_count != before;
+    return true;
+}
+
+/* Refreshes; true when chain->current may be used then. */
+static bool renew(struct creds_chain *chain, struct err *err)
+{
+    struct err failure = { 0 };
+
+    if (refresh(chain, &failure))
+        return true;
+    if (!is_good(chain))
+        return err_pass(err, &failure);
+    log_warn("aws.credentials.refresh", "left_s=%lld cause=%s",
+             (long long)(chain->current.expires_at_s - chain->now_ms() / 1000), LOGQ(failure.what));
+    return true;
+}
+
+static void *help(void *arg)
+{
+    struct creds_chain *chain = arg;
+
+    pthread_mutex_lock(&chain->lock);
+    /* Somebody else may have come first. */
+    if (!chain->is_refreshing && !is_held(chain) && (!is_good(chain) || chain->now_ms() >= chain->early_ms))
+        (void)renew(chain, NULL); /* why not stays in last_error */
+    chain->is_helper_done = true;
+    pthread_mutex_unlock(&chain->lock);
+    return NULL;
+}
+
+/* Lets the helper refresh, unless it is at work already. */
+static bool call_helper(struct creds_chain *chain, struct err *err)
+{
+    if (chain->has_helper && !chain->is_helper_done)
+        return true;
+    if (chain->has_helper)
+        pthread_join(chain->helper, NULL); /* it has given the lock up for good */
+    chain->is_helper_done = false;
+    chain->has_helper = pthread_create(&chain->helper, NULL, help, chain) == 0;
+    return chain->has_helper || err_set(err, ERR_MEMORY, true, HERE, "there is no thread for fresh AWS credentials");
+}
+
 /* True when chain->current may be used. */
 static bool ensure_usable(struct creds_chain *chain, struct err *err)
 {
     const int64_t now_ms = chain->now_ms();
-    struct err failure = { 0 };
 
     if (is_good(chain) && (now_ms < chain->early_ms || is_held(chain)))
         return true;
-    if (is_good(chain) && now_ms < chain->late_ms && chain->is_refreshing)
-        return true;
-    if (chain->is_refreshing)
-        return await_refresh(chain, err);
-    if (is_held(chain))
-        return err_pass(err, &chain->last_error);
-    if (refresh(chain, &failure))
-        return true;
-    if (is_good(chain)) {
-        log_warn("aws.credentials.refresh", "left_s=%lld cause=%s",
-                 (long long)(chain->current.expires_at_s - now_ms / 1000), LOGQ(failure.what));
-        return true;
+    if (is_good(chain) && call_helper(chain, NULL)) {
+        if (now_ms >= chain->late_ms)
+            (void)await_refresh(chain, WAIT_GOOD_MS);
+        if (is_good(chain))
+            return true;
     }
-    if (err)
-        *err = failure;
-    return false;
+    if (!chain->is_refreshing)
+        return is_held(chain) ? err_pass(err, &chain->last_error) : renew(chain, err);
+    if (!await_refresh(chain, WAIT_BAD_MS))
+        return is_good(chain) ||
+               err_set(err, ERR_TIMEOUT, true, HERE, "waited %d s for fresh AWS credentials", WAIT_BAD_MS / 1000);
+    /* A set that came fresh is used, though another thread may have had it refused meanwhile. */
+    return chain->last_error.kind == ERR_NONE || is_good(chain) || err_pass(err, &chain->last_error);
 }
 
 bool creds_chain_get(struct creds_chain *chain, struct creds *out, struct err *err)
@@ -345,50 +383,13 @@ bool creds_chain_get(struct creds_chain *chain, struct creds *out, struct err *e
     return ok;
 }
 
-/* ---- for those who do not wait ---- */
-
-static void *help(void *arg)
-{
-    struct creds_chain *chain = arg;
-    struct err ignored = { 0 }; /* it stays in last_error */
-
-    pthread_mutex_lock(&chain->lock);
-    (void)ensure_usable(chain, &ignored);
-    chain->is_helper_done = true;
-    pthread_mutex_unlock(&chain->lock);
-    return NULL;
-}
-
-/* With the lock held: lets the helper refresh, unless it is at work already. */
-static bool call_helper(struct creds_chain *chain, struct err *err)
-{
-    if (chain->has_helper && !chain->is_helper_done)
-        return true;
-    if (chain->has_helper)
-        pthread_join(chain->helper, NULL); /* it has given the lock up for good */
-    chain->is_helper_done = false;
-    chain->has_helper = pthread_create(&chain->helper, NULL, help, chain) == 0;
-    return chain->has_helper || err_set(err, ERR_MEMORY, true, HERE, "there is no thread for fresh AWS credentials");
-}
-
-/* With the lock held: until some refresh has ended. */
+/* For those who do not wait for AWS: until some refresh has ended. */
 static bool await_helper(struct creds_chain *chain, int64_t wait_ms, struct err *err)
 {
-    const uint64_t before = chain->refresh_count;
-    struct timespec until;
-
     if (!call_helper(chain, err))
         return false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    while (chain->refresh_count == before)
-        if (pthread_cond_timedwait(&chain->refreshed, &chain->lock, &until) && chain->refresh_count == before)
-            return err_set(err, ERR_TIMEOUT, true, HERE, "AWS credentials are still being fetched");
+    if (!await_refresh(chain, wait_ms))
+        return err_set(err, ERR_TIMEOUT, true, HERE, "AWS credentials are still being fetched");
     return is_good(chain) || err_pass(err, &chain->last_error);
 }
 

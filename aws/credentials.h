@@ -68,9 +68,10 @@ MUST_CHECK bool creds_put(char *field, size_t size, struct span value);
 
 /* The chain: providers in order, the first that finds credentials wins and is remembered; a provider that is configured
  * but fails is an error, not a reason to go on. Order: environment, web identity, profile, container, EC2 metadata.
- * Cached. Refreshed from 15 minutes before expiry on (half a life, where that is shorter) by one thread, while the
- * others go on; from 10 minutes before on (a third) they wait for it. No lock is held meanwhile. A refresh that fails
- * while the present set is good is a warning, and is tried again half a minute later. */
+ * Cached. Refreshed from 15 minutes before expiry on (half a life, where that is shorter) by a thread of the chain's
+ * own, while all go on with the old set; from 10 minutes before on (a third) they wait for it up to a second. Without a
+ * good set one caller refreshes and the others wait for it, up to a minute. No lock is held meanwhile. A refresh that
+ * fails while the present set is good is a warning, and is tried again half a minute later. */
 struct creds_chain;
 MUST_CHECK struct creds_chain *creds_chain_new(const struct creds_settings *settings, struct err *err);
 /* The same from any providers (at most 8). now_ms: the clock; NULL: the wall's. */
