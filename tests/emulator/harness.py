@@ -14,7 +14,7 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
-from tests.support.vidbatch import remember_secret
+from tests.support.vidbatch import log_entries, remember_secret
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("VIDBATCH_BUILD", ROOT / "build/release"))
@@ -69,7 +69,7 @@ class Emulator:
             return json.load(answer)
 
     def log_lines(self):
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return log_entries(self.log)
 
     def stop(self):
         self.process.terminate()

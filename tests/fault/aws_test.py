@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.vidbatch import wait_until
+from tests.support.vidbatch import log_entries, wait_until
 
 VIDEOS = 150
 
@@ -122,7 +122,7 @@ def test_slots_are_waited_for(stack):
     job = client.wait_job(client.launch(prefix["id"])["id"])
     assert (job["outcome"], job["shards"]) == ("success", 3)
     running = 0
-    for line in map(json.loads, emulator.request_log.read_text().splitlines()):
+    for line in log_entries(emulator.request_log):
         running += {"job.created": 1, "job.ended": -1}.get(line.get("event"), 0)
         assert running <= 1
 

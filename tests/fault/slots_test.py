@@ -1,12 +1,11 @@
 """The queue in front of Bedrock's quota of concurrent jobs: never more than there are slots, by the other side's own log; fair between
 jobs; refusals put a shard back and are remembered by all replicas."""
 
-import json
 import time
 
 import pytest
 
-from tests.support.vidbatch import wait_until
+from tests.support.vidbatch import log_entries, wait_until
 
 SLOTS = 3
 VIDEOS = 505  # three shards of at most 200
@@ -14,7 +13,7 @@ VIDEOS = 505  # three shards of at most 200
 
 def story(emulator):
     """What the emulator logged of its jobs, in its order: ("created" | "ended", name)."""
-    lines = [json.loads(line) for line in emulator.request_log.read_text().splitlines() if line.strip()]
+    lines = log_entries(emulator.request_log)
     return [(line["event"].removeprefix("job."), line["name"]) for line in lines if line["event"].startswith("job.")]
 
 

@@ -42,6 +42,11 @@ def wait_until(what, check, timeout_s=PATIENCE_S, pause_s=0.05):
         time.sleep(pause_s)
 
 
+def log_entries(path):
+    """The stand-in's log. It writes on meanwhile: a line is there when its line feed is."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
 def remember_secret(*values):
     """What secrets_check.py looks for at the end of all tests. Nothing else may keep it but what a test gives to a program."""
     folder = ROOT / "build/secrets-in-use"
@@ -187,7 +192,7 @@ class Emulator(Process):
 
     def requests(self, op=None):
         """The log of what was asked, as it was answered."""
-        lines = [json.loads(line) for line in self.request_log.read_text().splitlines() if line.strip()]
+        lines = log_entries(self.request_log)
         return [line for line in lines if op is None or line.get("op") == op]
 
     def s3(self):
