@@ -52,6 +52,10 @@ run_behind() {
         TIDY_STATES=25000 submake check ARGS=tidy >>"$logs/lint.log" 2>&1
         echo $? >"$logs/lint.status"
     fi
+    if is_wanted conformance; then
+        submake conformance >"$logs/conformance.log" 2>&1
+        echo $? >"$logs/conformance.status"
+    fi
     if is_wanted image; then
         submake image-test >"$logs/image.log" 2>&1
         echo $? >"$logs/image.status"
@@ -88,9 +92,9 @@ suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}"
 PYTEST_PASSES="together alone" suite integration submake integration
 suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
-suite conformance submake conformance
 suite demo submake demo ONCE=1
 finish lint
+finish conformance
 finish image
 finish million
 # Last: it reads what all of them left.
