@@ -52,7 +52,9 @@ demo: deps-build+demo ## See the whole thing work, no AWS needed (VIDEOS=folder:
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
 	@BUILD=$(BUILD) VIDEOS="$(VIDEOS)" ONCE="$(ONCE)" tests/demo/demo.sh
 
-test: install-deps ## Everything: checks, unit, integration and fault tests, sanitizers, fuzzing, image, demo
+# What the conformance tests need is installed by themselves, beside the other suites.
+test: deps-build+test+check+fuzz+demo+image ## Everything: checks, unit, integration and fault tests, sanitizers, fuzzing, image, demo
+	@$(PYTHON_READY)
 	@tests/support/test_all.sh
 
 check: deps-build+check ## Include direction, headers, format, lint, sizes, build under clang (ARGS=tidy: only that)
