@@ -33,7 +33,7 @@ void http_capture(const struct http_seen *seen)
     struct span authorization = http_seen_header(seen, "authorization");
     int fd;
 
-    if (!path || !memmem(authorization.ptr, authorization.len, "/bedrock/", strlen("/bedrock/")))
+    if (!path || !authorization.len || !memmem(authorization.ptr, authorization.len, "/bedrock/", strlen("/bedrock/")))
         return;
     buf_init(&line, LINE_MAX_BYTES);
     add_line(seen, &line);

@@ -29,7 +29,7 @@
 
 struct folder {
     char path[64];
-    char files[8][96];
+    char files[8][192];
     int count;
 };
 
@@ -44,7 +44,7 @@ static inline void folder_done(struct folder *f)
 /* Writes a file anew; NULL text: only its path, which does not exist. Gives the path, kept in f. */
 static inline const char *folder_file(struct folder *f, const char *name, const char *text)
 {
-    char path[96];
+    char path[192];
     FILE *file;
     int i;
 

@@ -53,7 +53,7 @@ static void test_shard_message(void)
         json_t *shard = NULL;
 
         test_case("message %s", cases[i].message ? cases[i].message : "NULL");
-        shard_json(&w, &row, 0);
+        shard_json(&w, &row, &(struct slot_wait){ 0 });
         shard = json_loads(buf_cstr(&text), 0, NULL);
         if (CHECK(shard != NULL)) {
             json_t *said = json_object_get(json_object_get(shard, "bedrock"), "message");
