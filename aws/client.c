@@ -136,7 +136,12 @@ bool aws_credentials_soon(struct aws *aws, struct creds *out, struct err *err)
 {
     enum { WAIT_MS = 2000 };
 
-    return creds_chain_get_soon(aws->credentials, WAIT_MS, out, err);
+    return aws_credentials_within(aws, WAIT_MS, out, err);
+}
+
+bool aws_credentials_within(struct aws *aws, int64_t wait_ms, struct creds *out, struct err *err)
+{
+    return creds_chain_get_soon(aws->credentials, wait_ms, out, err);
 }
 
 int64_t aws_now_s(struct aws *aws)

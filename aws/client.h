@@ -54,6 +54,9 @@ MUST_CHECK bool aws_credentials(struct aws *aws, struct creds *out, struct err *
  */
 MUST_CHECK bool aws_credentials_soon(struct aws *aws, struct creds *out, struct err *err);
 
+/* The same within wait_ms. */
+MUST_CHECK bool aws_credentials_within(struct aws *aws, int64_t wait_ms, struct creds *out, struct err *err);
+
 struct aws_client;
 MUST_CHECK struct aws_client *aws_client_new(struct aws *aws, struct err *err); /* keeps aws; gives: aws_client_free */
 void aws_client_free(struct aws_client *client);

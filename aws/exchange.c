@@ -92,10 +92,23 @@ static bool without_credentials(const struct err *cause, struct err *err)
     return err_pass(err, &told);
 }
 
+/* Waits for them no longer than the client may. */
+static bool have_credentials(struct exchange *x, struct err *err)
+{
+    struct creds_chain *chain = x->client->aws->credentials;
+    const int64_t left_ms = x->client->until_ms - clock_mono_ms();
+    struct err cause = { 0 };
+    const bool ok = x->client->until_ms ? creds_chain_get_soon(chain, left_ms > 0 ? left_ms : 0, &x->creds, &cause)
+                                        : creds_chain_get(chain, &x->creds, &cause);
+
+    if (!ok && client_is_stopping(x->client))
+        return exchange_cancelled(err);
+    return ok || without_credentials(&cause, err);
+}
+
 static bool send_attempt(struct exchange *x, struct err *err)
 {
     struct aws *aws = x->client->aws;
-    struct err cause = { 0 };
 
     if (client_is_stopping(x->client))
         return exchange_cancelled(err);
@@ -104,8 +117,8 @@ static bool send_attempt(struct exchange *x, struct err *err)
         x->started_ms = x->sent_ms;
         make_invocation_id(x->invocation_id);
     }
-    if (!creds_chain_get(aws->credentials, &x->creds, &cause))
-        return without_credentials(&cause, err);
+    if (!have_credentials(x, err))
+        return false;
     x->skew_ms = atomic_load(&aws->skew_ms);
     if (!client_endpoint(aws, x->rq.service, x->rq.bucket, &x->endpoint, err))
         return false;

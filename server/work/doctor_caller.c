@@ -13,13 +13,14 @@ static const int64_t clock_limit_ms = 4 * 60 * 1000;
 
 static void check_credentials(struct examination *x)
 {
+    const int64_t left_ms = x->until_ms - clock_mono_ms();
     struct creds creds = { 0 };
     struct err err = { 0 };
     struct doctor_check *check;
     char until[CLOCK_RFC3339_SIZE];
     size_t len;
 
-    if (!aws_credentials(x->aws, &creds, &err)) {
+    if (!aws_credentials_within(x->aws, left_ms > 0 ? left_ms : 0, &creds, &err)) {
         x->blocked_by = "credentials";
         check = doctor_add(x->report, "credentials", "There are no usable AWS credentials: %s", err.what);
         doctor_mark(check, DOCTOR_PROBLEM, "%s",

@@ -97,6 +97,25 @@ static void test_sso_ignores_endpoints(void)
     test_case(NULL);
 }
 
+/* A client's end holds for its credentials too: their provider's silence does not keep the caller. */
+static void test_ends_in_time(void)
+{
+    const struct http_answer silence = { .status = 403, .body = "no", .is_held = true };
+    AUTO(folder_done) struct folder folder = { .count = 0 };
+    AUTO(fixture_done) struct fixture f = { 0 };
+    const struct aws_request rq = get_object("/k");
+    const int64_t began_ms = clock_mono_ms();
+
+    if (!begin(&f, &folder, &silence, false))
+        return;
+    aws_client_until(f.client, began_ms + 100);
+    CHECK(!call(&f, &rq));
+    CHECK_I64(f.err.kind, ERR_CANCELLED);
+    CHECK(clock_mono_ms() - began_ms < 1500); /* three attempts of two seconds it would be */
+    http_script_release(f.script);
+}
+
 static const struct test tests[] = { { "no_verdict", test_no_verdict },
-                                     { "sso_ignores_endpoints", test_sso_ignores_endpoints } };
+                                     { "sso_ignores_endpoints", test_sso_ignores_endpoints },
+                                     { "ends_in_time", test_ends_in_time } };
 TEST_MAIN("client_credentials", tests)

@@ -177,11 +177,47 @@ static void ends_where_nobody_answers(void)
     http_script_stop(server);
 }
 
+/* Nor is it kept by a provider of credentials that never answers. */
+static void ends_without_credentials(void)
+{
+    const struct http_answer silence = { .status = 403, .body = "no", .is_held = true };
+    AUTO(report_free) struct doctor_report *report = mem_alloc(1, sizeof *report);
+    struct http_script *agent = http_script_start(&silence, 1);
+    struct err err = { 0 };
+    struct models *models = models_builtin(&err);
+    const struct aws_options options = { .region = "us-east-1",
+                                         .credentials = { .container_full_uri = http_script_url(agent) } };
+    struct aws *aws = aws_new(&options, &err);
+    const struct doctor_settings settings = { .region = "us-east-1",
+                                              .region_origin = "AWS_REGION",
+                                              .model_id = "amazon.nova-lite-v1:0",
+                                              .role_arn = "",
+                                              .staging_uri = "",
+                                              .output_uri = "",
+                                              .bucket_owner = "",
+                                              .missing_settings = "",
+                                              .models = models,
+                                              .total_ms = 150 };
+    struct doctor *doctor = doctor_new(&settings, aws, &err);
+    const int64_t begin_ms = clock_mono_ms();
+
+    CHECK(doctor && doctor_examine(doctor, NULL, 0, report, &err));
+    CHECK(clock_mono_ms() - begin_ms < 1500);
+    CHECK_TEXT(report->checks[2].name, "credentials");
+    CHECK(report->checks[2].state == DOCTOR_PROBLEM);
+    http_script_release(agent);
+    doctor_free(doctor);
+    aws_free(aws);
+    models_free(models);
+    http_script_stop(agent);
+}
+
 static const struct test tests[] = {
     { "judges clocks", judges_clocks },
     { "says it in lines", says_it_in_lines },
     { "says it in JSON", says_it_in_json },
     { "more than there is room for", more_than_there_is_room_for },
     { "ends where nobody answers", ends_where_nobody_answers },
+    { "ends without credentials", ends_without_credentials },
 };
 TEST_MAIN("doctor", tests)
