@@ -35,6 +35,9 @@ static const struct iam_action actions[] = {
     { "SQS.ReceiveMessage", "sqs:ReceiveMessage", IAM_QUEUE },
     { "SQS.DeleteMessageBatch", "sqs:DeleteMessage", IAM_QUEUE },
 
+    { "IAM.GetRole", "iam:GetRole", IAM_DOCTOR },
+    { "IAM.SimulatePrincipalPolicy", "iam:SimulatePrincipalPolicy", IAM_DOCTOR },
+
     { "STS.GetCallerIdentity", NULL, IAM_NOTHING },
 };
 enum { ACTIONS = sizeof actions / sizeof actions[0] };

@@ -28,6 +28,7 @@ enum iam_place {
     IAM_STAGING,        /* objects of the staging location */
     IAM_OUTPUT,         /* objects of the output location */
     IAM_QUEUE,          /* the SQS queue of events */
+    IAM_DOCTOR,         /* the doctor alone asks, and makes do without: no policy that is printed has it */
     IAM_PLACES
 };
 

@@ -1,4 +1,5 @@
-/* Bedrock: the model, the list of jobs, and the service role. */
+/* Bedrock: the model, the list of jobs, and the service role: of that IAM is asked, and where it does not tell, the
+ * jobs are. */
 #include "server/work/doctor_inside.h"
 
 #include "aws/bedrock.h"
@@ -179,9 +180,12 @@ static const char *lack_of(const struct evidence *e)
 
 static void check_trust(struct examination *x, const struct evidence *e)
 {
+    struct iam_silence silence = { "", "" };
     struct doctor_check *check;
     char day[CLOCK_RFC3339_SIZE];
 
+    if (doctor_iam_trust(x, &silence))
+        return;
     if (e->trusted.is_there) {
         (void)doctor_add(x->report, "role.trust", "Bedrock could assume the role for job %s of %s.", e->trusted.name,
                          day_of(&e->trusted, day));
@@ -193,10 +197,10 @@ static void check_trust(struct examination *x, const struct evidence *e)
         doctor_mark(check, DOCTOR_PROBLEM, "%s", cause_find("role_not_assumed")->remedy);
         return;
     }
-    check = doctor_add(x->report, "role.trust", "Whether Bedrock may assume the role shows with the first job; %s.",
-                       lack_of(e));
+    check = doctor_add(x->report, "role.trust", "Whether Bedrock may assume the role shows with the first job; %s%s%s.",
+                       lack_of(e), silence.why[0] ? ", and " : "", silence.why);
     doctor_mark(check, DOCTOR_CANNOT_KNOW,
-                "Compare the role's trust policy with what vidbatchd iam-policy trust prints.");
+                "Compare the role's trust policy with what vidbatchd iam-policy trust prints.%s", silence.remedy);
 }
 
 /* May the role do what a job needs? */
@@ -225,18 +229,23 @@ static void check_access(struct examination *x, const struct evidence *e)
 static void check_pass(struct examination *x, const struct evidence *e)
 {
     AUTO(buf_done) struct buf text = { .max = 1300 };
+    struct iam_silence silence = { "", "" };
     struct doctor_check *check;
     char day[CLOCK_RFC3339_SIZE];
 
+    if (doctor_iam_pass(x, &silence))
+        return;
     if (e->taken.is_there) {
         (void)doctor_add(x->report, "role.pass", "Bedrock took the role from vidbatch for job %s of %s.", e->taken.name,
                          day_of(&e->taken, day));
         return;
     }
     check = doctor_add(x->report, "role.pass",
-                       "Whether the service may hand the role to Bedrock (iam:PassRole) shows with its first job; %s.",
-                       lack_of(e));
-    doctor_mark(check, DOCTOR_CANNOT_KNOW, "See that the policy of the service's identity has the statement.");
+                       "Whether the service may hand the role to Bedrock (iam:PassRole) shows with its first job; "
+                       "%s%s%s.",
+                       lack_of(e), silence.why[0] ? ", and " : "", silence.why);
+    doctor_mark(check, DOCTOR_CANNOT_KNOW, "See that the policy of the service's identity has the statement.%s",
+                silence.remedy);
     iam_statement(&x->facts, "iam:PassRole", IAM_ROLE, &text);
     if (buf_ok(&text))
         snprintf(check->statement, sizeof check->statement, "%s", buf_cstr(&text));

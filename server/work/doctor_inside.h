@@ -45,6 +45,14 @@ void doctor_caller(struct examination *x);
 void doctor_clock(struct examination *x);
 /* doctor_bedrock.c: model, list of jobs, service role */
 void doctor_bedrock(struct examination *x);
+/* doctor_iam.c: trust and iam:PassRole as IAM tells. True: the check is added. False: IAM did not tell, *silence says
+ * why, where there is anything to say. */
+struct iam_silence {
+    char why[400];    /* a clause: "IAM may not be asked (...)" */
+    char remedy[200]; /* a further sentence, with a blank before it */
+};
+MUST_CHECK bool doctor_iam_trust(struct examination *x, struct iam_silence *silence);
+MUST_CHECK bool doctor_iam_pass(struct examination *x, struct iam_silence *silence);
 /* doctor_places.c: one registered prefix, the staging location, the output location */
 void doctor_prefix(struct examination *x, const struct iam_location *where);
 void doctor_staging(struct examination *x);

@@ -64,6 +64,26 @@ def test_caller_identity(emu):
     assert error_of(emu.client("sts").get_caller_identity) == (400, "ExpiredTokenException")
 
 
+def test_iam(emu):
+    iam = emu.client("iam")
+    role = "arn:aws:iam::111122223333:role/path/r"
+    asked = {
+        "PolicySourceArn": "arn:aws:iam::111122223333:user/emulated", "ActionNames": ["iam:PassRole"], "ResourceArns": [role],
+        "ContextEntries": [{"ContextKeyName": "iam:PassedToService", "ContextKeyType": "string", "ContextKeyValues": ["bedrock.amazonaws.com"]}],
+    }  # fmt: skip
+    assert error_of(iam.get_role, RoleName="r") == (403, "AccessDenied")
+    assert error_of(iam.simulate_principal_policy, **asked) == (403, "AccessDenied")
+    emu.control("POST", "iam", {"role_arn": role, "trust": '{"Statement":[]}', "decision": "implicitDeny", "missing": "aws:x"})
+    got = iam.get_role(RoleName="r")["Role"]
+    assert (got["Arn"], got["AssumeRolePolicyDocument"], got["Description"]) == (role, {"Statement": []}, "emulated")
+    assert error_of(iam.get_role, RoleName="s") == (404, "NoSuchEntity")
+    (result,) = iam.simulate_principal_policy(**asked)["EvaluationResults"]
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["aws:x"])
+    assert error_of(iam.list_roles) == (400, "InvalidAction")
+    assert error_of(emu.client("iam", secret="wrong").get_role, RoleName="r") == (403, "SignatureDoesNotMatch")
+    emu.control("POST", "iam", {})
+
+
 def tampered(emu, service, change):
     """A client of which `change` alters each request after it is signed."""
     client = emu.client(service)

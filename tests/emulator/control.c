@@ -4,6 +4,7 @@
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/faults.h"
 #include "tests/emulator/fields.h"
+#include "tests/emulator/iam.h"
 #include "tests/emulator/jobs.h"
 #include "tests/emulator/journal.h"
 #include "tests/emulator/request.h"
@@ -250,17 +251,33 @@ static bool post_sessions(struct emulator *emu, struct request *rq, json_t *json
     return true;
 }
 
+/* What IAM answers of the service role. */
+static bool post_iam(struct emulator *emu, struct request *rq, json_t *json, struct buf *why)
+{
+    if (!iam_set(emu->iam, json, why))
+        return false;
+    done_with(rq, "set", (int64_t)json_object_size(json));
+    return true;
+}
+
 static const struct {
     const char *method, *path;
     bool has_body;
     control_fn *run;
 } routes[] = {
-    { "POST", "/_emulator/faults", true, post_faults },      { "GET", "/_emulator/faults", false, get_faults },
-    { "DELETE", "/_emulator/faults", false, delete_faults }, { "GET", "/_emulator/jobs", false, get_jobs },
-    { "POST", "/_emulator/release", true, post_release },    { "GET", "/_emulator/stats", false, get_stats },
-    { "DELETE", "/_emulator/stats", false, delete_stats },   { "POST", "/_emulator/objects", true, post_objects },
-    { "POST", "/_emulator/buckets", true, post_buckets },    { "POST", "/_emulator/clock", true, post_clock },
-    { "POST", "/_emulator/storage", true, post_storage },    { "POST", "/_emulator/sessions", true, post_sessions },
+    { "POST", "/_emulator/faults", true, post_faults },
+    { "GET", "/_emulator/faults", false, get_faults },
+    { "DELETE", "/_emulator/faults", false, delete_faults },
+    { "GET", "/_emulator/jobs", false, get_jobs },
+    { "POST", "/_emulator/release", true, post_release },
+    { "GET", "/_emulator/stats", false, get_stats },
+    { "DELETE", "/_emulator/stats", false, delete_stats },
+    { "POST", "/_emulator/objects", true, post_objects },
+    { "POST", "/_emulator/buckets", true, post_buckets },
+    { "POST", "/_emulator/clock", true, post_clock },
+    { "POST", "/_emulator/storage", true, post_storage },
+    { "POST", "/_emulator/sessions", true, post_sessions },
+    { "POST", "/_emulator/iam", true, post_iam },
 };
 
 void control_handle(struct emulator *emu, struct request *rq)

@@ -16,6 +16,7 @@ struct jobs;
 struct faults;
 struct journal;
 struct sessions;
+struct iam;
 
 struct emu_config {
     const char *listen_host; /* IPv4 address, default 127.0.0.1 */
@@ -46,6 +47,7 @@ struct emulator {
     struct faults *faults;
     struct journal *journal;
     struct sessions *sessions;
+    struct iam *iam;
     _Atomic int64_t clock_offset_ms; /* set by the control endpoint: our clock against the machine's */
 };
 

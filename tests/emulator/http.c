@@ -6,6 +6,7 @@
 #include "tests/emulator/control.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/faults.h"
+#include "tests/emulator/iam.h"
 #include "tests/emulator/journal.h"
 #include "tests/emulator/request.h"
 #include "tests/emulator/runtime.h"
@@ -80,6 +81,9 @@ static void start_request(struct emulator *emu, struct request *rq, const char *
     } else if (sts_is_for(rq)) {
         rq->kind = REQUEST_STS;
         sts_route(rq);
+    } else if (iam_is_for(rq)) {
+        rq->kind = REQUEST_IAM;
+        rq->op = "IAM";
     } else {
         rq->kind = REQUEST_S3;
         s3_route(emu, rq);
@@ -93,6 +97,8 @@ static void do_work(struct emulator *emu, struct request *rq)
         s3_handle(emu, rq);
     else if (rq->kind == REQUEST_STS)
         sts_handle(emu, rq);
+    else if (rq->kind == REQUEST_IAM)
+        iam_handle(emu, rq);
     else
         bedrock_handle(emu, rq);
 }
@@ -104,6 +110,8 @@ static void handle_aws(struct emulator *emu, struct request *rq)
 
     if (rq->model.len > 0)
         runtime_name_video(rq);
+    if (rq->kind == REQUEST_IAM)
+        iam_route(rq);
     if (faults_match(emu->faults, rq->op, rq->bucket, rq->key, &fault))
         rq->fault = fault.name;
     rq->delay_ms = emu->config.latency_ms + fault.delay_ms;
@@ -116,6 +124,8 @@ static void handle_aws(struct emulator *emu, struct request *rq)
             s3_fault(emu, rq, &fault);
         else if (rq->kind == REQUEST_STS)
             sts_fault(rq, &fault);
+        else if (rq->kind == REQUEST_IAM)
+            iam_fault(rq, &fault);
         else
             bedrock_fault(emu, rq, &fault);
     } else if (!fault.reset) {

@@ -3,6 +3,7 @@
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/faults.h"
 #include "tests/emulator/http.h"
+#include "tests/emulator/iam.h"
 #include "tests/emulator/jobs.h"
 #include "tests/emulator/journal.h"
 #include "tests/emulator/sessions.h"
@@ -289,6 +290,7 @@ int main(int argc, char **argv)
     emu->store = store_new(emu->config.data_dir);
     emu->faults = faults_new();
     emu->sessions = sessions_new();
+    emu->iam = iam_new();
     emu->jobs = jobs_new(emu);
     for (size_t i = 0; i < bucket_count; i++)
         (void)store_set_bucket(emu->store, span_of(buckets[i]), emu->config.region, false, emu_now_ms(emu));

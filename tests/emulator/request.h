@@ -21,7 +21,7 @@ struct request_param {
     struct span name, value;         /* decoded, '+' read as a blank */
 };
 
-enum request_kind { REQUEST_S3, REQUEST_BEDROCK, REQUEST_STS, REQUEST_CONTROL };
+enum request_kind { REQUEST_S3, REQUEST_BEDROCK, REQUEST_STS, REQUEST_IAM, REQUEST_CONTROL };
 
 struct request {
     struct arena_block *arena;

@@ -28,7 +28,7 @@ static void put_head(struct request *rq, int status)
     reply_header(&rq->reply, "Content-Type", "text/xml");
 }
 
-static bool refuse(struct request *rq, int status, const char *code, const char *message)
+bool sts_refuse(struct request *rq, int status, const char *code, const char *message)
 {
     put_head(rq, status);
     snprintf(rq->reply.code, sizeof rq->reply.code, "%s", code);
@@ -41,11 +41,11 @@ static bool refuse(struct request *rq, int status, const char *code, const char 
 
 void sts_fault(struct request *rq, const struct fault_action *fault)
 {
-    (void)refuse(rq, fault->status, fault->code[0] ? fault->code : "InternalFailure",
-                 fault->message[0] ? fault->message : "Emulated fault");
+    (void)sts_refuse(rq, fault->status, fault->code[0] ? fault->code : "InternalFailure",
+                     fault->message[0] ? fault->message : "Emulated fault");
 }
 
-static bool check_signature(struct emulator *emu, struct request *rq)
+bool sts_check_signature(struct emulator *emu, struct request *rq)
 {
     struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
     struct sig_account account = sessions_account(emu, rq->claim.access_key);
@@ -63,21 +63,21 @@ static bool check_signature(struct emulator *emu, struct request *rq)
     if (result == SIG_OK)
         return true;
     if (result == SIG_UNKNOWN_KEY || result == SIG_BAD_TOKEN)
-        return refuse(rq, 403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+        return sts_refuse(rq, 403, "InvalidClientTokenId", "The security token included in the request is invalid.");
     if (result == SIG_EXPIRED_TOKEN)
-        return refuse(rq, 400, "ExpiredTokenException", "The security token included in the request is expired");
+        return sts_refuse(rq, 400, "ExpiredTokenException", "The security token included in the request is expired");
     if (result == SIG_SKEWED)
-        return refuse(rq, 403, "SignatureDoesNotMatch", "Signature not yet current, or expired");
-    return refuse(rq, 403, "SignatureDoesNotMatch",
-                  "The request signature we calculated does not match the signature you provided.");
+        return sts_refuse(rq, 403, "SignatureDoesNotMatch", "Signature not yet current, or expired");
+    return sts_refuse(rq, 403, "SignatureDoesNotMatch",
+                      "The request signature we calculated does not match the signature you provided.");
 }
 
 void sts_handle(struct emulator *emu, struct request *rq)
 {
-    if (!check_signature(emu, rq))
+    if (!sts_check_signature(emu, rq))
         return;
     if (!span_eq_text(buf_view(&rq->body.memory), call)) {
-        (void)refuse(rq, 400, "InvalidAction", "Only GetCallerIdentity is emulated");
+        (void)sts_refuse(rq, 400, "InvalidAction", "Only GetCallerIdentity is emulated");
         return;
     }
     put_head(rq, 200);

@@ -12,5 +12,9 @@ bool sts_is_for(const struct request *rq);
 void sts_route(struct request *rq);
 void sts_handle(struct emulator *emu, struct request *rq);
 void sts_fault(struct request *rq, const struct fault_action *fault);
+/* The query protocol, which IAM speaks too: an error as the answer (always false), and the check of the signature,
+ * which answers where it fails. */
+bool sts_refuse(struct request *rq, int status, const char *code, const char *message);
+bool sts_check_signature(struct emulator *emu, struct request *rq);
 
 #endif

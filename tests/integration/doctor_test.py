@@ -23,6 +23,7 @@ def clean(emulator):
     yield
     emulator.clear_faults()
     emulator.control("POST", "clock", {"offset_ms": 0})
+    emulator.control("POST", "iam", {})
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +169,42 @@ def test_one_check_at_a_time(client, emulator, prefix):
     assert [a.json()["code"] for a in answers if a.status_code == 503] == ["check_running"] * 2
 
 
+def trust(account="111122223333", region=REGION):
+    conditions = {
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:bedrock:{region}:{account}:model-invocation-job/*"},
+    }
+    statement = {"Effect": "Allow", "Principal": {"Service": "bedrock.amazonaws.com"}, "Action": "sts:AssumeRole", "Condition": conditions}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.parametrize(
+    "iam, trusts, passes, says",
+    [
+        ({"trust": trust(), "decision": "allowed"}, "ok", "ok", "in us-east-1"),
+        ({"trust": trust("444455556666"), "decision": "implicitDeny"}, "problem", "problem", "wants 444455556666"),
+        ({"trust": trust(region="us-west-2"), "decision": "explicitDeny"}, "problem", "problem", "us-west-2"),
+        ({"trust": "{", "decision": "allowed", "missing": "aws:x"}, "cannot_know", "cannot_know", "cannot be read"),
+        ({"trust": trust(), "role_arn": ROLE.replace("role/", "role/path/")}, "problem", "cannot_know", "role/path/"),
+        ({"trust": trust(), "role_arn": ROLE + "x"}, "problem", "cannot_know", "no role of this name"),
+        ({}, "cannot_know", "cannot_know", "iam:GetRole is missing, and optional"),
+    ],
+)
+def test_iam_tells_of_the_role(client, emulator, prefix, iam, trusts, passes, says):
+    emulator.control("POST", "iam", {"role_arn": ROLE, **iam} if iam else {})
+    checks = check(client, prefix)
+    assert (checks["role.trust"]["state"], checks["role.pass"]["state"]) == (trusts, passes), checks
+    assert says in checks["role.trust"]["sentence"], checks["role.trust"]
+    assert (checks["role.pass"]["action"] == "iam:PassRole") == (passes == "problem")
+    assert (checks["role.pass"]["statement"] is None) == (iam.get("decision") in ("allowed", "explicitDeny") and not iam.get("missing"))
+
+
+def test_iam_out_of_reach_is_no_problem(client, emulator, prefix):
+    emulator.fault(op="IAM.*", action={"reset": True})
+    checks = check(client, prefix)
+    assert not problems(checks) and "cannot be reached" in checks["role.trust"]["sentence"], checks["role.trust"]
+
+
 def test_no_such_bucket_and_no_such_prefix(client, emulator):
     missing = client.register("", bucket="nowhere")
     client.wait_scan(missing["id"])
@@ -246,7 +283,7 @@ def test_policies(service, prefix):
 
 
 def test_what_earlier_jobs_tell_of_the_role(client, emulator, prefix):
-    """Last: the jobs stay. AWS lets nobody look at trust and PassRole beforehand; what became of a job shows both."""
+    """Last: the jobs stay. Where IAM may not be asked, what became of a job shows trust and PassRole."""
     bedrock = boto3.client(
         "bedrock", endpoint_url=emulator.url, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
     )

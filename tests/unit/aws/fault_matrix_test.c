@@ -3,6 +3,7 @@
 #include "aws/bedrock.h"
 #include "aws/bedrock_runtime.h"
 #include "aws/client_internal.h"
+#include "aws/iam.h"
 #include "aws/iam_actions.h"
 #include "aws/identity.h"
 #include "aws/s3.h"
@@ -227,6 +228,22 @@ static bool identity(struct aws_client *client, struct err *err)
     return aws_identity_get(client, &who, err);
 }
 
+#define ROLE "arn:aws:iam::111122223333:role/r"
+
+static bool get_role(struct aws_client *client, struct err *err)
+{
+    AUTO(aws_iam_role_done) struct aws_iam_role role = { .arn = "" };
+
+    return aws_iam_get_role(client, ROLE, &role, err);
+}
+
+static bool simulate(struct aws_client *client, struct err *err)
+{
+    struct aws_iam_decision decision;
+
+    return aws_iam_simulate_pass(client, ROLE, ROLE, &decision, err);
+}
+
 static bool receive(struct aws_client *client, struct err *err)
 {
     AUTO(sqs_batch_done) struct sqs_batch batch = { 0 };
@@ -275,6 +292,8 @@ static const struct operation {
     { .name = "Bedrock.ListModelInvocationJobs", .run = list_jobs, .by = BY_JSON },
     { .name = "BedrockRuntime.InvokeModel", .run = invoke, .by = BY_JSON },
     { .name = "STS.GetCallerIdentity", .run = identity, .by = BY_QUERY },
+    { .name = "IAM.GetRole", .run = get_role, .by = BY_QUERY },
+    { .name = "IAM.SimulatePrincipalPolicy", .run = simulate, .by = BY_QUERY },
     { .name = "SQS.ReceiveMessage", .run = receive, .by = BY_JSON },
     { .name = "SQS.DeleteMessageBatch", .run = delete_messages, .by = BY_JSON },
 };

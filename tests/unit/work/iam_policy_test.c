@@ -197,7 +197,7 @@ static void check_models(const struct models *known)
     }
 }
 
-/* Every action of the table is allowed by the caller's policy. */
+/* Every action of the table is allowed by the caller's policy, but for what the doctor alone asks. */
 static void check_all_actions(const struct models *known)
 {
     struct iam_facts facts = facts_of(known, "us-east-1", "amazon.nova-lite-v1:0");
@@ -219,7 +219,7 @@ static void check_all_actions(const struct models *known)
             continue;
         snprintf(quoted, sizeof quoted, "\"%s\"", all[i].action);
         test_case("%s", all[i].operation);
-        CHECK(strstr(buf_cstr(&text), quoted) != NULL);
+        CHECK((strstr(buf_cstr(&text), quoted) != NULL) == (all[i].place != IAM_DOCTOR));
     }
     test_case(NULL);
 }
