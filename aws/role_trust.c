@@ -218,7 +218,7 @@ static void put_lack(struct judging *j, int near, const char *key, const json_t 
     struct span first = { 0 };
     const bool is_account = strcasecmp(key, "aws:SourceAccount") == 0;
 
-    if (near < j->nearest)
+    if (near <= j->nearest) /* the first of equals */
         return;
     j->nearest = near;
     if (!text_at(values, 0, &first))
@@ -291,7 +291,7 @@ static enum fit fits_conditions(struct judging *j, json_t *statement, bool is_al
 
 static void put_near(struct judging *j, int near, const char *lack)
 {
-    if (near < j->nearest)
+    if (near <= j->nearest) /* the first of equals */
         return;
     j->nearest = near;
     snprintf(j->lack, sizeof j->lack, "%s", lack);

@@ -47,6 +47,8 @@ static const struct {
     { IF("\"StringLike\":{" ACCOUNT "\"1111*\"}"), TRUST_ALLOWS, "" },
     { IF("\"StringEquals\":{" ACCOUNT "\"444455556666\"}"), TRUST_REFUSES,
       "wants 444455556666, and the account is 111122223333" },
+    { IF("\"StringEquals\":{" ACCOUNT "\"4\"},\"ArnLike\":{" ARN "\"arn:aws:bedrock:us-east-1:4:*\"}"), TRUST_REFUSES,
+      "SourceAccount wants 4" },
     { IF("\"StringEquals\":{" ACCOUNT "111122223333}"), TRUST_UNKNOWN, "SourceAccount" },
     { IF("\"StringEquals\":{" ACCOUNT "[]}"), TRUST_UNKNOWN, "no value" },
     { IF("\"StringEquals\":{" ACCOUNT "\"${aws:PrincipalAccount}\"}"), TRUST_UNKNOWN, "SourceAccount" },
