@@ -239,7 +239,7 @@ static bool serve_one(struct connection *c, char *buffer, size_t *len, enum http
     const struct http_answer *a;
     struct http_seen *seen;
     size_t head_len;
-    bool expects, goes_on;
+    bool expects;
 
     if (!receive_head(c, buffer, len, &head_len))
         return false;
@@ -257,9 +257,8 @@ static bool serve_one(struct connection *c, char *buffer, size_t *len, enum http
             return leave(s), false;
     }
     count_read(s, a);
-    goes_on = send_answer(c, a);
-    leave(s);
-    return goes_on;
+    leave(s); /* before the answer: whoever has it may ask again before this thread runs on */
+    return send_answer(c, a);
 }
 
 /* What comes before the first request: CONNECT, and the TLS handshake. */

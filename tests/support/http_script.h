@@ -62,7 +62,7 @@ const struct http_seen *http_script_seen(struct http_script *s, size_t i);
 struct span http_seen_header(const struct http_seen *seen, const char *name);
 /* Body bytes that the sockets have taken so far. */
 size_t http_script_sent(struct http_script *s);
-/* Most requests that were being answered at the same time. */
+/* Most requests that waited for the beginning of their answer at the same time. */
 int http_script_most_at_once(struct http_script *s);
 /* Lets all held answers go, now and from now on. */
 void http_script_release(struct http_script *s);
