@@ -196,7 +196,10 @@ def test_cancel_while_the_answer_of_create_is_missing(stack, action, created):
     client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
     ended = client.wait_job(job["id"])
     assert ended["state"] == "cancelled" and ended["counts"]["pending"] == 0
-    assert [j["status"] for j in emulator.jobs()] == ["Stopped"] * created
+    statuses = [j["status"] for j in emulator.jobs()]
+    # On a slow machine the step may have asked a second time before the cancel came: then there is a job, and it is stopped.
+    asked = len(emulator.requests("Bedrock.CreateModelInvocationJob"))
+    assert statuses == ["Stopped"] * (1 if asked > 1 else created)
 
 
 def test_a_job_that_aws_may_know_is_never_given_up(stack):

@@ -48,8 +48,8 @@ submake() {
 # What measures no time and shares nothing with the others runs one after the other behind them, on what they leave of the processors.
 run_behind() {
     if is_wanted lint; then
-        echo "Here clang-tidy gives up on a function after 25,000 states; make check ARGS=tidy goes on to 225,000." >"$logs/lint.log"
-        TIDY_STATES=25000 submake check ARGS=tidy >>"$logs/lint.log" 2>&1
+        echo "Here clang-tidy runs without clang's analyzer; make check ARGS=tidy runs with it." >"$logs/lint.log"
+        TIDY_STATES=0 submake check ARGS=tidy >>"$logs/lint.log" 2>&1
         echo $? >"$logs/lint.status"
     fi
     if is_wanted conformance; then
@@ -88,7 +88,7 @@ set +m
 suite unit submake unit
 suite unit-asan submake unit-asan
 suite unit-tsan submake unit-tsan
-suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}"
+suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}"
 PYTEST_PASSES="together alone" suite integration submake integration
 suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
