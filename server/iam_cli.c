@@ -4,6 +4,7 @@
 #include "aws/client.h"
 #include "aws/identity.h"
 #include "aws/s3.h"
+#include "aws/sqs.h"
 #include "server/app.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -27,7 +28,7 @@ struct knowledge {
     const char *only; /* "caller", "role", "trust"; NULL: all */
     bool has_buckets; /* named as arguments */
     bool has_database;
-    char staging[1100], output[1100], queue_arn[512];
+    char staging[1100], output[1100], queue_arn[SQS_ARN_SIZE];
     char account[IAM_ACCOUNT_SIZE];
     struct aws_identity identity;
 };
@@ -181,24 +182,13 @@ static void find_account(const struct config *config, struct knowledge *k)
     aws_free(aws);
 }
 
-/* "https://sqs.us-east-1.amazonaws.com/111122223333/name": account and name are the last two parts of the path. */
-static void name_queue(const char *url, const char *region, char *arn, size_t size)
-{
-    const char *name = strrchr(url, '/');
-    const char *account = name ? memrchr(url, '/', (size_t)(name - url)) : NULL;
-
-    if (!account || !bedrock_is_account((struct span){ account + 1, (size_t)(name - account) - 1 }))
-        return;
-    snprintf(arn, size, "arn:%s:sqs:%s:%.12s:%.80s", iam_partition(region), region, account + 1, name + 1);
-}
-
 static void gather(const struct config *config, struct db_rows *rows, struct models *models, struct knowledge *k)
 {
     k->facts.region = config->aws_region;
     k->facts.role_arn = config->role_arn;
     k->facts.kms_key = config->output_kms_key;
     k->facts.known = models;
-    name_queue(config->events_queue_url, config->aws_region, k->queue_arn, sizeof k->queue_arn);
+    sqs_queue_arn(config->events_queue_url, iam_partition(config->aws_region), config->aws_region, k->queue_arn);
     k->facts.queue_arn = k->queue_arn;
     locate(config->staging_uri, config->bucket_owner, k->staging, &k->facts.staging);
     locate(config->output_uri, config->bucket_owner, k->output, &k->facts.output);
