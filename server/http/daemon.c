@@ -192,6 +192,7 @@ bool http_start(const struct http_options *options, struct http_server **out, st
     server->close_context = options->close_context;
     server->interrupt_context = options->interrupt_context;
     server->interrupt_ms = options->interrupt_ms > 0 ? options->interrupt_ms : 1500;
+    server->authenticate = options->authenticate;
     server->arg = options->arg;
     server->listen_fd = -1;
     server->idle_timeout_s = options->idle_timeout_s > 0 ? (unsigned)options->idle_timeout_s : 30;

@@ -25,7 +25,8 @@ void pool_run_handler(struct request *rq, void *context)
 {
     rq->context = context;
     name_log(rq);
-    rq->match.route->handler(rq, &rq->reply);
+    if (caller_admit(rq, context))
+        rq->match.route->handler(rq, &rq->reply);
     assert(!rq->reply.stream.fill || !rq->match.route->inline_reply); /* fills need a handler thread */
     if (rq->reply.stream.fill)
         stream_start(rq, context);

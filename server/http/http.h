@@ -19,9 +19,19 @@ struct request;
 struct reply;
 typedef void handler_fn(struct request *rq, struct reply *rp);
 
-/* Who may call a route. Zero is no level: a table that forgets one refuses to start. Until keys exist everybody who
- * reaches the socket may. */
+/* Who may call a route. Zero is no level: a table that forgets one refuses to start. */
 enum access { ACCESS_NONE_GIVEN, ACCESS_PUBLIC, ACCESS_READ, ACCESS_RUN, ACCESS_ADMIN };
+
+/* Scopes are a set: who has SCOPE_RUN has SCOPE_READ too, who has SCOPE_ADMIN all of them (whoever fills a struct
+ * caller sees to that). */
+enum { SCOPE_READ = 1, SCOPE_RUN = 2, SCOPE_ADMIN = 4, SCOPE_ALL = 7, CALLER_NAME_SIZE = 104 };
+struct caller {
+    int64_t key_id;              /* 0: nobody was asked, and everybody may do everything */
+    char name[CALLER_NAME_SIZE]; /* of the key, for people */
+    unsigned scopes;
+    void *grant; /* what else the application knows of the key; NULL: nothing. Given with the caller ... */
+    void (*drop)(void *grant); /* ... and taken back by this, once, on any thread */
+};
 
 struct route {
     const char *method; /* "GET" (answers HEAD too), "POST", "PATCH", "DELETE" */
@@ -29,7 +39,7 @@ struct route {
     enum access access;
     size_t max_body_bytes; /* 0: a body is refused */
     handler_fn *handler;
-    bool inline_reply; /* answers from memory on the I/O thread (livez, openapi.yaml) */
+    bool inline_reply; /* answers from memory on the I/O thread (livez, openapi.yaml): public routes only */
 };
 
 struct http_options {
@@ -49,7 +59,13 @@ struct http_options {
      * grace, for each that is still at it; on a thread of its own, so it may wait. NULL: they are only waited for. */
     void (*interrupt_context)(void *context);
     int64_t interrupt_ms; /* how long http_stop waits after the grace for handlers to end; 0 = 1500 */
-    void *arg;            /* what rq_app gives to handlers too */
+    /* Says who sends a request: runs on the handler thread before the handler of every route that is not public. token
+     * is what came as `Authorization: Bearer` or `x-api-key`, borrowed; ptr NULL where nothing came. True: *caller
+     * (empty until then) is filled, and the route's scope is asked of it. False with ERR_DENIED: 401 with err's code
+     * and words, which never quote the token; any other kind as reply_error has it. Any number of threads at a time.
+     * NULL: nobody is asked. */
+    bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
+    void *arg; /* what rq_app gives to handlers too */
 };
 struct http_server;
 MUST_CHECK bool http_start(const struct http_options *options, struct http_server **out, struct err *err);
@@ -79,6 +95,11 @@ struct span rq_query(const struct request *rq, const char *name);      /* decode
 struct span rq_header(const struct request *rq, const char *name);     /* ptr NULL where absent */
 struct span rq_body(const struct request *rq);
 struct http_server *rq_server(struct request *rq);
+/* Who sends it, as authenticate said; key_id 0 where nobody was asked, and for public routes. Lives as long as the
+ * request. */
+const struct caller *rq_caller(const struct request *rq);
+/* The client's address as text, such as "192.0.2.7" or "2001:db8::1"; "" where it is not known. */
+const char *rq_address(const struct request *rq);
 
 /* Refuses query parameters that are not in `allowed` (NULL-terminated), and any given twice: fills a 400 problem and
  * returns false. */

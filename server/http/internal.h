@@ -20,6 +20,7 @@ enum {
     REQUEST_ID_BYTES = 64,
     METHOD_BYTES = 16,
     ETAG_BYTES = 24,
+    ADDRESS_SIZE = 48, /* an IPv6 address and its terminator are 46 */
     REPLY_MAX_BYTES = 16 << 20,
     STREAM_MAX_BYTES = 1 << 20,    /* most that one fill may append */
     STREAM_KEEP_BYTES = 256 << 10, /* a larger buffer is given back when it has been sent */
@@ -113,6 +114,8 @@ struct request {
     void *context;        /* of the handler thread that runs it */
 
     char id[REQUEST_ID_BYTES + 1];
+    char address[ADDRESS_SIZE]; /* of the client */
+    struct caller caller;
     char method[METHOD_BYTES]; /* as sent, cut */
     char *target;              /* the raw path, terminated */
     struct span raw_query;     /* lies behind the path */
@@ -141,6 +144,13 @@ void *request_keep(struct request *rq, size_t size);
 /* All lines of a header joined with commas; empty where absent. Lives as long as the request. */
 struct span request_header_list(struct request *rq, const char *name);
 bool request_reads(const struct request *rq); /* GET or HEAD */
+
+/* ---- who asks ---- */
+/* Notes the address of the connection's other end. I/O thread. */
+void request_note_address(struct request *rq);
+/* May the handler of the matched route run? False: the problem is filled (400, 401, 403, 503). */
+MUST_CHECK bool caller_admit(struct request *rq, void *context);
+void caller_done(struct caller *caller);
 
 /* ---- handler pool ---- */
 enum submitted { POOL_TAKEN, POOL_FULL, POOL_CLOSED };
@@ -208,6 +218,7 @@ struct http_server {
     void (*close_context)(void *context);
     void (*interrupt_context)(void *context);
     int64_t interrupt_ms;
+    bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
     void *arg;
     struct MHD_Daemon *daemon;
     struct MHD_Response *exhausted; /* made in good time: the answer when there is no memory for one */

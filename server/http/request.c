@@ -42,6 +42,7 @@ void request_free(struct request *rq)
     if (!rq)
         return;
     reply_done(&rq->reply);
+    caller_done(&rq->caller);
     if (rq->json)
         json_decref(rq->json);
     path_done(&rq->path);

@@ -92,6 +92,9 @@ static bool check_route(const struct route *routes, size_t at, struct err *err)
         return err_set(err, ERR_INPUT, false, HERE, "route %s %s: no such method in a table", r->method, r->path);
     if (r->access <= ACCESS_NONE_GIVEN || r->access > ACCESS_ADMIN)
         return err_set(err, ERR_INPUT, false, HERE, "route %s %s: it says no access level", r->method, r->path);
+    if (r->inline_reply && r->access != ACCESS_PUBLIC)
+        return err_set(err, ERR_INPUT, false, HERE, "route %s %s: only a public route is answered inline", r->method,
+                       r->path);
     if (!check_path(r, err))
         return false;
     for (size_t i = 0; i < at; i++)

@@ -1,0 +1,165 @@
+/* Who sends a request: the address, the token that came with it, and whether the route's scope is among the caller's.
+ */
+#include "server/http/internal.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define REALM "Bearer realm=\"vidbatch\""
+
+static const struct {
+    unsigned scope;
+    const char *name;
+} scope_names[] = { { SCOPE_READ, "read" }, { SCOPE_RUN, "run" }, { SCOPE_ADMIN, "admin" } };
+enum { SCOPES = 3 };
+
+/* ---- the address ---- */
+
+void request_note_address(struct request *rq)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *addr = info ? info->client_addr : NULL;
+    const void *bytes = NULL;
+    int family = AF_INET;
+
+    if (addr && addr->sa_family == AF_INET) {
+        bytes = &((const struct sockaddr_in *)(const void *)addr)->sin_addr;
+    } else if (addr && addr->sa_family == AF_INET6) {
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
+
+        /* An IPv4 client of a socket for both: its own address, so that it is one client whichever way it comes. */
+        if (IN6_IS_ADDR_V4MAPPED(v6)) {
+            bytes = &v6->s6_addr[12];
+        } else {
+            bytes = v6;
+            family = AF_INET6;
+        }
+    }
+    if (!bytes || !inet_ntop(family, bytes, rq->address, sizeof rq->address))
+        rq->address[0] = '\0';
+}
+
+const char *rq_address(const struct request *rq)
+{
+    return rq->address;
+}
+
+const struct caller *rq_caller(const struct request *rq)
+{
+    return &rq->caller;
+}
+
+void caller_done(struct caller *caller)
+{
+    if (caller->grant && caller->drop)
+        caller->drop(caller->grant);
+    *caller = (struct caller){ 0 };
+}
+
+/* ---- the token ---- */
+
+/* What follows the word Bearer; ptr NULL: it is another scheme, or broken. */
+static struct span after_bearer(struct span value)
+{
+    const struct span word = SPAN_LIT("Bearer");
+
+    value = span_trim(value);
+    if (value.len <= word.len || !span_eq_nocase(span_head(value, word.len), word) || value.ptr[word.len] != ' ')
+        return (struct span){ 0 };
+    return span_trim(span_tail(value, word.len));
+}
+
+/* A header that may come once. False: it came again with another value. */
+static bool header_once(struct request *rq, const char *name, struct span *out)
+{
+    *out = rq_header(rq, name);
+    return !out->ptr || request_header_list(rq, name).len == out->len;
+}
+
+/* *token: ptr NULL where nothing came that can be used. Gives what is wrong with it; NULL: nothing. */
+static const char *find_token(struct request *rq, struct span *token)
+{
+    struct span authorization = { 0 }, key = { 0 };
+
+    *token = (struct span){ 0 };
+    if (!header_once(rq, "Authorization", &authorization) || !header_once(rq, "x-api-key", &key))
+        return "Authorization and x-api-key may each come once.";
+    if (authorization.ptr) {
+        *token = after_bearer(authorization);
+        if (!token->ptr)
+            return "Authorization must be: Bearer and the key, with a blank between them.";
+    }
+    if (!key.ptr)
+        return NULL;
+    key = span_trim(key);
+    if (token->ptr && !span_eq(*token, key)) {
+        *token = (struct span){ 0 };
+        return "Authorization and x-api-key hold different keys. Send one of them.";
+    }
+    *token = key;
+    return NULL;
+}
+
+/* ---- may it? ---- */
+
+/* trouble: what is wrong with the headers, NULL: nothing. It is no matter where nobody is asked, as behind a proxy that
+ * has credentials of its own. */
+static bool refuse_caller(struct request *rq, const char *trouble, bool gave_token, const struct err *err)
+{
+    struct reply *rp = &rq->reply;
+
+    if (err->kind == ERR_DENIED && trouble) {
+        reply_problem(rq, rp, 400, "bad_credentials", "%s", trouble);
+        return false;
+    }
+    if (err->kind != ERR_DENIED) {
+        reply_error(rq, rp, err);
+        return false;
+    }
+    reply_problem(rq, rp, 401, err_code_of(err), "%s", err->what);
+    reply_header(rp, "WWW-Authenticate", gave_token ? REALM ", error=\"invalid_token\"" : REALM);
+    return false;
+}
+
+static bool refuse_scope(struct request *rq, const char *needed)
+{
+    struct reply *rp = &rq->reply;
+    char text[100], has[32] = "";
+    size_t len = 0;
+
+    for (int i = 0; i < SCOPES; i++)
+        if ((rq->caller.scopes & scope_names[i].scope) != 0)
+            len += (size_t)snprintf(has + len, sizeof has - len, "%s%s", len ? ", " : "", scope_names[i].name);
+    reply_problem(rq, rp, 403, "scope_missing", "%s %s needs a key with the scope \"%s\"; this one has: %s.",
+                  rq->match.route->method, rq->match.route->path, needed, len ? has : "none");
+    (void)snprintf(text, sizeof text, "\"%s\"", needed);
+    reply_problem_member(rp, "scope", span_of(text));
+    (void)snprintf(text, sizeof text, REALM ", error=\"insufficient_scope\", scope=\"%s\"", needed);
+    reply_header(rp, "WWW-Authenticate", text);
+    return false;
+}
+
+bool caller_admit(struct request *rq, void *context)
+{
+    struct http_server *server = rq->server;
+    const int level = (int)rq->match.route->access - (int)ACCESS_READ; /* of scope_names; public: -1 */
+    const char *trouble = NULL;
+    struct span token;
+    struct err err = { 0 };
+
+    if (level < 0)
+        return true;
+    if (!server->authenticate) {
+        rq->caller.scopes = SCOPE_ALL;
+        return true;
+    }
+    trouble = find_token(rq, &token);
+    if (!server->authenticate(server->arg, context, token, &rq->caller, &err))
+        return refuse_caller(rq, trouble, token.ptr != NULL, &err);
+    if ((rq->caller.scopes & scope_names[level].scope) != 0)
+        return true;
+    return refuse_scope(rq, scope_names[level].name);
+}
