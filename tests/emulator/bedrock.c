@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* Not published for Bedrock; other AWS services allow five minutes. */
-enum { WINDOW_MS = 5 * 60 * 1000, REPORT_MAX = 1 << 20 };
+enum { WINDOW_MS = 5 * 60 * 1000 };
 
 static const char path_job[] = "/model-invocation-job";
 static const char path_jobs[] = "/model-invocation-jobs";
@@ -109,19 +109,8 @@ void bedrock_fault(struct emulator *emu, struct request *rq, const struct fault_
 
 static bool check_signature(struct emulator *emu, struct request *rq)
 {
-    struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
-    struct sig_account account = sessions_account(emu, rq->claim.access_key);
-    AUTO(buf_done) struct buf hash = { 0 };
-    struct sig_report report = { .canonical = { 0 } };
-    enum sig_result result = SIG_OK;
+    const enum sig_result result = sessions_verify(emu, rq, WINDOW_MS);
 
-    buf_init(&hash, 0);
-    text_hex(&hash, rq->body.sha256_sum, sizeof rq->body.sha256_sum);
-    buf_init(&report.canonical, REPORT_MAX);
-    buf_init(&report.string_to_sign, REPORT_MAX);
-    result = sig_verify(&in, &rq->claim, &account, buf_cstr(&hash), emu_now_ms(emu), WINDOW_MS, &report);
-    buf_done(&report.canonical);
-    buf_done(&report.string_to_sign);
     switch (result) {
     case SIG_OK:
         break;

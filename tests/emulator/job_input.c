@@ -104,7 +104,8 @@ static bool is_object(struct span line)
     return ok;
 }
 
-static bool cut_lines(struct job_input *input, uint32_t index, struct buf *why)
+/* Stops early when the emulator does: the job is over then anyway. */
+static bool cut_lines(const struct job *job, struct job_input *input, uint32_t index, struct buf *why)
 {
     struct input_file *f = &input->files[index];
     struct span rest = { "", 0 };
@@ -115,7 +116,7 @@ static bool cut_lines(struct job_input *input, uint32_t index, struct buf *why)
         map_file(f);
         rest = (struct span){ f->bytes, (size_t)f->object->size };
     }
-    while (rest.len > 0) {
+    while (rest.len > 0 && !jobs_are_stopping(job->emu->jobs)) {
         const char *feed = memchr(rest.ptr, '\n', rest.len);
         struct span line = span_head(rest, feed ? (size_t)(feed - rest.ptr) : rest.len);
         rest = span_tail(rest, line.len + 1);
@@ -158,7 +159,7 @@ bool job_input_read(struct job *job, struct job_input *out, struct buf *why)
     if (!check_sizes(job, out, why))
         return false;
     for (size_t i = 0; i < out->file_count; i++)
-        if (!cut_lines(out, (uint32_t)i, why))
+        if (!cut_lines(job, out, (uint32_t)i, why))
             return false;
     if ((int64_t)out->line_count < config->min_records)
         buf_fmt(why, "Batch job contains less records (%zu) than the required minimum of: %" PRId64, out->line_count,

@@ -1,11 +1,13 @@
 #include "tests/emulator/sessions.h"
 
+#include "server/base/text.h"
 #include "tests/emulator/emulator.h"
+#include "tests/emulator/request.h"
 
 #include <pthread.h>
 #include <string.h>
 
-enum { MAX_SESSIONS = 256 };
+enum { MAX_SESSIONS = 256, REPORT_MAX = 1 << 20 };
 
 struct session {
     char *access_key, *secret_key, *token; /* never freed: requests hold on to them */
@@ -65,4 +67,22 @@ struct sig_account sessions_account(struct emulator *emu, const char *access_key
                                         session->expires_ms <= emu_now_ms(emu) };
     pthread_mutex_unlock(&emu->sessions->lock);
     return account;
+}
+
+enum sig_result sessions_verify(struct emulator *emu, struct request *rq, int64_t window_ms)
+{
+    struct sig_input in = { rq->method, rq->raw_path, rq->raw_query, rq->headers, rq->header_count };
+    struct sig_account account = sessions_account(emu, rq->claim.access_key);
+    AUTO(buf_done) struct buf hash = { 0 };
+    struct sig_report report = { .canonical = { 0 } };
+    enum sig_result result = SIG_OK;
+
+    buf_init(&hash, 0);
+    text_hex(&hash, rq->body.sha256_sum, sizeof rq->body.sha256_sum);
+    buf_init(&report.canonical, REPORT_MAX);
+    buf_init(&report.string_to_sign, REPORT_MAX);
+    result = sig_verify(&in, &rq->claim, &account, buf_cstr(&hash), emu_now_ms(emu), window_ms, &report);
+    buf_done(&report.canonical);
+    buf_done(&report.string_to_sign);
+    return result;
 }
