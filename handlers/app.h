@@ -24,8 +24,8 @@ struct handlers_app { /* rq_app(); everything kept alive by the application */
     struct doctor *doctor;
     const struct models *models;
     int64_t plan_expires_ms;
-    int64_t monthly_budget_micros;                 /* 0: none */
-    bool (*is_ready)(void *arg, const char **why); /* for /readyz: false with a reason while starting or stopping */
+    int64_t monthly_budget_micros;                /* 0: none */
+    bool (*is_ready)(void *arg, struct err *err); /* for /readyz: false while it starts, stops, or can store nothing */
     /* Appends the worker pool's and the AWS client's metrics in Prometheus text form. */
     void (*metrics)(void *arg, struct buf *out);
     void *arg;

@@ -20,18 +20,13 @@ void system_livez(struct request *rq, struct reply *rp)
 void system_readyz(struct request *rq, struct reply *rp)
 {
     const struct handlers_app *app = app_of(rq);
-    const char *why = "it is starting or stopping";
     struct err err = { 0 };
 
     reply_header(rp, "Cache-Control", "no-store");
-    if (!app->is_ready(app->arg, &why)) {
-        reply_problem(rq, rp, 503, "not_ready", "The service takes no work now: %s.", why);
-        reply_header(rp, "Retry-After", "1");
-    } else if (!db_ping(db_of(rq), &err)) {
-        reply_error(rq, rp, &err);
-    } else {
+    if (app->is_ready(app->arg, &err) && db_ping(db_of(rq), &err))
         buf_text(reply_body(rp), "{\"status\":\"ready\"}");
-    }
+    else
+        reply_error(rq, rp, &err);
 }
 
 static void put_http(struct request *rq, struct buf *out)

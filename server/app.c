@@ -69,12 +69,15 @@ static void interrupt_context(void *context)
     db_cancel(((struct handler_context *)context)->db);
 }
 
-static bool is_ready(void *arg, const char **why)
+static bool is_ready(void *arg, struct err *err)
 {
     struct app *app = arg;
 
-    *why = atomic_load(&app->stopping) ? "the service is stopping" : "the service is starting";
-    return atomic_load(&app->ready);
+    if (atomic_load(&app->ready))
+        return work_pool_can_write(app->pool, err);
+    err_set(err, ERR_BUSY, true, HERE, "The service takes no work now: it is %s.",
+            atomic_load(&app->stopping) ? "stopping" : "starting");
+    return err_code(err, "not_ready");
 }
 
 /* One of the counters of struct aws_stat, for all operations. */

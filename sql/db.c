@@ -134,7 +134,7 @@ void db_drop(struct db *db)
     if (db->conn)
         PQfinish(db->conn);
     db->conn = NULL;
-    db->copying = false;
+    db->copying = db->stale = false;
     memset(db->prepared, 0, sizeof db->prepared);
 }
 
@@ -205,7 +205,7 @@ bool db_ready(struct db *db, struct err *err)
         err_set(err, ERR_DATABASE, true, HERE, "the connection was lost earlier in this transaction");
         return err_code(err, "connection_lost");
     }
-    if (db->conn && is_alive(db->conn))
+    if (db->conn && !db->stale && is_alive(db->conn))
         return true;
     return connect_now(db, err);
 }

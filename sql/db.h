@@ -63,9 +63,10 @@ double db_f64(const struct db_rows *rows, int row, int column);
 bool db_bool(const struct db_rows *rows, int row, int column);
 
 /* Runs a named query. rows may be NULL where nobody looks. ERR_DATABASE; retryable by SQLSTATE (lost connection,
- * serialization, deadlock, lock and statement timeouts, too many connections, shutting down). Unique violations:
- * ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT. Codes of
- * ERR_DATABASE that callers may look at: connection_lost serialization_failure deadlock lock_timeout query_timeout.
+ * serialization, deadlock, lock and statement timeouts, too many connections, a full disk, read only, shutting down).
+ * Unique violations: ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT.
+ * Codes of ERR_DATABASE that callers may look at: connection_lost serialization_failure deadlock lock_timeout
+ * query_timeout database_full database_read_only database_busy.
  * A statement is repeated after a lost connection only where it was certainly not executed, and never inside a
  * transaction. */
 MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,
@@ -73,6 +74,9 @@ MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *pa
 /* The same for statements without rows; *changed (may be NULL) gets the number of rows touched. */
 MUST_CHECK bool db_execute(struct db *db, enum query query, const struct param *params, int count, int64_t *changed,
                            struct err *err);
+
+/* The database as a whole is in trouble, not this statement: not to be reached, read only, full, out of connections. */
+bool db_is_down(const struct err *err);
 
 /* Runs work in one transaction (read committed) and commits. work may run several times: when it, or the commit, loses
  * a serialization race or a deadlock it is rolled back and run again (at most 5 times, with jitter). work returning

@@ -5,6 +5,7 @@
 #include <string.h>
 
 /* The first match counts: members stand before their class. */
+/* clang-format off */
 static const struct {
     const char *state; /* five characters, or a class of two */
     enum err_kind kind;
@@ -17,14 +18,16 @@ static const struct {
     { "40", ERR_DATABASE, true, "transaction_rolled_back" },
     { "55P03", ERR_DATABASE, true, "lock_timeout" },
     { "57014", ERR_DATABASE, true, "query_timeout" },
-    { "57P", ERR_DATABASE, true, "connection_lost" }, /* shutting down, crashed, starting up */
+    { "57P", ERR_DATABASE, true, "connection_lost" },      /* shutting down, crashed, starting up */
     { "08", ERR_DATABASE, true, "connection_lost" },
-    { "53", ERR_DATABASE, true, "database_resources" },    /* connections, memory, disk */
-    { "25006", ERR_DATABASE, true, "database_read_only" }, /* a standby, until it is promoted */
+    { "53100", ERR_DATABASE, true, "database_full" },
+    { "53", ERR_DATABASE, true, "database_busy" },         /* out of connections or memory */
+    { "25006", ERR_DATABASE, true, "database_read_only" }, /* a standby, or set so; see below */
     { "42P01", ERR_DATABASE, false, "undefined_table" },
     { "22021", ERR_INPUT, false, "text_encoding" },
     { "22P05", ERR_INPUT, false, "text_encoding" },
 };
+/* clang-format on */
 
 /* One line: libpq's messages end in, and may hold, line feeds and tabs. */
 static void one_line(char *out, size_t size, const char *text)
@@ -61,6 +64,9 @@ bool db_fail(struct db *db, const PGresult *result, const char *what, const char
         return fail_without_state(db, what, where, err);
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
         db->lost_race = true;
+    /* A session keeps what it was given when it began, and another address may have become the one to write to. */
+    if (strcmp(state, "25006") == 0)
+        db->stale = true;
     /* The primary message only: the detail quotes rows. */
     one_line(message, sizeof message, primary ? primary : "");
     /* The server has one word for its own timeout and for somebody's wish. */
@@ -75,6 +81,17 @@ bool db_fail(struct db *db, const PGresult *result, const char *what, const char
         }
     }
     return err_set(err, ERR_DATABASE, false, where, "%s: %s (SQLSTATE %s)", what, message, state);
+}
+
+bool db_is_down(const struct err *err)
+{
+    static const char *const codes[] = { "connection_lost", "commit_unknown", "database_full", "database_read_only",
+                                         "database_busy" };
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (err->kind == ERR_DATABASE && strcmp(err->code, codes[i]) == 0)
+            return true;
+    return false;
 }
 
 bool db_need_transaction(const struct db *db, const char *what, struct err *err)

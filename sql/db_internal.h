@@ -25,6 +25,7 @@ struct db {
     bool in_transaction;
     bool copying;
     bool lost_race;  /* a statement of this transaction lost a serialization race or a deadlock */
+    bool stale;      /* the connection works, but a new one may be better: none is kept for the next call */
     bool notified;   /* a notification came, or may have been missed, since the last db_wait */
     enum query sent; /* by db_send */
     bool prepared[QUERY_COUNT];

@@ -73,14 +73,15 @@ bool task_store_done(struct db *db, const struct task *task, struct err *err)
            still_ours(task, ours, err);
 }
 
-bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error, struct err *err)
+bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error, bool counts,
+                      struct err *err)
 {
     int64_t ours = 0;
 
-    return db_execute(
-               db, Q_TASK_AGAIN,
-               DB_ARGS(param_i64(task->id), param_i64(task->attempt), param_i64(delay_ms), param_text(last_error)),
-               &ours, err) &&
+    return db_execute(db, Q_TASK_AGAIN,
+                      DB_ARGS(param_i64(task->id), param_i64(task->attempt), param_i64(delay_ms),
+                              param_text(last_error), param_bool(counts)),
+                      &ours, err) &&
            still_ours(task, ours, err);
 }
 
@@ -99,6 +100,12 @@ bool task_store_release(struct db *db, const struct task *task, struct err *err)
 
     return db_execute(db, Q_TASK_RELEASE, DB_ARGS(param_i64(task->id), param_i64(task->attempt)), &ours, err) &&
            still_ours(task, ours, err);
+}
+
+bool task_store_release_orphans(struct db *db, const char *worker, const char *known, int64_t *released,
+                                struct err *err)
+{
+    return db_execute(db, Q_TASK_RELEASE_ORPHANS, DB_ARGS(param_text(worker), param_text(known)), released, err);
 }
 
 bool task_store_next_due(struct db *db, const char *kinds, int64_t *in_ms, struct err *err)

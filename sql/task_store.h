@@ -31,13 +31,18 @@ MUST_CHECK bool task_store_progress(struct db *db, struct task *task, struct err
 /* The next four end a claim, and fail with ERR_CANCELLED, code "lease_lost", where the task is no longer ours.
  * The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
 MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct err *err);
-/* Run again after delay_ms. last_error NULL: not a failure (failures becomes 0); else failures grows. */
+/* Run again after delay_ms. last_error NULL: not a failure (failures becomes 0); else failures grows, or is 1 at least
+ * where this one does not count. */
 MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error,
-                                 struct err *err);
+                                 bool counts, struct err *err);
 /* Given up; stays visible (ready again where it was poked meanwhile). */
 MUST_CHECK bool task_store_dead(struct db *db, const struct task *task, const char *last_error, struct err *err);
 /* Shutting down: ready at once for another worker; the attempt does not count as a failure. */
 MUST_CHECK bool task_store_release(struct db *db, const struct task *task, struct err *err);
+/* The same for all that `worker` has claimed but those in `known` ("{1,2}" as an SQL array): claims whose answer was
+ * lost. */
+MUST_CHECK bool task_store_release_orphans(struct db *db, const char *worker, const char *known, int64_t *released,
+                                           struct err *err);
 /* Milliseconds until the next task of these kinds is due or its lease ends; -1 when there is none. */
 MUST_CHECK bool task_store_next_due(struct db *db, const char *kinds, int64_t *in_ms, struct err *err);
 /* Removes the task, waiting or dead (a running one is left). */

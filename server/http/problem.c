@@ -80,6 +80,40 @@ struct meaning {
     bool own_code;
 };
 
+/* A database's failures by their code (sql/db.h); without one of these it is not to be reached, or in disorder. */
+static const struct {
+    const char *of;
+    struct meaning meaning;
+} database_meanings[] = {
+    { "query_timeout", { 503, "query_timeout", "The query took too long. Narrow it, or try again.", false } },
+    { "lock_timeout",
+      { 503, "being_changed", "It is being changed right now, as a job is while it is planned. Try again.", false } },
+    { "serialization_failure", { 503, "being_changed", "Others change the same thing right now. Try again.", false } },
+    { "deadlock", { 503, "being_changed", "Others change the same thing right now. Try again.", false } },
+    { "database_read_only",
+      { 503, "database_read_only",
+        "The database takes no changes now: it is a standby, or set to read only. What is stored can be read. Try "
+        "again.",
+        false } },
+    { "database_full",
+      { 503, "database_full",
+        "The database has no room on its disk. What is stored can be read. Try again once there is room.", false } },
+    { "database_busy", { 503, "database_busy", "The database is short of connections or memory. Try again.", false } },
+    { "commit_unknown",
+      { 503, "commit_unknown",
+        "The database was lost while it stored this: it may be stored or not. With the same Idempotency-Key it is safe "
+        "to ask again; without one, look first.",
+        false } },
+};
+
+static struct meaning database_meaning(const struct err *err)
+{
+    for (size_t i = 0; i < sizeof database_meanings / sizeof database_meanings[0]; i++)
+        if (strcmp(err->code, database_meanings[i].of) == 0)
+            return database_meanings[i].meaning;
+    return (struct meaning){ 503, "database_unavailable", "The database cannot answer now. Try again.", false };
+}
+
 static struct meaning meaning_of(const struct err *err)
 {
     switch (err->kind) {
@@ -101,13 +135,7 @@ static struct meaning meaning_of(const struct err *err)
     case ERR_UPSTREAM:
         return (struct meaning){ 502, "upstream_failed", NULL, true };
     case ERR_DATABASE:
-        if (strcmp(err->code, "query_timeout") == 0)
-            return (struct meaning){ 503, "query_timeout", "The query took too long. Narrow it, or try again.", false };
-        if (strcmp(err->code, "lock_timeout") == 0)
-            return (struct meaning){ 503, "being_changed",
-                                     "It is being changed right now, as a job is while it is planned. Try again.",
-                                     false };
-        return (struct meaning){ 503, "database_unavailable", "The database cannot answer now. Try again.", false };
+        return database_meaning(err);
     case ERR_CANCELLED:
         return (struct meaning){ 503, "shutting_down", "The server is stopping. Try again.", false };
     case ERR_MEMORY:

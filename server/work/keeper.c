@@ -86,6 +86,8 @@ static bool one_turn(struct work_pool *pool, int64_t *next_heartbeat_ms, bool *l
 
     if (!*listening && !db_listen(pool->keeper_db, "vidbatch_task", err))
         return false;
+    if (!*listening)
+        wake_workers(pool); /* what was asked for meanwhile was not heard */
     *listening = true;
     if (now >= *next_heartbeat_ms) {
         if (!extend_leases(pool, err))

@@ -4,6 +4,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/base/text.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,6 +65,7 @@ static struct work_pool *pool_new(const struct work_settings *settings, struct a
 {
     struct work_pool *pool = mem_alloc(1, sizeof *pool);
     char host[40] = "host";
+    uint32_t random = 0;
 
     if (!pool) {
         err_memory(err, HERE);
@@ -76,7 +78,8 @@ static struct work_pool *pool_new(const struct work_settings *settings, struct a
     pthread_cond_init(&pool->wake, NULL);
     pool->wake_pipe[0] = pool->wake_pipe[1] = -1;
     gethostname(host, sizeof host - 1);
-    snprintf(pool->name, sizeof pool->name, "%s:%ld", host, (long)getpid());
+    text_random(&random, sizeof random); /* in containers, hosts and processes may share their names */
+    snprintf(pool->name, sizeof pool->name, "%s:%ld:%08x", host, (long)getpid(), random);
     pool->workers = mem_alloc((size_t)settings->workers, sizeof *pool->workers);
     if (!pool->workers || pipe2(pool->wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         pool_free(pool);
@@ -163,6 +166,18 @@ bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
     if (all_ended)
         pool_free(pool);
     return all_ended;
+}
+
+bool work_pool_can_write(struct work_pool *pool, struct err *err)
+{
+    bool can = true;
+
+    pthread_mutex_lock(&pool->lock);
+    can = pool->claim_err.kind == ERR_NONE;
+    if (!can)
+        err_pass(err, &pool->claim_err);
+    pthread_mutex_unlock(&pool->lock);
+    return can;
 }
 
 static void metric(struct buf *out, const char *result, int kind, uint64_t value)

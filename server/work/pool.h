@@ -32,11 +32,13 @@ struct work_pool {
     struct aws *aws;                      /* kept */
     struct db *keeper_db;                 /* the keeper's own connection */
     atomic_bool stopping;
-    pthread_mutex_t
-        lock; /* guards wakes, counts and what struct worker says; never held during a query or a network call */
+    pthread_mutex_t lock; /* guards wakes, claim_err, counts and what struct worker says; never held during a query or a
+                             network call */
     pthread_mutex_t claiming; /* held from the look at what runs to the claim that follows from it, query included */
+    bool claim_lost;          /* guarded by claiming: a claim failed, perhaps only its answer */
     pthread_cond_t wake;
-    uint64_t wakes; /* grows when there may be work */
+    uint64_t wakes;       /* grows when there may be work */
+    struct err claim_err; /* of the last claim, which writes; empty where it worked */
     struct step_counts counts[STEP_KINDS];
     struct hints *hints; /* NULL: there is no queue of events */
     pthread_t keeper;
@@ -44,7 +46,7 @@ struct work_pool {
     int wake_pipe[2]; /* makes the keeper look up */
     int worker_count;
     struct worker *workers;
-    char name[64]; /* host:pid, for the task table */
+    char name[64]; /* host:pid:chance, for the task table */
 };
 
 /* The keeper: extends leases, listens for new tasks, wakes workers when one is due. */

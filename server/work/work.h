@@ -50,6 +50,10 @@ void work_pool_ask_stop(struct work_pool *pool);
 /* Joins the threads and frees; false: a step that does not end within grace_ms is left to its lease (the process is
  * about to exit). */
 MUST_CHECK bool work_pool_stop(struct work_pool *pool, int64_t grace_ms);
+/* Whether the database takes what this process writes, by its last claim of a task. False: err says why not. Any
+ * thread.
+ */
+bool work_pool_can_write(struct work_pool *pool, struct err *err);
 /* Prometheus text of what this process did: steps by kind and result, leases lost. Any thread. */
 void work_pool_metrics(struct work_pool *pool, struct buf *out);
 

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { DATABASE_PAUSES = 5, DATABASE_PAUSE_MS = 50 };
 
 /* Which kinds this worker may take now, as an SQL array: long ones take no more than half of the workers each, and all
  * but one together. The index of words, which nobody waits for, takes one. */
@@ -83,20 +86,36 @@ static void count(struct worker *worker, int kind, enum result result)
     pthread_mutex_unlock(&worker->pool->lock);
 }
 
-static bool put_back(struct step *step, int64_t delay_ms, const char *last_error)
+static void pause_while_working(const struct step *step)
 {
-    struct err err = { 0 };
+    for (int i = 0; i < DATABASE_PAUSES && !atomic_load(step->stopping); i++)
+        usleep(DATABASE_PAUSE_MS * 1000);
+}
 
-    if (task_store_again(step->db, &step->task, delay_ms, last_error, &err))
-        return true;
-    /* the lease runs out by itself */
-    log_warn("task.not_put_back", "kind=%s cause=%s", step->task.kind, LOGQ(err.what));
-    return false;
+/* A database that is gone, or has no time, is waited for, as long as the lease may still be ours: without this the task
+ * would wait for its lease to run out. */
+static void put_back(struct step *step, int64_t delay_ms, const struct err *failure)
+{
+    const int64_t until_ms = clock_mono_ms() + step->settings->lease_ms;
+
+    for (;;) {
+        struct err err = { 0 };
+
+        if (task_store_again(step->db, &step->task, delay_ms, failure ? failure->what : NULL,
+                             failure && !db_is_down(failure), &err))
+            return;
+        if (err.kind != ERR_DATABASE || !err.retryable || atomic_load(step->stopping) || clock_mono_ms() >= until_ms) {
+            log_warn("task.not_put_back", "kind=%s cause=%s", step->task.kind, LOGQ(err.what));
+            return;
+        }
+        pause_while_working(step);
+    }
 }
 
 static enum result settle_failure(struct step *step, const struct step_kind *kind, const struct err *cause)
 {
-    const bool is_last = step->task.failures + 1 >= step->settings->max_failures;
+    /* a database that is gone says nothing about the task, however long it is */
+    const bool is_last = step->task.failures + 1 >= step->settings->max_failures && !db_is_down(cause);
     /* what a short memory or a database says may pass, whatever it is */
     const bool may_pass = cause->retryable || cause->kind == ERR_MEMORY || cause->kind == ERR_DATABASE;
     struct err err = { 0 };
@@ -107,7 +126,7 @@ static enum result settle_failure(struct step *step, const struct step_kind *kin
         log_warn("task.retry", "attempt=%d failures=%d wait_ms=%lld at=%s cause=%s upstream=%s", step->task.attempt,
                  step->task.failures + 1, (long long)wait_ms, cause->where ? cause->where : "", LOGQ(cause->what),
                  LOGQ(cause->upstream_code));
-        put_back(step, wait_ms, cause->what);
+        put_back(step, wait_ms, cause);
         return RESULT_RETRIED;
     }
     log_error("task.failed", "attempt=%d failures=%d at=%s cause=%s upstream=%s", step->task.attempt,
@@ -115,9 +134,9 @@ static enum result settle_failure(struct step *step, const struct step_kind *kin
     step->again_ms = -1;
     if (!kind->give_up(step, cause, &err)) {
         log_warn("task.retry", "note='the failure could not be stored' cause=%s", LOGQ(err.what));
-        put_back(step, step->settings->retry_cap_ms, cause->what);
+        put_back(step, db_is_down(&err) ? step->settings->retry_base_ms : step->settings->retry_cap_ms, cause);
     } else if (step->again_ms >= 0) {
-        put_back(step, step->again_ms, cause->what);
+        put_back(step, step->again_ms, cause);
     }
     return RESULT_GIVEN_UP;
 }
@@ -187,6 +206,41 @@ static void wait_for_work(struct work_pool *pool, uint64_t *seen)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* The ids of the tasks that run here, as an SQL array. */
+static void running_ids(struct work_pool *pool, struct buf *out)
+{
+    buf_char(out, '{');
+    pthread_mutex_lock(&pool->lock);
+    for (int i = 0; i < pool->worker_count; i++)
+        if (pool->workers[i].busy)
+            buf_fmt(out, "%s%lld", out->len > 1 ? "," : "", (long long)pool->workers[i].task.id);
+    pthread_mutex_unlock(&pool->lock);
+    buf_char(out, '}');
+}
+
+/* With `claiming` held. A claim that failed may have been stored, its answer lost: nobody would run that task before
+ * its lease ends. */
+static bool release_orphans(struct worker *worker, struct err *err)
+{
+    AUTO(buf_done) struct buf known = { .max = 64 * 1024 };
+    int64_t released = 0;
+
+    running_ids(worker->pool, &known);
+    if (!buf_check(&known, "the tasks that run", err) ||
+        !task_store_release_orphans(worker->db, worker->pool->name, buf_cstr(&known), &released, err))
+        return false;
+    if (released > 0)
+        log_info("worker.released", "tasks=%lld note='claimed while the database was lost'", (long long)released);
+    return true;
+}
+
+static void keep_claim_error(struct work_pool *pool, const struct err *err)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->claim_err = *err;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* One claim at a time in this process, for what may be claimed depends on what the others run. */
 static bool claim(struct worker *worker, struct task *task)
 {
@@ -197,8 +251,11 @@ static bool claim(struct worker *worker, struct task *task)
 
     pthread_mutex_lock(&pool->claiming);
     allowed_kinds(pool, kinds, sizeof kinds);
-    if (!task_store_claim(worker->db, kinds, pool->name, pool->settings->lease_ms, task, &found, &err))
+    if ((pool->claim_lost && !release_orphans(worker, &err)) ||
+        !task_store_claim(worker->db, kinds, pool->name, pool->settings->lease_ms, task, &found, &err))
         log_warn("worker.database", "cause=%s", LOGQ(err.what));
+    pool->claim_lost = err.kind != ERR_NONE;
+    keep_claim_error(pool, &err);
     if (found)
         set_busy(worker, true, kind_index(task->kind), task);
     pthread_mutex_unlock(&pool->claiming);

@@ -3,6 +3,8 @@
 #   usage: postgres.sh start DIR    starts one and prints its libpq URL (database "vidbatch", user "vidbatch")
 #          postgres.sh stop DIR     stops it and removes what it stored
 #          postgres.sh crash DIR    ends it as a power cut would; `postgres.sh again DIR` starts it on the same port
+#          postgres.sh standby DIR PRIMARY   starts one that follows the cluster in PRIMARY, and prints its URL
+#          postgres.sh promote DIR  makes a standby take changes
 # VIDBATCH_TEST_POSTGRES_OPTIONS: further options of the server ("-c name=value ...").
 set -euo pipefail
 
@@ -63,22 +65,13 @@ launch() {
             -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off ${VIDBATCH_TEST_POSTGRES_OPTIONS:-}" >/dev/null 2>&1 </dev/null
 }
 
-start() {
-    local place port attempt
-    [ ! -e "$DIR/place" ] || die "$DIR already holds a cluster"
-    place=$(choose_place "$DIR")
-    if ! as_owner "$BIN/initdb" -D "$place/data" -U vidbatch -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
-        >"$DIR/initdb.log" 2>&1; then
-        cat "$DIR/initdb.log" >&2
-        die "initdb failed"
-    fi
-    echo "$place" >"$DIR/place"
+# On a free port, which goes to DIR/port.
+launch_anywhere() {
+    local place=$1 port attempt
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
         port=$((20000 + (RANDOM * 32768 + RANDOM + attempt) % 12000))
         if launch "$place" "$port"; then
             echo "$port" >"$DIR/port"
-            as_owner "$BIN/createdb" -h 127.0.0.1 -p "$port" -U vidbatch vidbatch
-            echo "postgresql://vidbatch@127.0.0.1:$port/vidbatch"
             return
         fi
         # A port that somebody else holds is worth another try, anything else is not.
@@ -89,6 +82,37 @@ start() {
     die "PostgreSQL did not start"
 }
 
+print_url() {
+    echo "postgresql://vidbatch@127.0.0.1:$(cat "$DIR/port")/vidbatch"
+}
+
+start() {
+    local place
+    [ ! -e "$DIR/place" ] || die "$DIR already holds a cluster"
+    place=$(choose_place "$DIR")
+    if ! as_owner "$BIN/initdb" -D "$place/data" -U vidbatch -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+        >"$DIR/initdb.log" 2>&1; then
+        cat "$DIR/initdb.log" >&2
+        die "initdb failed"
+    fi
+    echo "$place" >"$DIR/place"
+    launch_anywhere "$place"
+    as_owner "$BIN/createdb" -h 127.0.0.1 -p "$(cat "$DIR/port")" -U vidbatch vidbatch
+    print_url
+}
+
+# Follows the primary from here on; whether a commit waits for it is the primary's setting.
+standby() {
+    local place
+    [ ! -e "$DIR/place" ] || die "$DIR already holds a cluster"
+    place=$(choose_place "$DIR")
+    as_owner "$BIN/pg_basebackup" -h 127.0.0.1 -p "$(cat "$1/port")" -U vidbatch -D "$place/data" -R -X stream -c fast \
+        --no-sync >"$DIR/basebackup.log" 2>&1 || { cat "$DIR/basebackup.log" >&2 && die "pg_basebackup failed"; }
+    echo "$place" >"$DIR/place"
+    launch_anywhere "$place"
+    print_url
+}
+
 stop() {
     local place
     place=$(cat "$DIR/place" 2>/dev/null) || return 0
@@ -97,7 +121,8 @@ stop() {
     rm -f "$DIR/place" "$DIR/port" "$DIR/initdb.log"
 }
 
-[ $# -eq 2 ] || die "usage: postgres.sh start|stop|crash|again DIR"
+USAGE="usage: postgres.sh start|stop|crash|again|standby|promote DIR [PRIMARY]"
+[ $# -eq 2 ] || [ "$1 $#" = "standby 3" ] || die "$USAGE"
 umask 022
 mkdir -p "$2"
 DIR=$(cd "$2" && pwd)
@@ -109,5 +134,7 @@ start) start ;;
 stop) stop ;;
 crash) as_owner "$BIN/pg_ctl" stop -s -w -m immediate -D "$(cat "$DIR/place")/data" ;;
 again) launch "$(cat "$DIR/place")" "$(cat "$DIR/port")" ;;
-*) die "usage: postgres.sh start|stop|crash|again DIR" ;;
+standby) standby "$3" ;;
+promote) as_owner "$BIN/pg_ctl" promote -s -w -D "$(cat "$DIR/place")/data" ;;
+*) die "$USAGE" ;;
 esac

@@ -217,6 +217,75 @@ static void our_own_mistakes_are_not_retryable(void)
     FAILS(ok, ERR_DATABASE, NULL);
 }
 
+static const struct {
+    const char *state, *code;
+    bool retryable;
+} states[] = {
+    { "53100", "database_full", true },      { "53200", "database_busy", true },
+    { "53300", "database_busy", true },      { "53400", "database_busy", true },
+    { "25006", "database_read_only", true }, { "55P03", "lock_timeout", true },
+    { "57014", "query_timeout", true },      { "57P01", "connection_lost", true },
+    { "57P02", "connection_lost", true },    { "57P03", "connection_lost", true },
+    { "08006", "connection_lost", true },    { "40001", "serialization_failure", true },
+    { "40P01", "deadlock", true },           { "40003", "transaction_rolled_back", true },
+    { "58030", "database", false }, /* the disk cannot be read */
+    { "XX001", "database", false }, /* the data are damaged */
+};
+
+static bool add_scan(struct db *db, void *arg, struct err *err)
+{
+    (void)arg;
+    return task_store_add(db, "scan", 2, 0, err);
+}
+
+/* Each as it comes from a statement; the next statement finds the cause gone. */
+static void what_the_server_says_has_a_code(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        struct err err = { 0 };
+        bool ok = false;
+
+        test_case("%s", states[i].state);
+        testdb_sql(&t,
+                   "CREATE OR REPLACE FUNCTION hinder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                   " RAISE 'hindered' USING ERRCODE = '%s'; END $$;"
+                   "CREATE TRIGGER hinder BEFORE INSERT ON task FOR EACH ROW EXECUTE FUNCTION hinder()",
+                   states[i].state);
+        ok = task_store_add(db, "scan", (int64_t)i, 0, &err);
+        CHECK(err.retryable == states[i].retryable);
+        FAILS(ok, ERR_DATABASE, states[i].code);
+        testdb_sql(&t, "DROP TRIGGER hinder ON task");
+        OK(task_store_add(db, "scan", (int64_t)i, 0, &err));
+    }
+    test_case(NULL);
+}
+
+/* What a session was given when it began, it keeps: another one may be better off. */
+static void a_session_that_is_read_only_is_not_kept(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+
+    if (!testdb_begin(&t, true))
+        return;
+    testdb_sql(&t, "ALTER DATABASE \"%s\" SET default_transaction_read_only = on", t.name);
+    db = testdb_open(&t);
+    FAILS(task_store_add(db, "scan", 1, 0, &err), ERR_DATABASE, "database_read_only");
+    FAILS(db_transaction(db, add_scan, NULL, &err), ERR_DATABASE, "database_read_only");
+    OK(db_ping(db, &err));
+    testdb_sql(&t, "ALTER DATABASE \"%s\" RESET default_transaction_read_only", t.name);
+    FAILS(task_store_add(db, "scan", 1, 0, &err), ERR_DATABASE, "database_read_only"); /* its old session told so */
+    OK(task_store_add(db, "scan", 1, 0, &err));
+    OK(db_transaction(db, add_scan, NULL, &err));
+}
+
 static bool ask(struct db *db, int64_t prefix_id, struct err *err)
 {
     return video_scan_ask_known(db, prefix_id, false, SPAN_LIT(""), video_scan_end(), 10, err);
@@ -261,6 +330,8 @@ static const struct test tests[] = {
     { "a statement timeout is retryable", a_statement_timeout_is_retryable },
     { "a unique violation is a conflict", a_unique_violation_is_a_conflict },
     { "an answer that nobody took is thrown away", an_answer_that_nobody_took_is_thrown_away },
+    { "what the server says has a code", what_the_server_says_has_a_code },
+    { "a session that is read only is not kept", a_session_that_is_read_only_is_not_kept },
     { "our own mistakes are not retryable", our_own_mistakes_are_not_retryable },
 };
 TEST_MAIN("sql/db", tests)

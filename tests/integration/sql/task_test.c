@@ -138,7 +138,7 @@ static void a_lost_lease_changes_nothing(void)
     CHECK(found && new.id == old.id);
     FAILS(db_transaction(db, fence, &old, &err), ERR_CANCELLED, "lease_lost");
     FAILS(task_store_done(db, &old, &err), ERR_CANCELLED, "lease_lost");
-    FAILS(task_store_again(db, &old, 0, NULL, &err), ERR_CANCELLED, "lease_lost");
+    FAILS(task_store_again(db, &old, 0, NULL, true, &err), ERR_CANCELLED, "lease_lost");
     FAILS(task_store_dead(db, &old, "x", &err), ERR_CANCELLED, "lease_lost");
     FAILS(task_store_release(db, &old, &err), ERR_CANCELLED, "lease_lost");
     OK(task_store_heartbeat(db, &old, LEASE_MS, &held, &err));
@@ -148,6 +148,37 @@ static void a_lost_lease_changes_nothing(void)
     OK(db_transaction(db, fence, &new, &err));
     OK(task_store_done(db, &new, &err));
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'scan'"), 0);
+}
+
+static void claims_whose_answer_was_lost_are_handed_back(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+    struct task task;
+    int64_t released = 0;
+    bool found = false;
+    char known[40];
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    for (int i = 1; i <= 3; i++)
+        OK(task_store_add(db, "scan", i, 0, &err));
+    OK(task_store_claim(db, "{scan}", "other", LEASE_MS, &task, &found, &err));
+    OK(task_store_claim(db, "{scan}", "we", LEASE_MS, &task, &found, &err));
+    OK(task_store_claim(db, "{scan}", "we", LEASE_MS, &task, &found, &err)); /* this one is known */
+    snprintf(known, sizeof known, "{%lld}", (long long)task.id);
+    OK(task_store_release_orphans(db, "we", known, &released, &err));
+    CHECK_I64(released, 1);
+    OK(task_store_release_orphans(db, "we", known, &released, &err));
+    CHECK_I64(released, 0);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'scan' AND state = 'ready'"), 1);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE id = %lld AND state = 'running'", (long long)task.id),
+              1);
+    OK(task_store_release_orphans(db, "we", "{}", &released, &err));
+    CHECK_I64(released, 1);
+    CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'scan' AND state = 'running'"), 1);
 }
 
 static void a_heartbeat_extends_the_lease(void)
@@ -250,7 +281,7 @@ static void pokes(void)
     OK(task_store_add(db, "scan", 2, 0, &err));
     task = claim(db, "{scan}", &found);
     OK(task_store_add(db, "scan", 2, 0, &err));
-    OK(task_store_again(db, &task, 60000, "failed", &err));
+    OK(task_store_again(db, &task, 60000, "failed", true, &err));
     task = claim(db, "{scan}", &found);
     CHECK(found);
     CHECK_I64(task.failures, 1);
@@ -277,16 +308,22 @@ static void failures_deaths_and_releases(void)
     for (int i = 0; i < 3; i++) {
         task = claim(db, "{scan}", &found);
         CHECK_I64(task.failures, i);
-        OK(task_store_again(db, &task, 0, "no luck", &err));
+        OK(task_store_again(db, &task, 0, "no luck", true, &err));
     }
     task = claim(db, "{scan}", &found);
     OK(task_store_release(db, &task, &err));
     task = claim(db, "{scan}", &found); /* at once, and no failure */
     CHECK(found);
     CHECK_I64(task.failures, 3);
-    OK(task_store_again(db, &task, 0, NULL, &err));
+    OK(task_store_again(db, &task, 0, "no database", false, &err)); /* shown, but not counted */
+    task = claim(db, "{scan}", &found);
+    CHECK_I64(task.failures, 3);
+    OK(task_store_again(db, &task, 0, NULL, true, &err));
     task = claim(db, "{scan}", &found);
     CHECK_I64(task.failures, 0);
+    OK(task_store_again(db, &task, 0, "no database", false, &err));
+    task = claim(db, "{scan}", &found);
+    CHECK_I64(task.failures, 1);
     OK(task_store_dead(db, &task, "it cannot be done", &err));
     claim(db, "{scan}", &found);
     CHECK(!found);
@@ -378,7 +415,7 @@ static void troubles(void)
     OK(task_store_trouble_prefix(db, 7, &rows, &trouble, &err));
     CHECK(trouble.step == NULL);
     task = claim(db, "{scan}", &found);
-    OK(task_store_again(db, &task, 60000, "no network", &err));
+    OK(task_store_again(db, &task, 60000, "no network", true, &err));
     db_rows_done(&rows);
     OK(task_store_trouble_prefix(db, 7, &rows, &trouble, &err));
     CHECK_TEXT(trouble.step, "scan");
@@ -390,7 +427,7 @@ static void troubles(void)
     OK(task_store_trouble_job(db, 7, &rows, &trouble, &err));
     CHECK(trouble.step == NULL); /* the scan is not the job's */
     task = claim(db, "{plan}", &found);
-    OK(task_store_again(db, &task, 60000, "no quota", &err));
+    OK(task_store_again(db, &task, 60000, "no quota", true, &err));
     db_rows_done(&rows);
     OK(task_store_trouble_job(db, 7, &rows, &trouble, &err));
     CHECK_TEXT(trouble.step, "plan");
@@ -401,6 +438,7 @@ static const struct test tests[] = {
     { "claims in order of waiting", claims_in_order_of_waiting },
     { "each task is claimed exactly once", each_task_is_claimed_exactly_once },
     { "a lost lease changes nothing", a_lost_lease_changes_nothing },
+    { "claims whose answer was lost are handed back", claims_whose_answer_was_lost_are_handed_back },
     { "a heartbeat extends the lease", a_heartbeat_extends_the_lease },
     { "the fence stops claims only", the_fence_stops_claims_only },
     { "pokes", pokes },

@@ -33,7 +33,7 @@ static void wakes_for_new_tasks_only(void)
     OK(db_wait(db, -1, 100, &notified, &err));
     CHECK(!notified);
     /* One that comes while this connection is busy with a query is not lost. */
-    OK(task_store_again(other, &task, 0, NULL, &err));
+    OK(task_store_again(other, &task, 0, NULL, true, &err));
     OK(db_ping(db, &err));
     OK(db_wait(db, -1, 20000, &notified, &err));
     CHECK(notified);
