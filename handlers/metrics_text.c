@@ -21,11 +21,19 @@ void metrics_info(struct buf *out, const char *version)
 
 void metrics_http(struct buf *out, const struct http_counts *http)
 {
+    static const char *const refusals[HTTP_REFUSALS] = { "connections", "address", "queue", "queue_wait",
+                                                         "rate",        "denied",  "streams" };
+    static const char *const cuts[HTTP_CUTS] = { "head", "idle", "body", "send" };
+
     head(out, "vidbatch_http_requests_total", "counter", "Requests by class of status.");
     for (int i = 1; i < 6; i++)
         buf_fmt(out, "vidbatch_http_requests_total{status=\"%dxx\"} %" PRIu64 "\n", i, http->by_status[i]);
-    head(out, "vidbatch_http_rejected_total", "counter", "Requests turned away because too many waited.");
-    buf_fmt(out, "vidbatch_http_rejected_total %" PRIu64 "\n", http->rejected);
+    head(out, "vidbatch_http_refused_total", "counter", "Connections and requests that a limit turned away.");
+    for (int i = 0; i < HTTP_REFUSALS; i++)
+        buf_fmt(out, "vidbatch_http_refused_total{limit=\"%s\"} %" PRIu64 "\n", refusals[i], http->refused[i]);
+    head(out, "vidbatch_http_cut_total", "counter", "Connections ended because their client missed a deadline.");
+    for (int i = 0; i < HTTP_CUTS; i++)
+        buf_fmt(out, "vidbatch_http_cut_total{deadline=\"%s\"} %" PRIu64 "\n", cuts[i], http->cuts[i]);
     metrics_gauge(out, "vidbatch_http_in_flight", "Requests being answered.", (int64_t)http->in_flight);
     metrics_gauge(out, "vidbatch_http_queued", "Requests waiting for a handler thread.", (int64_t)http->queued);
     metrics_gauge(out, "vidbatch_http_connections", "Open connections.", (int64_t)http->connections);

@@ -226,7 +226,7 @@ static bool start_http(struct app *app, struct err *err)
                                     .port = c->port,
                                     .io_threads = (int)c->io_threads,
                                     .handler_threads = handler_threads(c),
-                                    .max_connections = (int)c->max_connections,
+                                    .limits = { .max_connections = (int)c->max_connections },
                                     .open_context = open_context,
                                     .close_context = close_context,
                                     .interrupt_context = interrupt_context,

@@ -2,11 +2,8 @@
  */
 #include "server/http/internal.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define REALM "Bearer realm=\"vidbatch\""
 
@@ -20,26 +17,13 @@ enum { SCOPES = 3 };
 
 void request_note_address(struct request *rq)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *addr = info ? info->client_addr : NULL;
-    const void *bytes = NULL;
-    int family = AF_INET;
+    const struct http_server *server = rq->server;
+    struct address from = rq->link ? rq->link->peer : (struct address){ 0 };
 
-    if (addr && addr->sa_family == AF_INET) {
-        bytes = &((const struct sockaddr_in *)(const void *)addr)->sin_addr;
-    } else if (addr && addr->sa_family == AF_INET6) {
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
-
-        /* An IPv4 client of a socket for both: its own address, so that it is one client whichever way it comes. */
-        if (IN6_IS_ADDR_V4MAPPED(v6)) {
-            bytes = &v6->s6_addr[12];
-        } else {
-            bytes = v6;
-            family = AF_INET6;
-        }
-    }
-    if (!bytes || !inet_ntop(family, bytes, rq->address, sizeof rq->address))
-        rq->address[0] = '\0';
+    if (rq->link && rq->link->is_forwarder)
+        from = forwarded_client(&server->forwarders, &from, request_header_list(rq, "X-Forwarded-For"));
+    rq->client = client_of_address(&from);
+    address_text(&from, rq->address);
 }
 
 const char *rq_address(const struct request *rq)
@@ -157,8 +141,13 @@ bool caller_admit(struct request *rq, void *context)
         return true;
     }
     trouble = find_token(rq, &token);
-    if (!server->authenticate(server->arg, context, token, &rq->caller, &err))
+    if (!server->authenticate(server->arg, context, token, &rq->caller, &err)) {
+        if (err.kind == ERR_DENIED)
+            limits_note_denied(rq);
         return refuse_caller(rq, trouble, token.ptr != NULL, &err);
+    }
+    if (rq->caller.key_id != 0)
+        rq->client = client_of_key(rq->caller.key_id);
     if ((rq->caller.scopes & scope_names[level].scope) != 0)
         return true;
     return refuse_scope(rq, scope_names[level].name);

@@ -1,24 +1,27 @@
 /* Starts and stops the server: listening socket, libmicrohttpd's epoll threads, handler pool. */
 #include "server/http/internal.h"
 
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    CONNECTION_MEMORY_BYTES = 32 << 10, /* request line and headers, and libmicrohttpd's own buffers */
-    UNSENT_BYTES = 128 << 10,           /* of a connection in the kernel: a client that stops reading costs no more */
-    STREAM_PATIENCE = 10,               /* times the idle timeout: how long a stream's client may pause */
+    OWN_MEMORY_BYTES = 16 << 10, /* of a connection, beside the request line and headers: libmicrohttpd's own buffers */
+    SPARE_CONNECTIONS = 64,      /* let_in turns away whom it counts; libmicrohttpd's own limit must not come before it */
     BACKLOG = 511,
-    LAST_WORDS_MS = 300 /* for answers of handlers that were interrupted to reach their clients */
+    LAST_WORDS_MS = 300, /* for answers of handlers that were interrupted to reach their clients */
+    GUESTS_MS = 100,     /* for whom the kernel had let in before the stop to be told of it */
+    DRAIN_LOOK_MS = 2,
+    DENIED_BURST = 10 /* times the rate */
 };
 
 static const char exhausted_text[] =
@@ -73,32 +76,6 @@ static bool open_socket(struct http_server *server, const struct http_options *o
     return ok;
 }
 
-static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode toe)
-{
-    struct http_server *server = cls;
-    bool opened = toe == MHD_CONNECTION_NOTIFY_STARTED;
-    const union MHD_ConnectionInfo *info = NULL;
-
-    (void)socket_context;
-    metrics_connection(&server->metrics, opened);
-    if (opened)
-        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info)
-        (void)setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){ UNSENT_BYTES }, sizeof(int));
-}
-
-/* MHD_quiesce_daemon would say it to the kernel, but races with its own epoll threads in 0.9.75 and then aborts the
- * process. So while the server stops, a new connection is closed as soon as it is accepted. */
-static enum MHD_Result let_in(void *cls, const struct sockaddr *addr, socklen_t len)
-{
-    struct http_server *server = cls;
-
-    (void)addr;
-    (void)len;
-    return atomic_load(&server->stopping) ? MHD_NO : MHD_YES;
-}
-
 /* Path and query are decoded by us, after they were taken apart. */
 static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
 {
@@ -123,19 +100,22 @@ static bool start_daemon(struct http_server *server, const struct http_options *
     unsigned io_threads = o->io_threads > 0 ? (unsigned)o->io_threads : 2;
     int listen_fd = server->listen_fd;
 
+    server->accept_fd = listen_fd;
     server->listen_fd = -1; /* libmicrohttpd closes it, also when it does not start */
 
     server->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, let_in,
-                         server, exchange_continue, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, server,
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+                         connection_let_in, server, exchange_continue, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, server,
                          MHD_OPTION_LISTEN_SOCKET, listen_fd,
                          /* a pool of one is no pool to libmicrohttpd */
                          MHD_OPTION_THREAD_POOL_SIZE, io_threads > 1 ? io_threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
-                         o->max_connections > 0 ? (unsigned)o->max_connections : 1024U, MHD_OPTION_CONNECTION_TIMEOUT,
-                         server->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+                         /* of which each thread has its part, however unevenly they take connections */
+                         io_threads * ((unsigned)server->limits.max_connections + SPARE_CONNECTIONS),
+                         MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* the watch knows better */
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->limits.max_header_bytes + OWN_MEMORY_BYTES,
                          MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
                          MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end,
-                         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+                         server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server, MHD_OPTION_END);
     return server->daemon || err_set(err, ERR_INTERNAL, false, HERE, "libmicrohttpd did not start");
 }
 
@@ -153,10 +133,14 @@ static bool make_exhausted(struct http_server *server, struct err *err)
 /* Of a server that has metrics: gives back all else that is there. */
 static void give_back_rest(struct http_server *server)
 {
+    watch_end(&server->watch); /* it looks into the pool */
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     if (server->pool.server)
         pool_done(&server->pool);
+    watch_done(&server->watch);
+    tally_done(&server->tally);
+    networks_done(&server->forwarders);
     if (server->listen_fd >= 0)
         (void)close(server->listen_fd);
     if (server->exhausted)
@@ -165,12 +149,44 @@ static void give_back_rest(struct http_server *server)
     mem_free(server);
 }
 
+static void start_tally(struct http_server *server)
+{
+    const struct http_limits *l = &server->limits;
+
+    tally_init(&server->tally, &(struct tally_limits){ .connections = l->max_connections_per_address,
+                                                       .streams = l->max_streams,
+                                                       .per_s = l->requests_per_s,
+                                                       .burst = l->requests_burst,
+                                                       .denied_per_s = l->denied_per_s,
+                                                       .denied_burst = DENIED_BURST * l->denied_per_s });
+}
+
+static void each_tick(void *arg)
+{
+    struct http_server *server = arg;
+
+    pool_expire(&server->pool, server->limits.queue_timeout_ms);
+}
+
+static bool start_watch(struct http_server *server, struct err *err)
+{
+    const struct http_limits *l = &server->limits;
+    const struct watch_limits limits = { .head_ms = l->head_timeout_ms,
+                                         .idle_ms = l->idle_timeout_ms,
+                                         .body_ms = l->body_timeout_ms,
+                                         .send_ms = l->send_timeout_ms,
+                                         .send_bytes = l->send_bytes_per_s * l->send_timeout_ms / 1000 };
+
+    return watch_start(&server->watch, &limits, each_tick, server, err);
+}
+
 static bool start_all(struct http_server *server, const struct http_options *o, struct err *err)
 {
-    return make_exhausted(server, err) && open_socket(server, o, err) &&
+    return networks_parse(span_of(o->forwarders ? o->forwarders : ""), &server->forwarders, err) &&
+           make_exhausted(server, err) && open_socket(server, o, err) &&
            pool_start(&server->pool, server, o->handler_threads > 0 ? o->handler_threads : 8,
-                      o->max_queue > 0 ? o->max_queue : 256, err) &&
-           start_daemon(server, o, err);
+                      server->limits.max_queue, err) &&
+           start_watch(server, err) && start_daemon(server, o, err);
 }
 
 bool http_start(const struct http_options *options, struct http_server **out, struct err *err)
@@ -195,8 +211,8 @@ bool http_start(const struct http_options *options, struct http_server **out, st
     server->authenticate = options->authenticate;
     server->arg = options->arg;
     server->listen_fd = -1;
-    server->idle_timeout_s = options->idle_timeout_s > 0 ? (unsigned)options->idle_timeout_s : 30;
-    server->stream_timeout_s = server->idle_timeout_s * STREAM_PATIENCE;
+    server->limits = limits_of(&options->limits);
+    start_tally(server);
     if (!start_all(server, options, err)) {
         if (server->pool.thread_count == 0 || pool_stop(&server->pool, -1))
             give_back_rest(server);
@@ -211,14 +227,44 @@ int http_port(const struct http_server *server)
     return server->port;
 }
 
+static bool has_guests(const struct http_server *server)
+{
+    struct pollfd listening = { .fd = server->accept_fd, .events = POLLIN };
+
+    return poll(&listening, 1, 0) > 0;
+}
+
+/* Until every request that reached us is answered: those under way, those that a socket holds unread, and those of
+ * connections that the kernel took before we stopped. Then nobody new is let in. False: the time is over. */
+static bool drain(struct http_server *server, int64_t grace_ms)
+{
+    const int64_t begun_ms = clock_mono_ms();
+    int64_t left_ms = grace_ms;
+    bool shut = false;
+    bool done = false;
+
+    atomic_store(&server->guests_until_ms, begun_ms + GUESTS_MS);
+    atomic_store(&server->stopping, true);
+    for (; !done && left_ms >= 0; left_ms = begun_ms + grace_ms - clock_mono_ms()) {
+        bool idle = metrics_wait_idle(&server->metrics, left_ms);
+
+        done = idle && shut && watch_is_quiet(&server->watch);
+        shut = shut || clock_mono_ms() >= begun_ms + GUESTS_MS || !has_guests(server);
+        if (shut)
+            atomic_store(&server->guests_until_ms, begun_ms);
+        if (!done)
+            (void)usleep(DRAIN_LOOK_MS * 1000);
+    }
+    return done;
+}
+
 bool http_stop(struct http_server *server, int64_t grace_ms)
 {
     bool idle = false;
 
     if (!server)
         return true;
-    atomic_store(&server->stopping, true);
-    idle = metrics_wait_idle(&server->metrics, grace_ms);
+    idle = drain(server, grace_ms);
     if (!idle)
         log_warn("http.stop_cut", "grace_ms=%lld", (long long)grace_ms);
     /* After this no connection is suspended: what libmicrohttpd demands before it stops. */

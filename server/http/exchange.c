@@ -58,11 +58,19 @@ static enum MHD_Result refuse_early(struct request *rq)
     return MHD_YES;
 }
 
+static size_t largest_body(const struct request *rq)
+{
+    size_t of_route = rq->match.route->max_body_bytes;
+    size_t of_all = rq->server->limits.max_body_bytes;
+
+    return of_all > 0 && of_all < of_route ? of_all : of_route;
+}
+
 static void refuse_too_large(struct request *rq)
 {
-    size_t limit = rq->match.route->max_body_bytes;
+    size_t limit = largest_body(rq);
 
-    if (limit == 0)
+    if (rq->match.route->max_body_bytes == 0)
         reply_problem(rq, &rq->reply, 413, "body_too_large", "%s %s takes no body.", rq->method, rq->target);
     else
         reply_problem(rq, &rq->reply, 413, "body_too_large", "The body may have at most %zu bytes.", limit);
@@ -114,41 +122,40 @@ static bool accept_headers(struct request *rq)
         rq->reply.close = true;
         return false;
     }
-    if (!find_route(rq))
+    if (!find_route(rq) || !limits_accept(rq))
         return false;
     if (!query_parse(rq->raw_query, &rq->query, &err)) {
         reply_error(rq, &rq->reply, &err);
         return false;
     }
-    buf_init(&rq->body, rq->match.route->max_body_bytes);
-    if (bytes == INT64_MAX && rq_header(rq, "Transfer-Encoding").ptr && rq->match.route->max_body_bytes > 0)
+    buf_init(&rq->body, largest_body(rq));
+    if (bytes == INT64_MAX && rq_header(rq, "Transfer-Encoding").ptr && largest_body(rq) > 0)
         return true; /* counted as it comes */
-    if (bytes > 0 && (uint64_t)bytes > rq->match.route->max_body_bytes) {
+    if (bytes > 0 && (uint64_t)bytes > largest_body(rq)) {
         refuse_too_large(rq);
         return false;
     }
     return true;
 }
 
-/* A stream before us on this connection may have left its own timeout. */
-static void reset_timeout(struct request *rq)
+/* NULL while there is no memory for it. */
+static struct link *link_of(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CONNECTION_TIMEOUT);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
-    if (info && info->connection_timeout != rq->server->idle_timeout_s)
-        (void)MHD_set_connection_option(rq->connection, MHD_CONNECTION_OPTION_TIMEOUT, rq->server->idle_timeout_s);
+    return info ? info->socket_context : NULL;
 }
 
 static enum MHD_Result on_headers(struct request *rq, struct MHD_Connection *connection, const char *method)
 {
     rq->connection = connection;
+    rq->link = link_of(connection);
+    link_mark(rq->link, LINK_BODY);
     rq->counted = true;
     metrics_begin(&rq->server->metrics);
     (void)snprintf(rq->method, sizeof rq->method, "%s", method);
     request_name(rq);
     request_note_address(rq);
-    reset_timeout(rq);
     if (!accept_headers(rq))
         return refuse_early(rq);
     rq->phase = PHASE_BODY;
@@ -159,7 +166,7 @@ static enum MHD_Result on_headers(struct request *rq, struct MHD_Connection *con
 
 static void take_body(struct request *rq, const char *bytes, size_t len)
 {
-    if (len > rq->match.route->max_body_bytes - rq->body.len) {
+    if (len > largest_body(rq) - rq->body.len) {
         refuse_too_large(rq);
         rq->phase = PHASE_DISCARD;
         rq->dropped_bytes = rq->body.len + len;
@@ -181,11 +188,12 @@ static enum MHD_Result dispatch(struct request *rq)
         return reply_send(rq);
     }
     rq->phase = PHASE_HANDLING;
+    link_mark(rq->link, LINK_HANDLING);
     how = pool_submit(&rq->server->pool, rq, WORK_HANDLER);
     if (how == POOL_TAKEN)
         return MHD_YES; /* it is the pool's now */
     if (how == POOL_FULL) {
-        metrics_rejected(&rq->server->metrics);
+        metrics_refused(&rq->server->metrics, HTTP_REFUSED_QUEUE);
         problem_unavailable(rq, "overloaded", "Too many requests are waiting. Try again.");
     } else {
         problem_unavailable(rq, "shutting_down", "The server is stopping. Try again.");
@@ -231,8 +239,13 @@ enum MHD_Result exchange_continue(void *cls, struct MHD_Connection *connection, 
 
 /* ---- the end ---- */
 
-static const char *how_it_ended(enum MHD_RequestTerminationCode toe)
+static const char *how_it_ended(const struct request *rq, enum MHD_RequestTerminationCode toe)
 {
+    static const char *const cuts[HTTP_CUTS] = { "late_head", "idle", "late_body", "slow_reader" };
+    int cut = rq->link ? atomic_load(&rq->link->cut) : 0;
+
+    if (cut > 0)
+        return cuts[cut - 1];
     switch (toe) {
     case MHD_REQUEST_TERMINATED_COMPLETED_OK:
         return "sent";
@@ -268,6 +281,7 @@ void exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls, 
     *con_cls = NULL;
     if (!rq)
         return;
+    link_mark(rq->link, LINK_IDLE);
     if (rq->counted) {
         const char *path = rq->target;
         bool probe = strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0;
@@ -279,7 +293,7 @@ void exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls, 
         log_context(context);
         (probe ? log_debug : log_info)("http.request", "method=%s path=%s status=%d ms=%.3f bytes=%" PRIu64 " end=%s",
                                        LOGQ(rq->method), LOGQ(path), status, (double)took_us / 1000,
-                                       body_bytes(rq, toe), how_it_ended(toe));
+                                       body_bytes(rq, toe), how_it_ended(rq, toe));
         log_context(NULL);
         metrics_end(&rq->server->metrics, status, took_us, rq->streaming);
     }

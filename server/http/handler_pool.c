@@ -2,6 +2,7 @@
  * A request is suspended before it is queued and resumed after its work, so between the two it is the pool's alone. */
 #include "server/http/internal.h"
 
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
@@ -25,7 +26,7 @@ void pool_run_handler(struct request *rq, void *context)
 {
     rq->context = context;
     name_log(rq);
-    if (caller_admit(rq, context))
+    if (caller_admit(rq, context) && limits_admit(rq))
         rq->match.route->handler(rq, &rq->reply);
     assert(!rq->reply.stream.fill || !rq->match.route->inline_reply); /* fills need a handler thread */
     if (rq->reply.stream.fill)
@@ -179,6 +180,7 @@ enum submitted pool_submit(struct pool *p, struct request *rq, enum work work)
         /* Suspended under the lock: nobody can resume it before it is suspended, nor queue it after the pool closed. */
         MHD_suspend_connection(rq->connection);
         rq->work = work;
+        rq->queued_ms = clock_mono_ms();
         rq->next = NULL;
         if (p->tail)
             p->tail->next = rq;
@@ -203,6 +205,48 @@ size_t pool_queued(struct pool *p)
     queued = p->queued;
     pthread_mutex_unlock(&p->lock);
     return queued;
+}
+
+/* With the lock: takes the handlers that came before this out of the queue, as a list. Fills are not handlers: they
+ * hold an answer that has begun. */
+static struct request *take_expired(struct pool *p, int64_t before_ms)
+{
+    struct request *expired = NULL, **last = &expired;
+    struct request **at = &p->head;
+
+    p->tail = NULL;
+    while (*at) {
+        struct request *rq = *at;
+
+        if (rq->work == WORK_HANDLER && rq->queued_ms <= before_ms) {
+            *at = rq->next;
+            rq->next = NULL;
+            *last = rq;
+            last = &rq->next;
+            p->queued--;
+        } else {
+            p->tail = rq;
+            at = &rq->next;
+        }
+    }
+    return expired;
+}
+
+void pool_expire(struct pool *p, int64_t wait_ms)
+{
+    struct request *expired = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    expired = take_expired(p, clock_mono_ms() - wait_ms);
+    pthread_mutex_unlock(&p->lock);
+    while (expired) {
+        struct request *rq = expired;
+
+        expired = rq->next;
+        metrics_refused(&p->server->metrics, HTTP_REFUSED_WAIT);
+        problem_unavailable(rq, "overloaded", "It waited too long for its turn, and was not begun. Try again.");
+        give_back(rq);
+    }
 }
 
 static void drop(struct request *rq)

@@ -42,6 +42,25 @@ struct route {
     bool inline_reply; /* answers from memory on the I/O thread (livez, openapi.yaml): public routes only */
 };
 
+/* What outside may take of the server. 0 is the default that stands behind it. */
+struct http_limits {
+    int max_connections;             /* at a time; more are closed as they come; 1024 */
+    int max_connections_per_address; /* or per /64 of IPv6; trusted forwarders have no such limit; 512 */
+    int max_queue;                   /* requests waiting for a handler thread; beyond: 503 with Retry-After; 512 */
+    int max_streams;                 /* long answers at a time per key, else per address; beyond: 429; 128 */
+    size_t max_header_bytes;         /* request line and headers; beyond: 431; 16 KiB */
+    size_t max_body_bytes;           /* beyond: 413; 0: only the routes' own limits */
+    int64_t queue_timeout_ms;        /* who has waited so long for a handler thread is answered 503; 10,000 */
+    int64_t head_timeout_ms;         /* from the connection's start to the end of its first head; 10,000 */
+    int64_t idle_timeout_ms;         /* from an answer's end to the end of the next head; 30,000 */
+    int64_t body_timeout_ms;         /* from the end of the head to the end of the body; 30,000 */
+    int64_t send_timeout_ms;         /* in each such while the client must take ...; 60,000 */
+    int64_t send_bytes_per_s;        /* ... so much, as long as anything waits for it; 1024 */
+    int64_t requests_per_s;          /* per key, else per address; beyond: 429 with Retry-After; 0: no limit */
+    int64_t requests_burst;          /* that may come at once; five times that */
+    int64_t denied_per_s; /* answers 401 per address; beyond, and beyond ten times that at once: 429; 0: no limit */
+};
+
 struct http_options {
     const char *host;           /* "127.0.0.1", "::1", "0.0.0.0"; borrowed during http_start */
     int port;                   /* 0: any free one; http_port tells */
@@ -49,9 +68,10 @@ struct http_options {
     size_t route_count;
     int io_threads;         /* 0 = 2 */
     int handler_threads;    /* 0 = 8 */
-    int max_connections;    /* 0 = 1024 */
-    int max_queue;          /* requests waiting for a handler thread; beyond: 503 with Retry-After; 0 = 256 */
-    int64_t idle_timeout_s; /* 0 = 30 */
+    struct http_limits limits;
+    /* Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as "10.0.0.0/8"; NULL: none.
+     * Borrowed during http_start. */
+    const char *forwarders;
     /* One context a handler thread: opened on that thread before its first request, closed at the end. */
     void *(*open_context)(void *arg, struct err *err);
     void (*close_context)(void *context);
@@ -74,8 +94,24 @@ int http_port(const struct http_server *server);
  * interrupted and all is closed. Gives back everything. False: a handler did not end within interrupt_ms; its thread
  * and all that it may use are left as they are, so that the process must end with _exit, or call this again. */
 bool http_stop(struct http_server *server, int64_t grace_ms);
+/* Why a connection was ended by us: a deadline of struct http_limits. */
+enum http_cut { HTTP_CUT_HEAD, HTTP_CUT_IDLE, HTTP_CUT_BODY, HTTP_CUT_SEND, HTTP_CUTS };
+/* Whom a limit turned away: connections in all and per address, requests in a full queue and after a long wait in it,
+ * above the rate, and after too many answers 401, and streams. */
+enum http_refusal {
+    HTTP_REFUSED_CONNECTIONS,
+    HTTP_REFUSED_ADDRESS,
+    HTTP_REFUSED_QUEUE,
+    HTTP_REFUSED_WAIT,
+    HTTP_REFUSED_RATE,
+    HTTP_REFUSED_DENIED,
+    HTTP_REFUSED_STREAMS,
+    HTTP_REFUSALS
+};
 struct http_counts {
-    uint64_t requests, in_flight, queued, connections, streams, rejected;
+    uint64_t requests, in_flight, queued, connections, streams;
+    uint64_t refused[HTTP_REFUSALS];
+    uint64_t cuts[HTTP_CUTS];
     uint64_t by_status[6]; /* [2] = 2xx ... */
 };
 void http_counts(struct http_server *server, struct http_counts *out);

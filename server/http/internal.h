@@ -7,8 +7,11 @@
 #ifndef VIDBATCH_HTTP_INTERNAL_H
 #define VIDBATCH_HTTP_INTERNAL_H
 
+#include "server/http/address.h"
 #include "server/http/http.h"
 #include "server/http/parse.h"
+#include "server/http/tally.h"
+#include "server/http/watch.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -20,7 +23,6 @@ enum {
     REQUEST_ID_BYTES = 64,
     METHOD_BYTES = 16,
     ETAG_BYTES = 24,
-    ADDRESS_SIZE = 48, /* an IPv6 address and its terminator are 46 */
     REPLY_MAX_BYTES = 16 << 20,
     STREAM_MAX_BYTES = 1 << 20,    /* most that one fill may append */
     STREAM_KEEP_BYTES = 256 << 10, /* a larger buffer is given back when it has been sent */
@@ -114,7 +116,11 @@ struct request {
     void *context;        /* of the handler thread that runs it */
 
     char id[REQUEST_ID_BYTES + 1];
+    struct link *link;          /* NULL: there was no memory for it, and it is being closed */
     char address[ADDRESS_SIZE]; /* of the client */
+    struct client_id client;    /* whose limits count: the key's, else the address's */
+    bool has_stream;            /* counted in the tally */
+    int64_t queued_ms;          /* when it began to wait for a handler thread */
     struct caller caller;
     char method[METHOD_BYTES]; /* as sent, cut */
     char *target;              /* the raw path, terminated */
@@ -152,6 +158,20 @@ void request_note_address(struct request *rq);
 MUST_CHECK bool caller_admit(struct request *rq, void *context);
 void caller_done(struct caller *caller);
 
+/* ---- limits ---- */
+/* The defaults where *asked has zeros. */
+struct http_limits limits_of(const struct http_limits *asked);
+/* Does the head fit, and may anything with a key come from there? I/O thread. False: the problem is filled (431, 429).
+ */
+MUST_CHECK bool limits_accept(struct request *rq);
+/* The caller is known: may it ask now? Adds the RateLimit fields. False: 429. */
+MUST_CHECK bool limits_admit(struct request *rq);
+/* It was answered 401. */
+void limits_note_denied(struct request *rq);
+/* A stream begins; where the client has too many it becomes a problem instead. */
+void limits_begin_stream(struct request *rq);
+void limits_end(struct request *rq);
+
 /* ---- handler pool ---- */
 enum submitted { POOL_TAKEN, POOL_FULL, POOL_CLOSED };
 struct handler_thread {
@@ -181,6 +201,8 @@ MUST_CHECK enum submitted pool_submit(struct pool *p, struct request *rq, enum w
 /* Runs the route's handler; the reply is complete afterwards. context NULL: the I/O thread, for inline replies. */
 void pool_run_handler(struct request *rq, void *context);
 size_t pool_queued(struct pool *p);
+/* Answers 503 to those that have waited so long. */
+void pool_expire(struct pool *p, int64_t wait_ms);
 /* Closes: gives queued requests back (503, or a cut stream), interrupts those that run, joins the threads. False: after
  * wait_ms (negative: no limit) some still run, and use the pool; it may be called again. */
 MUST_CHECK bool pool_stop(struct pool *p, int64_t wait_ms);
@@ -191,7 +213,8 @@ void pool_done(struct pool *p);
 struct metrics {
     pthread_mutex_t lock; /* guards all fields below */
     pthread_cond_t idle;  /* in_flight became 0 */
-    uint64_t requests, in_flight, connections, streams, rejected;
+    uint64_t requests, in_flight, connections, streams;
+    uint64_t refused[HTTP_REFUSALS];
     uint64_t by_status[6];
     uint64_t buckets[HTTP_BUCKETS]; /* not cumulative */
     uint64_t finished;
@@ -203,8 +226,9 @@ int64_t metrics_now_us(void);
 void metrics_begin(struct metrics *m);
 void metrics_end(struct metrics *m, int status, int64_t took_us, bool was_stream);
 void metrics_stream(struct metrics *m);
-void metrics_rejected(struct metrics *m);
+void metrics_refused(struct metrics *m, enum http_refusal why);
 void metrics_connection(struct metrics *m, bool opened);
+uint64_t metrics_connections(struct metrics *m);
 /* timeout_ms from now on the monotonic clock. */
 struct timespec deadline_after(int64_t timeout_ms);
 /* True when nothing is in flight; false: still busy after timeout_ms. */
@@ -224,14 +248,22 @@ struct http_server {
     struct MHD_Response *exhausted; /* made in good time: the answer when there is no memory for one */
     int listen_fd;                  /* until libmicrohttpd has it; then -1 */
     int port;
-    unsigned stream_timeout_s;
-    unsigned idle_timeout_s;
+    struct http_limits limits;
+    struct networks forwarders; /* who are trusted to say for whom they ask */
+    int accept_fd;              /* the listening socket, for looks only */
     atomic_bool stopping;
+    atomic_llong guests_until_ms; /* while stopping: new connections are let in until then */
+    struct watch watch;
+    struct tally tally;
     struct pool pool;
     struct metrics metrics;
 };
 
-/* libmicrohttpd's callbacks for one request; cls is the server. */
+/* libmicrohttpd's callbacks for a connection; cls is the server. */
+enum MHD_Result connection_let_in(void *cls, const struct sockaddr *addr, socklen_t len);
+void connection_changed(void *cls, struct MHD_Connection *connection, void **socket_context,
+                        enum MHD_ConnectionNotificationCode toe);
+/* And for one request. */
 void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_continue(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload_data, size_t *upload_data_size,

@@ -73,10 +73,10 @@ void metrics_stream(struct metrics *m)
     pthread_mutex_unlock(&m->lock);
 }
 
-void metrics_rejected(struct metrics *m)
+void metrics_refused(struct metrics *m, enum http_refusal why)
 {
     pthread_mutex_lock(&m->lock);
-    m->rejected++;
+    m->refused[why]++;
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -88,6 +88,16 @@ void metrics_connection(struct metrics *m, bool opened)
     else
         m->connections--;
     pthread_mutex_unlock(&m->lock);
+}
+
+uint64_t metrics_connections(struct metrics *m)
+{
+    uint64_t connections = 0;
+
+    pthread_mutex_lock(&m->lock);
+    connections = m->connections;
+    pthread_mutex_unlock(&m->lock);
+    return connections;
 }
 
 struct timespec deadline_after(int64_t timeout_ms)
@@ -128,9 +138,11 @@ void http_counts(struct http_server *server, struct http_counts *out)
     out->in_flight = m->in_flight;
     out->connections = m->connections;
     out->streams = m->streams;
-    out->rejected = m->rejected;
+    memcpy(out->refused, m->refused, sizeof out->refused);
     memcpy(out->by_status, m->by_status, sizeof out->by_status);
     pthread_mutex_unlock(&m->lock);
+    for (int i = 0; i < HTTP_CUTS; i++)
+        out->cuts[i] = atomic_load(&server->watch.cuts[i]);
 }
 
 void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uint64_t counts[HTTP_BUCKETS],

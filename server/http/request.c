@@ -41,6 +41,7 @@ void request_free(struct request *rq)
 {
     if (!rq)
         return;
+    limits_end(rq);
     reply_done(&rq->reply);
     caller_done(&rq->caller);
     if (rq->json)

@@ -66,12 +66,10 @@ static bool add_headers(struct request *rq, struct MHD_Response *response)
     return ok;
 }
 
-/* A stream's client may pause for longer than a connection may idle. The next request on the connection undoes this. */
 static void begin_stream(struct request *rq)
 {
     rq->streaming = true;
     metrics_stream(&rq->server->metrics);
-    (void)MHD_set_connection_option(rq->connection, MHD_CONNECTION_OPTION_TIMEOUT, rq->server->stream_timeout_s);
 }
 
 enum MHD_Result reply_send(struct request *rq)
@@ -81,6 +79,7 @@ enum MHD_Result reply_send(struct request *rq)
 
     settle(rq);
     rq->phase = PHASE_SENDING;
+    link_mark(rq->link, LINK_SENDING);
     response = make_response(rq);
     if (response && add_headers(rq, response)) {
         result = MHD_queue_response(rq->connection, (unsigned)rq->reply.status, response);

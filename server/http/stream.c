@@ -30,6 +30,8 @@ void stream_start(struct request *rq, void *context)
         rp->body = rp->stream.out;
         rp->stream.out = (struct buf){ 0 };
         stream_done(&rp->stream);
+    } else {
+        limits_begin_stream(rq);
     }
 }
 

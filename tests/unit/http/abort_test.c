@@ -158,7 +158,7 @@ static void aborts_leave_nothing(void)
                                     .routes = routes,
                                     .route_count = sizeof routes / sizeof routes[0],
                                     .handler_threads = 3,
-                                    .idle_timeout_s = 2 };
+                                    .limits = { .idle_timeout_ms = 2000, .body_timeout_ms = 2000 } };
     pthread_t threads[CLIENTS];
     int numbers[CLIENTS];
     struct http_counts counts = { 0 };

@@ -114,8 +114,7 @@ static struct http_server *start(int handler_threads, int max_queue)
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .handler_threads = handler_threads,
-        .max_queue = max_queue,
-        .idle_timeout_s = 1,
+        .limits = { .max_queue = max_queue, .head_timeout_ms = 1000, .idle_timeout_ms = 1000 },
         .open_context = open_context,
         .close_context = close_context,
         .interrupt_ms = 60000, /* for slow machines: the gates open soon */
@@ -171,7 +170,7 @@ static void a_full_queue_says_later(void)
     client_get(http_port(server), "/inline", &got); /* needs no handler thread */
     CHECK_I64(got.status, 200);
     http_counts(server, &counts);
-    CHECK_I64(counts.rejected, 5);
+    CHECK_I64(counts.refused[HTTP_REFUSED_QUEUE], 5);
     for (int i = 0; i < 3; i++)
         (void)sem_post(&gate);
     for (int i = 0; i < 3; i++) {
