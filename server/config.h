@@ -5,6 +5,7 @@
 #include "aws/client.h"
 #include "server/base/buf.h"
 #include "server/base/err.h"
+#include "server/http/http.h"
 #include "server/work/models.h"
 
 #include <stdbool.h>
@@ -15,7 +16,11 @@ struct config { /* texts are owned; "" where unset */
     char *role_arn, *model_id, *staging_uri, *output_uri, *bucket_owner, *output_kms_key, *events_queue_url;
     char *models_file;
     char *log_format, *log_level;
-    int64_t workers, handler_threads, io_threads, max_connections;
+    int64_t workers, handler_threads, io_threads;
+    int64_t max_connections, max_connections_per_address, max_queue, queue_timeout_ms, max_streams, max_header_bytes,
+        max_body_bytes, head_timeout_ms, idle_timeout_ms, body_timeout_ms, send_timeout_ms, send_rate, rate_limit,
+        rate_burst, denied_limit;
+    char *trusted_proxies;
     int64_t lease_ms, heartbeat_ms, watch_min_ms, watch_max_ms, poll_ms, retry_base_ms, retry_cap_ms, max_failures,
         lookup_grace_ms;
     int64_t min_records, shard_records, shard_bytes, concurrent_jobs,
@@ -55,6 +60,8 @@ MUST_CHECK bool config_read(struct config *config, config_lookup_fn *lookup, str
 MUST_CHECK bool config_require_database(const struct config *config, struct buf *problems);
 /* The rules over several settings, for config_read: adds what is wrong to problems (config_judge.c). */
 void config_judge(struct config *config, struct buf *problems);
+/* Those of HTTP (config_http.c). */
+void config_judge_http(const struct config *config, struct buf *problems);
 void config_done(struct config *config);
 /* Where the environment names no Region: takes the profile's, or the EC2 instance's, into aws_region, and says in
  * region_origin which it was. ERR_INPUT with the setting's name. After curl_global_init; blocks up to a few seconds
@@ -64,6 +71,8 @@ MUST_CHECK bool config_find_region(struct config *config, struct err *err);
 struct aws_options config_aws_options(const struct config *config);
 /* The settings over the table of models; borrows the Region. */
 struct model_settings config_model_settings(const struct config *config);
+/* The settings that limit what HTTP clients may take. */
+struct http_limits config_http_limits(const struct config *config);
 /* What a job needs and is not set: "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI", "" when all is there. */
 void config_missing_for_jobs(const struct config *config, struct buf *out);
 /* The table for people: --help (text) and the README (Markdown). */

@@ -216,6 +216,7 @@ void config_judge(struct config *config, struct buf *problems)
     judge_times(config, problems);
     judge_models(config, problems);
     judge_budget(config, problems);
+    config_judge_http(config, problems);
     if (config->aws_access_key_id[0] && !config->aws_secret_access_key[0])
         complain(problems, "AWS_SECRET_ACCESS_KEY", "", "must be set where AWS_ACCESS_KEY_ID is");
 }

@@ -1,5 +1,5 @@
-/* Internet addresses, and who may speak for others. Pure: no I/O, no globals, any bytes. Private to server/http and its
- * tests. */
+/* Internet addresses, and who may speak for others. Pure: no I/O, no globals, any bytes. For server/http, the
+ * settings, and their tests. */
 #ifndef VIDBATCH_HTTP_ADDRESS_H
 #define VIDBATCH_HTTP_ADDRESS_H
 

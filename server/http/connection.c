@@ -46,8 +46,8 @@ static struct link *open_link(struct http_server *server, struct MHD_Connection 
     link->fd = fd;
     link->peer = address_of_socket(info ? info->client_addr : NULL);
     link->is_forwarder = networks_have(&server->forwarders, &link->peer);
-    link->tallied = !link->is_forwarder && tally_take(&server->tally, client_of_address(&link->peer),
-                                                      TALLY_CONNECTIONS, clock_mono_ms());
+    link->tallied = !link->is_forwarder &&
+                    tally_take(&server->tally, client_of_address(&link->peer), TALLY_CONNECTIONS, clock_mono_ms());
     watch_add(&server->watch, link);
     return link;
 }

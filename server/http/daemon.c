@@ -16,7 +16,7 @@
 
 enum {
     OWN_MEMORY_BYTES = 16 << 10, /* of a connection, beside the request line and headers: libmicrohttpd's own buffers */
-    SPARE_CONNECTIONS = 64,      /* let_in turns away whom it counts; libmicrohttpd's own limit must not come before it */
+    SPARE_CONNECTIONS = 64, /* let_in turns away whom it counts; libmicrohttpd's own limit must not come before it */
     BACKLOG = 511,
     LAST_WORDS_MS = 300, /* for answers of handlers that were interrupted to reach their clients */
     GUESTS_MS = 100,     /* for whom the kernel had let in before the stop to be told of it */
@@ -105,8 +105,8 @@ static bool start_daemon(struct http_server *server, const struct http_options *
 
     server->daemon =
         MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-                         connection_let_in, server, exchange_continue, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, server,
-                         MHD_OPTION_LISTEN_SOCKET, listen_fd,
+                         connection_let_in, server, exchange_continue, server, MHD_OPTION_EXTERNAL_LOGGER,
+                         on_library_log, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
                          /* a pool of one is no pool to libmicrohttpd */
                          MHD_OPTION_THREAD_POOL_SIZE, io_threads > 1 ? io_threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
                          /* of which each thread has its part, however unevenly they take connections */
@@ -184,8 +184,8 @@ static bool start_all(struct http_server *server, const struct http_options *o, 
 {
     return networks_parse(span_of(o->forwarders ? o->forwarders : ""), &server->forwarders, err) &&
            make_exhausted(server, err) && open_socket(server, o, err) &&
-           pool_start(&server->pool, server, o->handler_threads > 0 ? o->handler_threads : 8,
-                      server->limits.max_queue, err) &&
+           pool_start(&server->pool, server, o->handler_threads > 0 ? o->handler_threads : 8, server->limits.max_queue,
+                      err) &&
            start_watch(server, err) && start_daemon(server, o, err);
 }
 

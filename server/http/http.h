@@ -66,8 +66,8 @@ struct http_options {
     int port;                   /* 0: any free one; http_port tells */
     const struct route *routes; /* kept */
     size_t route_count;
-    int io_threads;         /* 0 = 2 */
-    int handler_threads;    /* 0 = 8 */
+    int io_threads;      /* 0 = 2 */
+    int handler_threads; /* 0 = 8 */
     struct http_limits limits;
     /* Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as "10.0.0.0/8"; NULL: none.
      * Borrowed during http_start. */

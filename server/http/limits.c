@@ -86,9 +86,10 @@ bool limits_admit(struct request *rq)
         return true;
     ok = tally_request(&server->tally, rq->client, clock_mono_ms(), &q);
     add_fields(&rq->reply, &q);
-    return ok || refuse(rq, HTTP_REFUSED_RATE, q.wait_s, "rate_limited",
-                        rq->client.is_key ? "This key sends requests faster than it may. Wait as Retry-After says."
-                                          : "This address sends requests faster than it may. Wait as Retry-After says.");
+    return ok ||
+           refuse(rq, HTTP_REFUSED_RATE, q.wait_s, "rate_limited",
+                  rq->client.is_key ? "This key sends requests faster than it may. Wait as Retry-After says."
+                                    : "This address sends requests faster than it may. Wait as Retry-After says.");
 }
 
 void limits_note_denied(struct request *rq)

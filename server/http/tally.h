@@ -47,7 +47,8 @@ struct quota { /* as the RateLimit fields tell it */
 };
 /* One request. False: too many; wait. *out is filled where requests are limited at all. */
 MUST_CHECK bool tally_request(struct tally *t, struct client_id who, int64_t now_ms, struct quota *out);
-/* One answer 401; and whether so many went there that nothing with a key is taken from there until *wait_s has passed. */
+/* One answer 401; and whether so many went there that nothing with a key is taken from there until *wait_s has passed.
+ */
 void tally_denied(struct tally *t, struct client_id who, int64_t now_ms);
 MUST_CHECK bool tally_may_try(struct tally *t, struct client_id who, int64_t now_ms, int64_t *wait_s);
 

@@ -93,7 +93,8 @@ static bool start(void)
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .handler_threads = 2,
-        /* a slow machine may take long to send what is asked for at once: the rate is what a byte now and then is not */
+        /* a slow machine may take long to send what is asked for at once: the rate is what a byte now and then is not
+         */
         .limits = { .head_timeout_ms = DEADLINE_MS,
                     .idle_timeout_ms = DEADLINE_MS,
                     .body_timeout_ms = DEADLINE_MS,

@@ -242,7 +242,8 @@ static void bodies_are_bounded_for_all_routes(void)
     check_refused(413, "body_too_large");
     CHECK(strstr(got.body, "at most 10 bytes") != NULL);
     client_ask(http_port(server),
-               "POST /plain HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n", &got);
+               "POST /plain HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n",
+               &got);
     check_refused(413, "body_too_large");
     stop();
 }

@@ -62,15 +62,10 @@ static void requests_are_let_through_at_the_rate(void)
         int64_t left, full_in_s, wait_s;
     } steps[] = {
         /* 2 a second, 3 at once */
-        { 1000, true, 2, 1, 0 },
-        { 1000, true, 1, 1, 0 },
-        { 1000, true, 0, 2, 0 },
-        { 1000, false, 0, 2, 1 },
-        { 1499, false, 0, 2, 1 },
-        { 1500, true, 0, 2, 0 },
-        { 1400, false, 0, 2, 1 }, /* a clock that goes back gives nothing */
-        { 2400, true, 1, 1, 0 },
-        { 900000000, true, 2, 1, 0 },
+        { 1000, true, 2, 1, 0 },  { 1000, true, 1, 1, 0 },      { 1000, true, 0, 2, 0 },  { 1000, false, 0, 2, 1 },
+        { 1499, false, 0, 2, 1 }, { 1500, true, 0, 2, 0 },      { 1400, false, 0, 2, 1 }, /* a clock that goes back
+                                                                                             gives nothing */
+        { 2400, true, 1, 1, 0 },  { 900000000, true, 2, 1, 0 },
     };
     struct quota q = { 0 };
 

@@ -1,0 +1,44 @@
+/* The settings of HTTP: their rules, and what the server takes of them. */
+#include "server/config.h"
+#include "server/http/address.h"
+
+static void complain(struct buf *problems, const char *name, const char *value, const char *rule)
+{
+    buf_fmt(problems, "%s=%s: %s\n", name, value, rule);
+}
+
+static void judge_proxies(const struct config *config, struct buf *problems)
+{
+    struct networks trusted = { 0 };
+    struct err err = { 0 };
+
+    if (!networks_parse(span_of(config->trusted_proxies), &trusted, &err))
+        complain(problems, "VIDBATCH_TRUSTED_PROXIES", config->trusted_proxies, err.what);
+    networks_done(&trusted);
+}
+
+void config_judge_http(const struct config *config, struct buf *problems)
+{
+    judge_proxies(config, problems);
+    if (config->rate_burst > 0 && config->rate_limit == 0)
+        complain(problems, "VIDBATCH_RATE_BURST", "", "is of no use without VIDBATCH_RATE_LIMIT");
+}
+
+struct http_limits config_http_limits(const struct config *c)
+{
+    return (struct http_limits){ .max_connections = (int)c->max_connections,
+                                 .max_connections_per_address = (int)c->max_connections_per_address,
+                                 .max_queue = (int)c->max_queue,
+                                 .max_streams = (int)c->max_streams,
+                                 .max_header_bytes = (size_t)c->max_header_bytes,
+                                 .max_body_bytes = (size_t)c->max_body_bytes,
+                                 .queue_timeout_ms = c->queue_timeout_ms,
+                                 .head_timeout_ms = c->head_timeout_ms,
+                                 .idle_timeout_ms = c->idle_timeout_ms,
+                                 .body_timeout_ms = c->body_timeout_ms,
+                                 .send_timeout_ms = c->send_timeout_ms,
+                                 .send_bytes_per_s = c->send_rate,
+                                 .requests_per_s = c->rate_limit,
+                                 .requests_burst = c->rate_burst,
+                                 .denied_per_s = c->denied_limit };
+}
