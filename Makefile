@@ -96,6 +96,11 @@ integration-tsan: deps-build+test ## Whole jobs and kills, the programs built un
 	@$(PYTHON_READY)
 	@tests/support/run_pytest.sh build/tsan $(or $(ARGS),tests/integration/jobs_test.py tests/fault/kill_test.py)
 
+crash: deps-build+test ## kill -9 at every commit point of every step and request, and 300 times at random
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-crash tests/support/run_pytest.sh $(BUILD) tests/sabotage/crash_test.py -s
+
 conformance: deps-build+test ## Against software of others: S3 client and jobs on Ceph RGW and Swift, signatures as botocore makes them
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator $(CONFORMANCE)
 	@$(PYTHON_READY)
@@ -115,7 +120,7 @@ install-deps: deps-build+test+check+fuzz+demo+image ## Install what all targets 
 clean: ## Remove all that was built
 	rm -rf build
 
-.PHONY: unit-asan unit-tsan integration-asan integration-tsan
+.PHONY: unit-asan unit-tsan integration-asan integration-tsan crash
 # deps-GROUP+GROUP: one call, for two apt-get at once would lock each other out.
 deps-%: force
 	@tests/check/deps.sh $(subst +, ,$*)
@@ -177,6 +182,7 @@ $(BUILD)/bin/vidbatchd: $(SRC_server:%.c=$(BUILD)/obj/%.o) $(LIBS_TOP)
 
 # The stand-in for AWS brings its own rule for $(BUILD)/bin/vidbatch-emulator.
 -include tests/emulator/emulator.mk
+-include tests/sabotage/sabotage.mk
 -include tests/conformance/conformance.mk
 -include tests/bench/bench.mk
 

@@ -60,6 +60,10 @@ run_behind() {
         submake image-test >"$logs/image.log" 2>&1
         echo $? >"$logs/image.status"
     fi
+    if is_wanted crash; then
+        submake crash >"$logs/crash.log" 2>&1
+        echo $? >"$logs/crash.status"
+    fi
     if is_wanted million; then
         PYTEST_PASSES=long PYTEST_LOGS=build/release/pytest-long submake integration >"$logs/million.log" 2>&1
         echo $? >"$logs/million.status"
@@ -80,7 +84,7 @@ trap '[ -z "$behind" ] || kill -- -"$behind" 2>/dev/null' EXIT
 
 suite check submake check ARGS="includes embed gcc clang headers sizes format causes shell openapi"
 # Linked before the two lanes part: they must not both do it.
-submake build build/release/bin/vidbatch-emulator >"$logs/build.log" 2>&1 || cat "$logs/build.log"
+submake build build/release/bin/vidbatch-emulator build/release/bin/vidbatchd-sabotaged >"$logs/build.log" 2>&1 || cat "$logs/build.log"
 set -m # a process group of its own, so that it ends with this script
 (renice -n 19 $BASHPID >/dev/null && run_behind) &
 behind=$!
@@ -96,6 +100,7 @@ suite demo submake demo ONCE=1
 finish lint
 finish conformance
 finish image
+finish crash
 finish million
 # Last: it reads what all of them left.
 suite secrets tests/support/secrets_check.py

@@ -1,0 +1,231 @@
+"""What users do, so that every kind of step and every way in which it ends is met; and what must hold afterwards."""
+
+import json
+import uuid
+
+import boto3
+
+from tests.support.vidbatch import ACCESS_KEY, REGION, ROLE, SECRET_KEY, wait_until
+
+LONG_PROMPT = "Describe. " * 5000  # 110 lines of it are more than one part of a multipart upload
+MODEL = "amazon.nova-lite-v1:0"
+FINAL = ("completed", "failed", "cancelled")
+
+
+class World:
+    """A service in trouble, its emulator and its database; and the jobs whose end is known."""
+
+    def __init__(self, service, emulator, database):
+        self.service, self.emulator, self.database = service, emulator, database
+        self.client = service.client()
+        self.foreign = 0
+
+    def prefix(self, name, count, **more):
+        self.emulator.put_videos(f"{name}/", count)
+        return self.client.wait_scan(self.client.register(f"{name}/", **more)["id"])
+
+    def rescan(self, prefix):
+        self.client.post(f"/v1/prefixes/{prefix['id']}/scan", want=202)
+        return self.client.wait_scan(prefix["id"])
+
+    def run(self, prefix, counts, **more):
+        job = self.client.wait_job(self.client.launch(prefix["id"], prompt=more.pop("prompt", f"{uuid.uuid4()}?"), **more)["id"])
+        self.expect(job, counts)
+        return job
+
+    def expect(self, job, counts):
+        want = {"total": sum(counts.values()), "pending": 0, "succeeded": 0, "failed": 0, "missing": 0, **counts}
+        assert job["counts"] == want, job
+
+    def wait_plan(self, plan_id):
+        def done():
+            plan = self.client.get(f"/v1/plans/{plan_id}")
+            return plan if plan["state"] not in ("planning", "waiting") else None
+
+        return wait_until("a plan", done)
+
+
+def copies(world):
+    """The whole way with two shards, a JSONL in parts, output in several files, and a prefix that changes, is checked and deleted."""
+    client, emulator = world.client, world.emulator
+    prefix = world.prefix("copied", 110)
+    emulator.put_videos("copied/more-", 110)
+    emulator.s3().put_object(Bucket="videos", Key="copied/0000003.mp4", Body=b"no video at all, whatever its suffix says")
+    emulator.s3().delete_object(Bucket="videos", Key="copied/0000004.mp4")
+    prefix = world.rescan(prefix)
+    assert prefix["eligible_count"] == 219
+    client.call("PATCH", f"/v1/prefixes/{prefix['id']}", 200, json={"name": "renamed"})
+    client.post(f"/v1/prefixes/{prefix['id']}/check", want=200)
+    emulator.fault(job={"name_contains": "", "output_files": 3, "error_fraction": 0.1})
+    plan = client.post("/v1/plans", {"prefix_id": prefix["id"], "prompt": LONG_PROMPT, "staging": "copy"}, 202).json()
+    plan = world.wait_plan(plan["id"])
+    assert plan["state"] == "ready" and plan["videos"]["taken"] == 218, plan
+    job = client.post("/v1/jobs", {"plan_id": plan["id"]}, 202).json()
+    job = client.wait_job(job["id"])
+    emulator.clear_faults()
+    failed = job["counts"]["failed"]
+    world.expect(job, {"succeeded": 218 - failed, "failed": failed})
+    assert failed > 0
+    client.post(f"/v1/jobs/{job['id']}/reingest", want=202)
+    assert client.wait_job(job["id"])["counts"] == job["counts"]
+    again = client.post(f"/v1/jobs/{job['id']}/retry", {"below_minimum": "on_demand"}, 202).json()
+    world.expect(client.wait_job(again["id"]), {"succeeded": failed})
+    client.call("DELETE", f"/v1/prefixes/{prefix['id']}")
+
+
+def in_place(world):
+    """Staged in the user's folder; a second job waits for the same folder."""
+    prefix = world.prefix("placed", 120)
+    world.emulator.fault(job={"hold": True})
+    jobs = [world.client.launch(prefix["id"], prompt=f"Question {n}?", staging="in_place")["id"] for n in range(2)]
+    wait_until("the second to wait for the folder", lambda: world.database.value("SELECT count(*) FROM shard WHERE folder_busy"))
+    world.emulator.clear_faults()
+    world.emulator.control("POST", "release", {"name_contains": ""})
+    for job in jobs:
+        world.expect(world.client.wait_job(job), {"succeeded": 120})
+
+
+def on_demand(world):
+    prefix = world.prefix("few", 12)
+    world.run(prefix, {"succeeded": 12}, below_minimum="on_demand")
+
+
+def plans(world):
+    """Plans that nobody launches: deleted, too late, left behind by their prefix; and videos that were never used."""
+    client = world.client
+    prefix = world.prefix("planned", 110)
+    made = [client.post("/v1/plans", {"prefix_id": prefix["id"], "prompt": f"Question {n}?"}, 202).json() for n in range(3)]
+    for plan in made:
+        world.wait_plan(plan["id"])
+    world.client.call("DELETE", f"/v1/plans/{made[0]['id']}", 204)
+    world.database.query("UPDATE job SET expires_at = now() WHERE id = (SELECT min(id) FROM job WHERE launched_at IS NULL AND state <> 'expired')")
+    wait_until("a plan to be too late", lambda: client.get(f"/v1/plans/{made[1]['id']}")["state"] == "expired")
+    client.call("DELETE", f"/v1/prefixes/{prefix['id']}")
+    wait_until("the sweep", lambda: world.database.value(
+        "SELECT count(*) FROM video v JOIN prefix p ON p.id = v.prefix_id WHERE p.key_prefix = 'planned/'") == 0)
+
+
+def cancels(world):
+    """Before it is submitted, and at Bedrock."""
+    client, emulator = world.client, world.emulator
+    few = world.prefix("cancelled-few", 7)
+    waiting = client.launch(few["id"], prompt="Wait.", below_minimum="wait")
+    client.post(f"/v1/jobs/{waiting['id']}/cancel", want=202)
+    assert client.wait_job(waiting["id"])["state"] == "cancelled"
+    prefix = world.prefix("cancelled", 110)
+    emulator.fault(job={"name_contains": "", "hold": True, "process_fraction": 0})
+    job = client.launch(prefix["id"], prompt="Held.")
+    wait_until("Bedrock to have it", lambda: [j for j in emulator.jobs() if j["status"] == "InProgress"])
+    client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
+    ended = client.wait_job(job["id"])
+    assert ended["state"] == "cancelled" and ended["counts"]["missing"] == 110, ended
+    emulator.clear_faults()
+    client.call("DELETE", f"/v1/prefixes/{prefix['id']}")
+
+
+def waits(world):
+    """A job that waits for enough videos."""
+    prefix = world.prefix("grown", 60)
+    job = world.client.launch(prefix["id"], prompt="Enough?", below_minimum="wait")
+    wait_until("the job to wait", lambda: world.client.get(f"/v1/jobs/{job['id']}")["waiting"])
+    world.emulator.put_videos("grown/more-", 60)
+    world.rescan(prefix)
+    world.expect(world.client.wait_job(job["id"]), {"succeeded": 120})
+
+
+def refusals(world):
+    """What is given up: by AWS's word at once, step by step."""
+    client, emulator = world.client, world.emulator
+    prefix = world.prefix("refused", 110)
+    denied = {"status": 403, "code": "AccessDenied", "message": "not you"}
+
+    def refused(op, code=None, **more):
+        emulator.fault(op=op, **more, action={**denied, "code": code or "AccessDenied"})
+        job = client.wait_job(client.launch(prefix["id"], prompt=f"{op}?", preflight="listing", below_minimum=more.get("below", "refuse"))["id"])
+        assert job["state"] == "failed" and job["counts"]["pending"] == 0, job
+        emulator.clear_faults()
+        settle(world)  # what it left is removed before the next refusal, which would stop that too
+
+    refused("Bedrock.CreateModelInvocationJob", "AccessDeniedException")
+    refused("S3.PutObject")
+    refused("S3.GetObject", key="output/")
+    emulator.fault(op="S3.ListObjectsV2", action=denied)
+    assert world.rescan(prefix)["scan"]["state"] == "failed"
+    emulator.clear_faults()
+    few = world.prefix("refused-few", 5)
+    emulator.fault(op="BedrockRuntime.InvokeModel", action={**denied, "code": "AccessDeniedException"})
+    job = client.wait_job(client.launch(few["id"], prompt="few?", below_minimum="on_demand")["id"])
+    assert (job["state"], job["counts"]["missing"]) == ("failed", 5), job
+    emulator.clear_faults()
+
+
+def imports(world):
+    """What another tool's Bedrock job left."""
+    emulator, client = world.emulator, world.client
+    emulator.put_videos("other/videos/", 110)
+    lines = []
+    for n in range(110):
+        source = {"s3Location": {"uri": f"s3://videos/other/videos/{n:07}.mp4"}}
+        content = [{"video": {"format": "mp4", "source": source}}, {"text": "What?"}]
+        lines.append(json.dumps({"recordId": f"rec-{n}", "modelInput": {"messages": [{"role": "user", "content": content}]}}))
+    emulator.s3().put_object(Bucket="videos", Key="other/input.jsonl", Body="\n".join(lines))
+    bedrock = boto3.client("bedrock", endpoint_url=emulator.url, region_name=REGION, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+    arn = bedrock.create_model_invocation_job(
+        jobName="foreign", roleArn=ROLE, modelId=MODEL, inputDataConfig={"s3InputDataConfig": {"s3Uri": "s3://videos/other/"}},
+        outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://videos/other-out/"}})["jobArn"]
+    world.foreign += 1
+    wait_until("it to end", lambda: bedrock.get_model_invocation_job(jobIdentifier=arn)["status"] == "Completed")
+    output = f"s3://videos/other-out/{arn.rsplit('/', 1)[1]}/"
+    job = client.post("/v1/imports", {"output_uri": output, "model_id": MODEL}, 202).json()
+    world.expect(client.wait_job(job["id"]), {"succeeded": 110})
+    emulator.fault(op="S3.GetObject", key="other-out/", action={"status": 403, "code": "AccessDenied"})
+    emulator.fault(op="S3.ListObjectsV2", action={"status": 403, "code": "AccessDenied"})
+    refused = client.post("/v1/imports", {"output_uri": "s3://videos/nowhere/x/", "model_id": MODEL}, 202).json()
+    assert client.wait_job(refused["id"])["state"] == "failed"
+    emulator.clear_faults()
+
+
+def trouble(world):
+    """What passes: damage, a full quota, errors of S3, a stop."""
+    client, emulator, service = world.client, world.emulator, world.service
+    prefix = world.prefix("troubled", 115)
+    videos = [v["id"] for v in client.pages(f"/v1/prefixes/{prefix['id']}/videos?limit=100")][:110]
+    emulator.fault(op="S3.GetObject", key=".jsonl.out", count=3, action={"checksum": "AAAAAAAAAAA="})
+    emulator.fault(op="Bedrock.CreateModelInvocationJob", count=1, action={"status": 400, "code": "ServiceQuotaExceededException"})
+    emulator.fault(op="S3.CopyObject", skip=60, count=40, action={"status": 500, "code": "InternalError"})
+    emulator.fault(op="S3.CopyObject", action={"delay_ms": 50})
+    job = client.launch(prefix["id"], prompt="Trouble?", video_ids=videos, preflight="full")["id"]
+    wait_until("staging", lambda: world.database.value("SELECT count(*) FROM task WHERE kind = 'stage' AND state = 'running'"))
+    service.child.terminate()
+    world.expect(client.wait_job(job), {"succeeded": 110})
+    emulator.clear_faults()
+    world.run(prefix, {"succeeded": 115}, select="all")
+
+
+def settle(world):
+    """Waits until nothing is to be done any more."""
+    wait_until("the queue to be empty", lambda: world.database.value("SELECT count(*) FROM task WHERE kind <> 'watch'") == 0)
+
+
+def assert_exactly_once(world):
+    """From the database, and from the other side, which is the witness."""
+    query, value = world.database.query, world.database.value
+    made = world.emulator.jobs()
+    arns = [arn for (arn,) in query("SELECT bedrock_arn FROM shard WHERE bedrock_arn IS NOT NULL AND route = 'batch'")]
+    assert len(set(arns)) == len(arns)
+    assert len({j["token"] for j in made}) == len(made)
+    theirs = sorted(j["arn"] for j in made)
+    assert len(theirs) == len(arns) + world.foreign and set(arns) <= set(theirs), (theirs, arns)
+    assert value("SELECT count(*) FROM summary") == value("SELECT count(DISTINCT (job_id, video_id)) FROM summary")
+    wrong = query(
+        "SELECT s.id, s.record_count, count(r.id), count(m.record_id) FROM shard s LEFT JOIN record r ON r.shard_id = s.id LEFT JOIN summary m ON m.record_id = r.id"
+        " GROUP BY s.id HAVING s.record_count <> count(r.id) OR count(r.id) <> count(m.record_id)")
+    assert wrong == [], wrong
+    assert value("SELECT count(*) FROM folder_lock") == 0
+    s3 = world.emulator.s3()
+    assert s3.list_multipart_uploads(Bucket="videos").get("Uploads", []) == []
+    left = [o["Key"] for o in s3.list_objects_v2(Bucket="videos", Prefix="staging/").get("Contents", [])]
+    # An examination writes a small object and removes it: killed in between it leaves it, and says in it that anybody may remove it.
+    assert [key for key in left if not key.startswith("staging/vidbatch-doctor-")] == [] and len(left) <= 2, left
+    idle = value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND starts_with(state, 'idle in transaction')")
+    assert idle == 0

@@ -1,0 +1,80 @@
+/* What a thread is doing, told by the names that the service gives its log lines. A thread that a step starts beside
+ * itself belongs to the step. */
+#include "server/base/log.h"
+#include "server/base/span.h"
+#include "tests/sabotage/saboteur.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCOPE = 24 };
+
+static _Thread_local char scope[SCOPE] = "io";
+
+const char *sabotage_scope(void)
+{
+    return scope;
+}
+
+static void set_scope(struct span name)
+{
+    snprintf(scope, sizeof scope, "%.*s", SPAN_ARG(name));
+}
+
+/* The linker's names for what was called and for what is. */
+void __wrap_log_context(const char *key_values);
+void __real_log_context(const char *key_values);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
+
+void __wrap_log_context(const char *key_values)
+{
+    struct span text = span_of(key_values ? key_values : "");
+
+    __real_log_context(key_values);
+    if (span_starts(text, SPAN_LIT("step="))) {
+        text = span_tail(text, 5);
+        set_scope(span_head(text, span_find(text, ' ')));
+    } else if (span_starts(text, SPAN_LIT("request="))) {
+        set_scope(SPAN_LIT("request"));
+    } else {
+        set_scope(SPAN_LIT("idle"));
+    }
+}
+
+struct start {
+    void *(*run)(void *);
+    void *arg;
+    char scope[SCOPE];
+};
+
+static void *run_in_scope(void *arg)
+{
+    struct start start = *(struct start *)arg;
+
+    free(arg);
+    memcpy(scope, start.scope, sizeof scope);
+    return start.run(start.arg);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+    struct start *start = malloc(sizeof *start);
+    int status = 0;
+
+    if (!start)
+        abort();
+    *start = (struct start){ .run = run, .arg = arg };
+    memcpy(start->scope, strcmp(scope, "start") == 0 ? "idle" : scope, sizeof scope);
+    status = __real_pthread_create(thread, attr, run_in_scope, start);
+    if (status != 0)
+        free(start);
+    return status;
+}
+
+__attribute__((constructor)) static void main_starts(void)
+{
+    set_scope(SPAN_LIT("start"));
+}
