@@ -14,7 +14,7 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
-from tests.support.vidbatch import log_entries, remember_secret
+from tests.support.vidbatch import PATIENCE_S, log_entries, remember_secret
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("VIDBATCH_BUILD", ROOT / "build/release"))
@@ -149,7 +149,7 @@ def run_to_end(emu, parameters):
 
 
 def wait_for(emu, arn, *statuses):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         got = emu.bedrock.get_model_invocation_job(jobIdentifier=arn)
         if got["status"] in statuses:
