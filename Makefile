@@ -40,7 +40,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 # Compile in parallel, unless the caller said how many.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build demo test check run bench clean image-test install-deps unit integration conformance fuzz
+.PHONY: help build demo test check run bench clean image-test install-deps unit integration conformance contract fuzz
 build: deps-build ## Build the server (the default)
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd
 
@@ -69,9 +69,9 @@ bench: deps-build+test+bench ## Measure against peers in the same run (BENCH_SCA
 	@$(PYTHON_READY)
 	@tests/bench/bench.sh $(BUILD) $(ARGS)
 
-unit: deps-build+test ## Unit tests (of the release build)
-	@$(SUBMAKE) unit-bins
-	@tests/support/run_unit.sh $(BUILD)
+unit: deps-build+test ## Unit tests of the release build (ARGS='unit/http/stream_test': only that)
+	@$(SUBMAKE) $(if $(ARGS),$(ARGS:%=$(BUILD)/%),unit-bins)
+	@tests/support/run_unit.sh $(BUILD) $(ARGS)
 
 unit-asan: deps-build+test ## Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(SUBMAKE) $(ASAN) unit-bins
@@ -105,6 +105,11 @@ conformance: deps-build+test ## Against software of others: S3 client and jobs o
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator $(CONFORMANCE)
 	@$(PYTHON_READY)
 	@tests/conformance/run.sh $(BUILD) $(ARGS)
+
+contract: deps-build+test ## Requests of every kind held against openapi.yaml, and a second linter over it (CASES=20000)
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@tests/contract/run.sh $(BUILD) $(CASES)
 
 fuzz: deps-build+fuzz ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(SUBMAKE) $(FUZZ) fuzz-bins

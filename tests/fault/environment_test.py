@@ -35,6 +35,7 @@ def test_aws_and_the_service_disagree_about_the_time(stack, minutes):
     assert learned and all(abs(ms - minutes * 60000) < 5000 for ms in learned), learned
 
 
+@pytest.mark.both
 @pytest.mark.skipif(SANITIZED, reason="libfaketime and a sanitizer both want to be loaded first; the two tests above run with one")
 @pytest.mark.parametrize("offset", ["+20m", "-20m"])
 def test_the_machine_has_the_wrong_time(stack, offset):

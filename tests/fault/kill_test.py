@@ -6,8 +6,11 @@ import random
 import time
 
 import psycopg
+import pytest
 
 from tests.support.vidbatch import SANITIZED, wait_until
+
+pytestmark = pytest.mark.both
 
 STEPS = ("scan", "plan", "stage", "submit", "watch", "ingest", "finish")
 KILLS = 12 if SANITIZED else 48

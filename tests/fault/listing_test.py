@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.vidbatch import SANITIZED, wait_until
 
+pytestmark = pytest.mark.both
+
 KEYS = 20_000 if SANITIZED else 100_000
 SCAN_S = 600 if SANITIZED else 200
 

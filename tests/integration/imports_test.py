@@ -190,6 +190,7 @@ def test_no_permission_is_told(client, emulator):
     assert job["state"] == "failed" and job["error"]["upstream"]["code"] == "AccessDenied"
 
 
+@pytest.mark.both
 def test_kill_9_during_an_import(stack):
     dice = random.Random(20261127)
     database, emulator = stack.database(), stack.emulator()

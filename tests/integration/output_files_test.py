@@ -59,6 +59,7 @@ def test_a_success_in_any_file_counts(parts):
     assert service.log().count("step=ingest_file") >= 12
 
 
+@pytest.mark.both
 def test_kill_9_while_files_are_read(parts):
     database, emulator, service, job, duplicates = parts
     dice = random.Random(20261126)

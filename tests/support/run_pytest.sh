@@ -6,7 +6,7 @@
 #   VIDBATCH_TEST_DATABASE_URL  a PostgreSQL in which they may create and drop databases
 #   VIDBATCH_SANITIZED          1 when the programs carry a sanitizer: memory and time then say nothing
 # PYTEST_LOGS: where logs and the tests' own files go (BUILD/pytest-logs), made anew.
-# PYTEST_PASSES: only these of the passes "together alone long".
+# PYTEST_PASSES: only these of the passes "together alone long", or "both" for what of "together" carries that mark.
 set -uo pipefail
 build=${1:?usage: run_pytest.sh BUILD [PYTEST OPTION...]}
 shift
@@ -48,6 +48,7 @@ pass() {
 mkdir -p "$logs/tmp"
 for name in ${PYTEST_PASSES:-together alone long}; do
     case $name in
+    both) pass both -m "both and not alone and not long" -n "$(($(nproc) + 1))" --dist loadfile "$@" ;;
     together) pass together -m "not alone and not long" -n "$(($(nproc) + 1))" --dist loadfile "$@" ;;
     *) pass "$name" -m "$name" "$@" ;;
     esac

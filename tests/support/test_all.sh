@@ -1,5 +1,7 @@
 #!/bin/bash
 # What `make test` does: every suite, then one table and the sums. Fails when anything failed, or when a suite ran nothing.
+# All tests run under AddressSanitizer. In the release build run those that measure or that do more there, and what is slow under a
+# sanitizer: the million videos, the conformance tests, the image, the demo. `make unit integration` runs all of them in it.
 #   usage: test_all.sh [SUITE...]      (from the root of the tree; without names: all)
 set -uo pipefail
 # shellcheck source=tests/support/lib.sh
@@ -89,12 +91,12 @@ set -m # a process group of its own, so that it ends with this script
 (renice -n 19 $BASHPID >/dev/null && run_behind) &
 behind=$!
 set +m
-suite unit submake unit
+suite unit submake unit ARGS="unit/http/stream_test unit/aws/batch_split_test unit/aws/s3_list_many_test"
 suite unit-asan submake unit-asan
 suite unit-tsan submake unit-tsan
 suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}"
-PYTEST_PASSES="together alone" suite integration submake integration
-suite integration-asan submake integration-asan
+PYTEST_PASSES="both alone" suite integration submake integration
+PYTEST_PASSES="together alone" suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
 suite demo submake demo ONCE=1
 finish lint
