@@ -111,9 +111,9 @@ contract: deps-build+test ## Requests of every kind held against openapi.yaml, a
 	@$(PYTHON_READY)
 	@tests/contract/run.sh $(BUILD) $(CASES)
 
-fuzz: deps-build+fuzz ## Each fuzz target for FUZZ_SECONDS (10)
+fuzz: deps-build+fuzz ## Each fuzz target for a while (SECONDS=10)
 	@$(SUBMAKE) $(FUZZ) fuzz-bins
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/support/run_fuzz.sh build/fuzz
+	@FUZZ_SECONDS=$(SECONDS) tests/support/run_fuzz.sh build/fuzz
 
 image-test: deps-image ## Build the container image and run what is in it
 	@tests/image/image_test.sh
@@ -229,7 +229,7 @@ unit-bins: $(C_TESTS:%=$(BUILD)/%)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBS_TOP)
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(LIBS_ALL) -o $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -Wl,--start-group $^ -Wl,--end-group $(LIBS_ALL) -o $@
 fuzz-bins: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 # Every source file compiled, nothing linked: what `make check` asks of the second compiler.

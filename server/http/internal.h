@@ -126,7 +126,7 @@ struct request {
     char *target;              /* the raw path, terminated */
     struct span raw_query;     /* lies behind the path */
     struct path path;
-    struct query query;
+    struct url_query query;
     struct route_match match;
 
     bool counted;   /* in flight */

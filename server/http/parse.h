@@ -32,17 +32,17 @@ void path_done(struct path *p);
 struct query_param {
     struct span name, value;
 };
-struct query {
+struct url_query {
     struct buf text; /* holds names and values */
     struct query_param params[QUERY_PARAMS];
     size_t count;
 };
 /* "a=1&b=x+y": decoded, '+' is a blank, empty pieces are skipped. ERR_INPUT, code "bad_query": as for paths, or more
  * than QUERY_PARAMS. ERR_MEMORY. Gives; free with query_done. */
-MUST_CHECK bool query_parse(struct span raw, struct query *out, struct err *err);
-void query_done(struct query *q);
+MUST_CHECK bool query_parse(struct span raw, struct url_query *out, struct err *err);
+void query_done(struct url_query *q);
 /* The first of that name; ptr NULL where there is none. */
-struct span query_get(const struct query *q, const char *name);
+struct span query_get(const struct url_query *q, const char *name);
 
 /* ---- headers ---- */
 /* The index of the type (NULL-terminated, all lower case) that the Accept value likes best; among equals the first. An

@@ -82,7 +82,7 @@ void path_done(struct path *p)
     *p = (struct path){ 0 };
 }
 
-static bool add_param(struct query *q, struct span piece, struct err *err)
+static bool add_param(struct url_query *q, struct span piece, struct err *err)
 {
     size_t equals = span_find(piece, '=');
     struct query_param *param = &q->params[q->count];
@@ -102,11 +102,11 @@ static bool add_param(struct query *q, struct span piece, struct err *err)
     return true;
 }
 
-bool query_parse(struct span raw, struct query *out, struct err *err)
+bool query_parse(struct span raw, struct url_query *out, struct err *err)
 {
     struct span rest = raw;
 
-    *out = (struct query){ 0 };
+    *out = (struct url_query){ 0 };
     if (!reserve(&out->text, raw.len, err))
         return false;
     while (rest.len > 0) {
@@ -121,13 +121,13 @@ bool query_parse(struct span raw, struct query *out, struct err *err)
     return true;
 }
 
-void query_done(struct query *q)
+void query_done(struct url_query *q)
 {
     buf_done(&q->text);
-    *q = (struct query){ 0 };
+    *q = (struct url_query){ 0 };
 }
 
-struct span query_get(const struct query *q, const char *name)
+struct span query_get(const struct url_query *q, const char *name)
 {
     for (size_t i = 0; i < q->count; i++)
         if (span_eq_text(q->params[i].name, name))

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct span raw_path = { 0 };
     struct span raw_query = { 0 };
     struct path path = { 0 };
-    struct query query = { 0 };
+    struct url_query query = { 0 };
     struct route_match match = { 0 };
     struct err err = { 0 };
 

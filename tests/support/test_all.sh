@@ -94,7 +94,7 @@ set +m
 suite unit submake unit ARGS="unit/http/stream_test unit/aws/batch_split_test unit/aws/s3_list_many_test"
 suite unit-asan submake unit-asan
 suite unit-tsan submake unit-tsan
-suite fuzz submake fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}"
+suite fuzz submake fuzz SECONDS="${FUZZ_SECONDS:-2}"
 PYTEST_PASSES="both alone" suite integration submake integration
 PYTEST_PASSES="together alone" suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan

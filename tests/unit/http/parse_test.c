@@ -85,7 +85,7 @@ static void parses_queries(void)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct query query = { 0 };
+        struct url_query query = { 0 };
         struct err err = { 0 };
         struct buf joined = { 0 };
         bool ok = query_parse(span_of(cases[i].raw), &query, &err);
@@ -108,7 +108,7 @@ static void bounds_paths_and_queries(void)
 {
     char text[4 * QUERY_PARAMS + 8] = "";
     struct path path = { 0 };
-    struct query query = { 0 };
+    struct url_query query = { 0 };
     struct err err = { 0 };
 
     for (int i = 0; i <= PATH_SEGMENTS; i++)
