@@ -17,8 +17,8 @@ RUN apt-get update \
 COPY --from=build /src/build/release/bin/vidbatchd /usr/local/bin/vidbatchd
 COPY LICENSE /usr/share/doc/vidbatch/LICENSE
 
-# Inside a container the loopback reaches nobody. The service asks nobody who they are, so it refuses any other address unless
-# VIDBATCH_ALLOW_OPEN=true says that something in front of it keeps strangers out (compose.yaml publishes on 127.0.0.1 only).
+# Inside a container the loopback reaches nobody. Any other address needs an API key (VIDBATCH_BOOTSTRAP_KEY, or one that is in the
+# database), or VIDBATCH_ALLOW_OPEN=true: something in front of it keeps strangers out (compose.yaml publishes on 127.0.0.1 only).
 ENV VIDBATCH_LISTEN=0.0.0.0:8080 \
     VIDBATCH_MIGRATE_ON_START=true \
     VIDBATCH_LOG=json

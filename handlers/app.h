@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct keyring;
+
 struct handlers_app { /* rq_app(); everything kept alive by the application */
     const char *version;
     const char *region;
@@ -22,6 +24,7 @@ struct handlers_app { /* rq_app(); everything kept alive by the application */
     int64_t max_video_bytes;              /* that any model takes */
     struct links *links;
     struct doctor *doctor;
+    struct keyring *keyring;
     const struct models *models;
     int64_t plan_expires_ms;
     int64_t monthly_budget_micros;                /* 0: none */
@@ -43,6 +46,9 @@ static inline struct db *db_of(struct request *rq)
 {
     return ((struct handler_context *)rq_context(rq))->db;
 }
+
+/* http_options.admit: is what the request names within what the key may see? (handlers/guard.c) */
+MUST_CHECK bool guard_admit(struct request *rq, struct reply *rp);
 
 /* The route table (handlers/routes.c). */
 const struct route *handlers_routes(size_t *count);

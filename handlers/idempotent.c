@@ -2,6 +2,7 @@
 
 #include "handlers/app.h"
 #include "handlers/common.h"
+#include "server/base/id.h"
 #include "server/base/text.h"
 #include "sql/idempotency_store.h"
 
@@ -58,24 +59,38 @@ static bool run_once(struct db *db, void *arg, struct err *err)
 
     answer->status = 0;
     answer->location[0] = '\0';
-    answer->refused = false;
+    answer->refused = answer->keeps_less = false;
     buf_reset(&answer->body);
+    buf_reset(&answer->kept);
     run->replayed = false;
     if (run->key.ptr && !look_up(db, run, &found, err))
         return false;
     if (found)
         return true;
-    if (!run->fn(db, run->arg, answer, err) || !buf_check(&answer->body, "an answer", err))
+    if (!run->fn(db, run->arg, answer, err) || !buf_check(&answer->body, "an answer", err) ||
+        !buf_check(&answer->kept, "an answer", err))
         return false;
     if (!run->key.ptr)
         return true;
     return idempotency_store_put(db, run->route, run->key, run->body_hash, answer->status,
-                                 answer->location[0] ? answer->location : NULL, buf_view(&answer->body), err);
+                                 answer->location[0] ? answer->location : NULL,
+                                 buf_view(answer->keeps_less ? &answer->kept : &answer->body), err);
 }
 
 static void run_done(struct run *run)
 {
     buf_done(&run->answer.body);
+    buf_done(&run->answer.kept);
+}
+
+/* Answers from before there were keys go on being found by those who are not asked. */
+static void name_route(const struct request *rq, char out[ROUTE_BYTES])
+{
+    char who[ID_SIZE] = "";
+
+    if (rq_caller(rq)->key_id)
+        id_format(ID_KEY, rq_caller(rq)->key_id, who);
+    snprintf(out, ROUTE_BYTES, "%s%s%s %s", who, who[0] ? " " : "", rq_method(rq), rq_target(rq));
 }
 
 void idempotent_run(struct request *rq, struct reply *rp, idempotent_fn *fn, void *arg)
@@ -87,7 +102,8 @@ void idempotent_run(struct request *rq, struct reply *rp, idempotent_fn *fn, voi
     if (!rq_idempotency_key(rq, rp, &run.key))
         return;
     buf_init(&run.answer.body, BODY_MAX_BYTES);
-    snprintf(run.route, sizeof run.route, "%s %s", rq_method(rq), rq_target(rq));
+    buf_init(&run.answer.kept, BODY_MAX_BYTES);
+    name_route(rq, run.route);
     text_sha256(body.ptr, body.len, run.body_hash);
     if (!db_transaction(db_of(rq), run_once, &run, &err)) {
         if (!run.answer.refused)

@@ -15,6 +15,8 @@ struct answer {
     int status;
     char location[64]; /* path; "" where there is none */
     struct buf body;   /* JSON */
+    bool keeps_less;   /* under a key, `kept` is kept instead: the answer holds a secret */
+    struct buf kept;
     bool refused;
 };
 /* Inside the transaction, which may run it several times. True: `out` is the answer. False: err says why, or the
@@ -23,7 +25,8 @@ typedef bool idempotent_fn(struct db *db, void *arg, struct answer *out, struct 
 /* Always false: rolls back and leaves the problem that was filled as the answer. */
 bool answer_refuse(struct answer *out, struct err *err);
 
-/* Runs fn and fills rp, whatever happens. The key's scope is the request's method and path. */
+/* Runs fn and fills rp, whatever happens. The key's scope is who asks, the request's method and its path: nobody gets
+ * an answer that was another's. */
 void idempotent_run(struct request *rq, struct reply *rp, idempotent_fn *fn, void *arg);
 
 #endif

@@ -1,6 +1,7 @@
 /* POST /v1/imports: takes over what a Bedrock job left that another tool started. The import is a job like any other:
  * read, watched, ingested again and retried under /v1/jobs. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_json.h"
@@ -114,7 +115,7 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
     if (exists)
         return refuse_existing(import, id, out, err);
     if (!event_store_add(db, id, "job.created", NULL, err) || !task_store_add(db, "import", id, 0, err) ||
-        !job_store_get(db, id, &rows, &row, err))
+        !audited(db, import->rq, "import.create", ID_JOB, id, err) || !job_store_get(db, id, &rows, &row, err))
         return false;
     id_format(ID_JOB, id, job);
     out->status = 202;

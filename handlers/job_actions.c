@@ -1,5 +1,6 @@
 /* Cancelling a job, and reading its output again. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_json.h"
@@ -66,7 +67,8 @@ static bool cancel(struct db *db, void *arg, struct answer *out, struct err *err
         return false;
     if (moved && !event_store_add(db, action->job_id, "job.cancelling", NULL, err))
         return false;
-    return task_store_add(db, "cancel", action->job_id, 0, err) && put_job(db, action, out, err);
+    return task_store_add(db, "cancel", action->job_id, 0, err) &&
+           audited(db, action->rq, "job.cancel", ID_JOB, action->job_id, err) && put_job(db, action, out, err);
 }
 
 void jobs_cancel(struct request *rq, struct reply *rp)
@@ -147,7 +149,8 @@ static bool reingest(struct db *db, void *arg, struct answer *out, struct err *e
     if (walk.reset == 0)
         return refuse_reingest(action, state, walk.asked_singly, out, err);
     return job_store_move(db, action->job_id, "{completed,failed,cancelled}", "ingesting", NULL, NULL, &moved, err) &&
-           event_store_add(db, action->job_id, "job.reingesting", NULL, err) && put_job(db, action, out, err);
+           event_store_add(db, action->job_id, "job.reingesting", NULL, err) &&
+           audited(db, action->rq, "job.reingest", ID_JOB, action->job_id, err) && put_job(db, action, out, err);
 }
 
 void jobs_reingest(struct request *rq, struct reply *rp)

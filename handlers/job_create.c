@@ -1,5 +1,6 @@
 /* POST /v1/jobs. Whatever can be refused is refused here, before anything is staged or paid for. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_input.h"
@@ -117,7 +118,8 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
     if (!row.name.ptr)
         row.name = span_of(prefix.name);
     return job_store_create(db, &row, &id, err) && event_store_add(db, id, "job.created", NULL, err) &&
-           task_store_add(db, "plan", id, 0, err) && job_create_answer(db, creation->rq, id, out, err);
+           task_store_add(db, "plan", id, 0, err) && audited(db, creation->rq, "job.create", ID_JOB, id, err) &&
+           job_create_answer(db, creation->rq, id, out, err);
 }
 
 void jobs_create(struct request *rq, struct reply *rp)

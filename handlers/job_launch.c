@@ -1,6 +1,7 @@
 #include "handlers/job_launch.h"
 
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/plan_json.h"
 #include "handlers/video_json.h"
@@ -162,5 +163,6 @@ bool job_launch_plan(struct db *db, struct request *rq, struct reply *rp, const 
     if (strcmp(shown, "ready") != 0)
         return refuse_state(&l, shown, err);
     return check_differences(db, &l, err) && check_cost(db, &l, err) &&
-           launch_job(db, job.id, in->row.name, in->row.metadata, err) && job_create_answer(db, rq, job.id, out, err);
+           launch_job(db, job.id, in->row.name, in->row.metadata, err) &&
+           audited(db, rq, "plan.launch", ID_PLAN, job.id, err) && job_create_answer(db, rq, job.id, out, err);
 }

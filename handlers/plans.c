@@ -1,5 +1,6 @@
 /* Dry runs of jobs: what would run, what would not and why, what it would cost. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_input.h"
@@ -51,7 +52,8 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
     row.is_plan = true;
     row.keep_ms = app_of(creation->rq)->plan_expires_ms;
     if (!job_store_create(db, &row, &id, err) || !event_store_add(db, id, "job.created", NULL, err) ||
-        !task_store_add(db, "plan", id, 0, err) || !job_store_get_any(db, id, &rows, &job, err))
+        !task_store_add(db, "plan", id, 0, err) || !audited(db, creation->rq, "plan.create", ID_PLAN, id, err) ||
+        !job_store_get_any(db, id, &rows, &job, err))
         return false;
     id_format(ID_PLAN, id, id_text);
     out->status = 202;
@@ -272,7 +274,9 @@ static bool delete (struct db *db, void *arg, struct err *err)
         deletion->refused = true;
         return true;
     }
-    return plan_store_expire(db, job.id, &expired, err) && (!expired || task_store_add(db, "expire", job.id, 0, err));
+    return plan_store_expire(db, job.id, &expired, err) &&
+           (!expired || (task_store_add(db, "expire", job.id, 0, err) &&
+                         audited(db, deletion->rq, "plan.delete", ID_PLAN, job.id, err)));
 }
 
 void plans_delete(struct request *rq, struct reply *rp)

@@ -1,5 +1,6 @@
 /* Registered places in S3: a bucket and a key prefix. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/idempotent.h"
 #include "handlers/prefix_input.h"
@@ -69,7 +70,8 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
     id_format(ID_PREFIX, id, id_text);
     out->status = 201;
     snprintf(out->location, sizeof out->location, "/v1/prefixes/%s", id_text);
-    return task_store_add(db, "scan", id, 0, err) && put_prefix(db, id, &out->body, err);
+    return task_store_add(db, "scan", id, 0, err) && audited(db, creation->rq, "prefix.create", ID_PREFIX, id, err) &&
+           put_prefix(db, id, &out->body, err);
 }
 
 void prefixes_create(struct request *rq, struct reply *rp)
@@ -128,6 +130,7 @@ void prefixes_get(struct request *rq, struct reply *rp)
 /* ---- change ---- */
 
 struct change {
+    const struct request *rq;
     int64_t id;
     struct prefix_input in;
     struct buf body;
@@ -184,12 +187,14 @@ static bool update(struct db *db, void *arg, struct err *err)
     return prefix_store_get(db, change->id, &rows, &row, err) &&
            prefix_store_update(db, change->id, change->in.row.name, change->in.row.bucket_owner, change->in.clear_owner,
                                change->in.row.suffixes, err) &&
-           (!needs_scan(change, &row) || start_scan(db, &row, err)) && put_prefix(db, change->id, &change->body, err);
+           (!needs_scan(change, &row) || start_scan(db, &row, err)) &&
+           audited(db, change->rq, "prefix.update", ID_PREFIX, change->id, err) &&
+           put_prefix(db, change->id, &change->body, err);
 }
 
 void prefixes_update(struct request *rq, struct reply *rp)
 {
-    AUTO(change_done) struct change change = { 0 };
+    AUTO(change_done) struct change change = { .rq = rq };
     struct err err = { 0 };
 
     if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_PREFIX, &change.id) ||
@@ -204,23 +209,30 @@ void prefixes_update(struct request *rq, struct reply *rp)
     reply_resource(rq, rp);
 }
 
+struct order {
+    const struct request *rq;
+    int64_t id;
+};
+
 static bool delete (struct db *db, void *arg, struct err *err)
 {
-    int64_t id = *(int64_t *)arg;
+    const struct order *order = arg;
+    const int64_t id = order->id;
 
     /* Its videos may be millions: they are removed behind the answer. */
     return prefix_store_delete(db, id, err) && plan_store_expire_prefix(db, id, err) &&
-           task_store_remove(db, "scan", id, err) && task_store_add(db, "sweep", id, 0, err);
+           task_store_remove(db, "scan", id, err) && task_store_add(db, "sweep", id, 0, err) &&
+           audited(db, order->rq, "prefix.delete", ID_PREFIX, id, err);
 }
 
 void prefixes_delete(struct request *rq, struct reply *rp)
 {
+    struct order order = { .rq = rq };
     struct err err = { 0 };
-    int64_t id = 0;
 
-    if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_PREFIX, &id))
+    if (!rq_check_query(rq, rp, (const char *const[]){ NULL }) || !rq_path_id(rq, rp, "id", ID_PREFIX, &order.id))
         return;
-    if (db_transaction(db_of(rq), delete, &id, &err))
+    if (db_transaction(db_of(rq), delete, &order, &err))
         reply_status(rp, 204);
     else
         reply_failure(rq, rp, &err);
@@ -229,7 +241,8 @@ void prefixes_delete(struct request *rq, struct reply *rp)
 static bool scan(struct db *db, void *arg, struct answer *out, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    int64_t id = *(int64_t *)arg;
+    const struct order *order = arg;
+    const int64_t id = order->id;
     struct prefix_row row = { 0 };
     char id_text[ID_SIZE];
 
@@ -237,13 +250,13 @@ static bool scan(struct db *db, void *arg, struct answer *out, struct err *err)
     id_format(ID_PREFIX, id, id_text);
     snprintf(out->location, sizeof out->location, "/v1/prefixes/%s", id_text);
     return prefix_store_get(db, id, &rows, &row, err) && start_scan(db, &row, err) &&
-           put_prefix(db, id, &out->body, err);
+           audited(db, order->rq, "prefix.scan", ID_PREFIX, id, err) && put_prefix(db, id, &out->body, err);
 }
 
 void prefixes_scan(struct request *rq, struct reply *rp)
 {
-    int64_t id = 0;
+    struct order order = { .rq = rq };
 
-    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && rq_path_id(rq, rp, "id", ID_PREFIX, &id))
-        idempotent_run(rq, rp, scan, &id);
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && rq_path_id(rq, rp, "id", ID_PREFIX, &order.id))
+        idempotent_run(rq, rp, scan, &order);
 }

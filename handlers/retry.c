@@ -1,5 +1,6 @@
 /* POST /v1/jobs/{id}/retry: a new job over what failed or is missing in another. The other job stays as it is. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_input.h"
@@ -165,7 +166,7 @@ static bool store(struct db *db, const struct retry *retry, const struct job_row
     snprintf(detail, sizeof detail, "{\"job\":\"%s\"}", id_text);
     return event_store_add(db, id, "job.created", NULL, err) &&
            event_store_add(db, job->id, "job.retried", detail, err) && task_store_add(db, "plan", id, 0, err) &&
-           job_create_answer(db, retry->rq, id, out, err);
+           audited(db, retry->rq, "job.retry", ID_JOB, id, err) && job_create_answer(db, retry->rq, id, out, err);
 }
 
 static bool create(struct db *db, void *arg, struct answer *out, struct err *err)

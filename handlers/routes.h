@@ -14,6 +14,7 @@ handler_fn shards_list, records_list, failures_list;
 handler_fn summaries_of_job, summaries_search, summaries_get, report_get;
 handler_fn imports_create;
 handler_fn models_list;
+handler_fn keys_create, keys_list, keys_get, keys_delete, keys_rotate, audit_list;
 handler_fn system_livez, system_readyz, system_metrics, system_openapi_yaml, system_openapi_json;
 
 #endif

@@ -1,5 +1,6 @@
 /* Presigned PUTs, so that a client can upload a folder straight to S3. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/routes.h"
 #include "handlers/upload_rules.h"
@@ -153,6 +154,11 @@ void uploads_create(struct request *rq, struct reply *rp)
         reply_failure(rq, rp, &err);
         return;
     }
-    if (read_files(uploads, body))
+    if (!read_files(uploads, body))
+        return;
+    /* What is written down is that links were given: what is done with them S3 alone knows. */
+    if (audited(db_of(rq), rq, "prefix.upload", ID_PREFIX, id, &err))
         put_uploads(uploads);
+    else
+        reply_error(rq, rp, &err);
 }

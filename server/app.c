@@ -2,10 +2,12 @@
 
 #include "aws/client.h"
 #include "handlers/app.h"
+#include "handlers/keyring.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/http/http.h"
+#include "server/key_start.h"
 #include "server/work/links.h"
 #include "server/work/models.h"
 #include "server/work/work.h"
@@ -31,6 +33,7 @@ struct app {
     struct links *links;
     struct models *models;
     struct doctor *doctor;
+    struct keyring *keyring;
     struct work_settings work;
     struct work_pool *pool;
     struct db_options database; /* of handlers */
@@ -67,6 +70,13 @@ static void close_context(void *context)
 static void interrupt_context(void *context)
 {
     db_cancel(((struct handler_context *)context)->db);
+}
+
+static bool authenticate(void *arg, void *context, struct span token, struct caller *caller, struct err *err)
+{
+    const struct handlers_app *handlers = arg;
+
+    return keyring_authenticate(handlers->keyring, ((struct handler_context *)context)->db, token, caller, err);
 }
 
 static bool is_ready(void *arg, struct err *err)
@@ -231,6 +241,8 @@ static bool start_http(struct app *app, struct err *err)
                                     .open_context = open_context,
                                     .close_context = close_context,
                                     .interrupt_context = interrupt_context,
+                                    .authenticate = authenticate,
+                                    .admit = guard_admit,
                                     .arg = &app->handlers };
 
     app->database = (struct db_options){ .url = c->database_url,
@@ -247,6 +259,7 @@ static bool start_http(struct app *app, struct err *err)
                                            .max_video_bytes = models_largest_video(app->models, c->aws_region),
                                            .links = app->links,
                                            .doctor = app->doctor,
+                                           .keyring = app->keyring,
                                            .models = app->models,
                                            .plan_expires_ms = c->plan_expires_ms,
                                            .monthly_budget_micros = c->monthly_budget_micros,
@@ -292,8 +305,9 @@ bool app_start(const struct config *config, struct app **out, struct err *err)
         return err_memory(err, HERE);
     app->config = config;
     buf_init(&app->missing, 1024);
-    if ((config->migrate_on_start && !migrate(config, err)) || !start_aws(app, err) || !start_models(app, err) ||
-        !start_doctor(app, err) || !start_work(app, err) || !start_http(app, err) || !write_port_file(app, err)) {
+    if ((config->migrate_on_start && !migrate(config, err)) || !key_start(config, &app->keyring, err) ||
+        !start_aws(app, err) || !start_models(app, err) || !start_doctor(app, err) || !start_work(app, err) ||
+        !start_http(app, err) || !write_port_file(app, err)) {
         if (app_stop(app))
             return false;
         log_error("start.failed", "at=%s cause=%s", err->where ? err->where : "", LOGQ(err->what));
@@ -324,6 +338,7 @@ bool app_stop(struct app *app)
     if (!work_pool_stop(app->pool, left > 0 ? left : 0) || !http_ended)
         return false; /* a thread still uses the rest */
     doctor_free(app->doctor);
+    keyring_free(app->keyring);
     models_free(app->models);
     links_free(app->links);
     aws_free(app->aws);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct config { /* texts are owned; "" where unset */
-    char *database_url, *listen, *port_file;
+    char *database_url, *listen, *port_file, *bootstrap_key;
     char *role_arn, *model_id, *staging_uri, *output_uri, *bucket_owner, *output_kms_key, *events_queue_url;
     char *models_file;
     char *log_format, *log_level;
@@ -73,6 +73,8 @@ struct aws_options config_aws_options(const struct config *config);
 struct model_settings config_model_settings(const struct config *config);
 /* The settings that limit what HTTP clients may take. */
 struct http_limits config_http_limits(const struct config *config);
+/* Is VIDBATCH_LISTEN an address that only this machine reaches? */
+bool config_is_loopback(const struct config *config);
 /* What a job needs and is not set: "VIDBATCH_ROLE_ARN, VIDBATCH_STAGING_URI", "" when all is there. */
 void config_missing_for_jobs(const struct config *config, struct buf *out);
 /* The table for people: --help (text) and the README (Markdown). */

@@ -3,6 +3,7 @@
 #include "aws/endpoint.h"
 #include "aws/s3.h"
 #include "aws/sqs.h"
+#include "server/base/api_key.h"
 #include "server/base/mem.h"
 #include "server/base/money.h"
 #include "server/base/span.h"
@@ -18,8 +19,10 @@ static void complain(struct buf *problems, const char *name, const char *value, 
     buf_fmt(problems, "%s=%s: %s\n", name, value, rule);
 }
 
-static bool is_loopback(const char *host)
+bool config_is_loopback(const struct config *config)
 {
+    const char *host = config->host;
+
     return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
 }
 
@@ -39,10 +42,6 @@ static void judge_listen(struct config *config, struct buf *problems)
     }
     memcpy(config->host, host.ptr, host.len);
     config->port = (int)port;
-    if (!is_loopback(config->host) && !config->allow_open)
-        complain(problems, "VIDBATCH_LISTEN", config->listen,
-                 "nobody is asked who they are, so only a loopback address may be served; VIDBATCH_ALLOW_OPEN=true "
-                 "lifts this");
 }
 
 /* What Bedrock takes as s3Uri (CreateModelInvocationJob). A trailing slash is dropped. */
@@ -199,6 +198,18 @@ static void judge_budget(struct config *config, struct buf *problems)
                  "must be an amount above zero with at most six decimals, such as 250 or 99.50");
 }
 
+/* Never shown: most of a mistyped key is the key. */
+static void judge_bootstrap(const struct config *config, struct buf *problems)
+{
+    unsigned char hash[API_KEY_HASH];
+    int64_t id = 0;
+
+    if (config->bootstrap_key[0] && !api_key_parse(span_of(config->bootstrap_key), &id, hash))
+        complain(problems, "VIDBATCH_BOOTSTRAP_KEY", "(hidden)",
+                 "must be a whole API key, vb_, 11 characters, _ and 36 more with a checksum at the end; vidbatchd key "
+                 "generate makes one");
+}
+
 bool config_require_database(const struct config *config, struct buf *problems)
 {
     if (config->database_url[0])
@@ -210,6 +221,7 @@ bool config_require_database(const struct config *config, struct buf *problems)
 void config_judge(struct config *config, struct buf *problems)
 {
     judge_listen(config, problems);
+    judge_bootstrap(config, problems);
     judge_region(config, problems);
     judge_places(config, problems);
     judge_job_fields(config, problems);

@@ -6,6 +6,7 @@
 #include "server/doctor_cli.h"
 #include "server/health.h"
 #include "server/iam_cli.h"
+#include "server/key_cli.h"
 #include "server/show_credentials.h"
 #include "server/work/causes.h"
 
@@ -28,7 +29,8 @@ static const char usage[] =
     "  vidbatchd credentials  say which AWS credentials and Region are found, and where; exit status 1 if none are\n"
     "  vidbatchd doctor       look whether AWS, the settings and the database let the service work; --json\n"
     "  vidbatchd iam-policy   print the IAM policies of the service and of the service role, filled in\n"
-    "  vidbatchd routes       list the HTTP routes\n"
+    "  vidbatchd key          make, list and revoke API keys, straight in the database; without more words: how\n"
+    "  vidbatchd routes       list the HTTP routes, and who may call each: public, or the scope that a key needs\n"
     "  vidbatchd settings     list the settings as a Markdown table\n"
     "  vidbatchd causes       list the causes of failures, with their remedies, as docs/failures.md\n"
     "  vidbatchd --check      judge the settings and show them, secrets hidden\n"
@@ -75,11 +77,14 @@ static int show_causes(void)
 
 static int show_routes(void)
 {
+    static const char *const levels[] = {
+        [ACCESS_PUBLIC] = "public", [ACCESS_READ] = "read", [ACCESS_RUN] = "run", [ACCESS_ADMIN] = "admin"
+    };
     size_t count;
     const struct route *routes = handlers_routes(&count);
 
     for (size_t i = 0; i < count; i++)
-        printf("%s %s\n", routes[i].method, routes[i].path);
+        printf("%s %s %s\n", routes[i].method, routes[i].path, levels[routes[i].access]);
     return 0;
 }
 
@@ -222,6 +227,8 @@ int main(int argc, char **argv)
         return doctor_cli(argc - 2, argv + 2, lookup);
     if (command && strcmp(command, "iam-policy") == 0)
         return iam_cli(argc - 2, argv + 2, lookup);
+    if (command && strcmp(command, "key") == 0)
+        return key_cli(argc - 2, argv + 2, lookup);
     if (argc > 2 || (command && !is_command(command))) {
         if (argc == 2 && strcmp(command, "--version") == 0)
             return printf("vidbatchd %s\n", VIDBATCH_VERSION) < 0;

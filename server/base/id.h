@@ -14,6 +14,7 @@
 #define ID_VIDEO "vid_"
 #define ID_JOB "job_"
 #define ID_PLAN "pln_" /* of the job that it is, or would become: the same digits */
+#define ID_KEY "key_"
 #define ID_SHARD "shd_"
 #define ID_SUMMARY "sum_"
 #define ID_RECORD "" /* bare */

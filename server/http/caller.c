@@ -148,7 +148,7 @@ bool caller_admit(struct request *rq, void *context)
     }
     if (rq->caller.key_id != 0)
         rq->client = client_of_key(rq->caller.key_id);
-    if ((rq->caller.scopes & scope_names[level].scope) != 0)
-        return true;
-    return refuse_scope(rq, scope_names[level].name);
+    if ((rq->caller.scopes & scope_names[level].scope) == 0)
+        return refuse_scope(rq, scope_names[level].name);
+    return !server->admit || server->admit(rq, &rq->reply);
 }

@@ -209,6 +209,7 @@ bool http_start(const struct http_options *options, struct http_server **out, st
     server->interrupt_context = options->interrupt_context;
     server->interrupt_ms = options->interrupt_ms > 0 ? options->interrupt_ms : 1500;
     server->authenticate = options->authenticate;
+    server->admit = options->admit;
     server->arg = options->arg;
     server->listen_fd = -1;
     server->limits = limits_of(&options->limits);

@@ -85,6 +85,9 @@ struct http_options {
      * and words, which never quote the token; any other kind as reply_error has it. Any number of threads at a time.
      * NULL: nobody is asked. */
     bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
+    /* A last look before the handler of a route that is not public, when the caller has the route's scope: may it have
+     * what it names? Works like a handler: false with rp filled. NULL: no look. */
+    bool (*admit)(struct request *rq, struct reply *rp);
     void *arg; /* what rq_app gives to handlers too */
 };
 struct http_server;
@@ -121,8 +124,9 @@ void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uin
                   uint64_t *total, double *sum_s);
 
 /* ---- request ---- */
-void *rq_app(struct request *rq);                /* http_options.arg */
-void *rq_context(struct request *rq);            /* the handler thread's context; NULL for inline replies */
+void *rq_app(struct request *rq);     /* http_options.arg */
+void *rq_context(struct request *rq); /* the handler thread's context; NULL for inline replies */
+const struct route *rq_route(const struct request *rq);
 const char *rq_method(const struct request *rq); /* HEAD is given as GET */
 const char *rq_target(const struct request *rq); /* path as sent, for `instance` */
 const char *rq_id(const struct request *rq);     /* X-Request-Id of the client where it is well-formed, else ours */

@@ -243,6 +243,7 @@ struct http_server {
     void (*interrupt_context)(void *context);
     int64_t interrupt_ms;
     bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
+    bool (*admit)(struct request *rq, struct reply *rp);
     void *arg;
     struct MHD_Daemon *daemon;
     struct MHD_Response *exhausted; /* made in good time: the answer when there is no memory for one */

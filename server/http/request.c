@@ -120,6 +120,11 @@ void *rq_context(struct request *rq)
     return rq->context;
 }
 
+const struct route *rq_route(const struct request *rq)
+{
+    return rq->match.route;
+}
+
 const char *rq_method(const struct request *rq)
 {
     return request_reads(rq) ? "GET" : rq->method;

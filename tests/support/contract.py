@@ -30,6 +30,11 @@ class Contract:
         methods = {"get", "put", "post", "delete", "patch", "head", "options"}
         return {f"{m.upper()} {t}" for _, _, t, item in self.routes for m in item if m in methods}
 
+    def security(self):
+        """Of each of them what it asks for: its own, else the document's."""
+        methods = {"get", "put", "post", "delete", "patch", "head", "options"}
+        return {f"{m.upper()} {t}": o.get("security", self.document.get("security")) for _, _, t, item in self.routes for m, o in item.items() if m in methods}
+
     def resolve(self, node):
         """Follows a $ref; gives the node and the JSON pointer where it stands."""
         while "$ref" in node:

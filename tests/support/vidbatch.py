@@ -57,7 +57,7 @@ def remember_secret(*values):
 
 def remember_secrets_of(environment):
     for name, value in environment.items():
-        if any(word in name for word in ("SECRET", "TOKEN", "PASSWORD")) and not name.endswith(("_FILE", "_TTL")):
+        if any(word in name for word in ("SECRET", "TOKEN", "PASSWORD", "BOOTSTRAP_KEY")) and not name.endswith(("_FILE", "_TTL")):
             remember_secret(value)
         elif name == "VIDBATCH_DATABASE_URL":
             remember_secret(urllib.parse.unquote(urllib.parse.urlsplit(value).password or ""))
@@ -231,19 +231,40 @@ class Service(Process):
         }
         super().__init__([str(BUILD / "bin/vidbatchd")], env, folder / f"{name}.log", folder / f"{name}.port")
 
-    def client(self):
-        return Client(self)
+    def client(self, key=None):
+        return Client(self, key)
+
+
+def key_command(database, *words):
+    """`vidbatchd key ...` at a database."""
+    env = {"VIDBATCH_DATABASE_URL": database.url, "PATH": os.environ["PATH"]}
+    return subprocess.run([BUILD / "bin/vidbatchd", "key", *words], env=env, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def make_key(database, scopes="admin", name="test", *options):
+    """A key as an operator makes it, past the service; gives its text."""
+    made = key_command(database, "create", "--name", name, "--scopes", scopes, *options)
+    assert made.returncode == 0, made.stderr
+    remember_secret(made.stdout.strip())
+    return made.stdout.strip()
+
+
+def key_id(key):
+    """The public id of a key."""
+    return "key_" + key[3:14]
 
 
 class Client:
-    """HTTP as a user sends it; every answer is held against openapi.yaml."""
+    """HTTP as a user sends it; every answer is held against openapi.yaml. With a key, each request carries it."""
 
     contract = None
 
-    def __init__(self, service):
+    def __init__(self, service, key=None):
         self.service = service
         self.answers = service.log_path.parent / "answers.log"
         self.session = requests.Session()
+        if key:
+            self.session.headers["Authorization"] = "Bearer " + key
         if Client.contract is None:
             Client.contract = Contract(ROOT / "openapi.yaml")
 
@@ -260,9 +281,13 @@ class Client:
         return answer
 
     def keep(self, method, path, answer):
-        """For secrets_check.py."""
+        """For secrets_check.py. In the answer that makes a key, and nowhere else, it may stand."""
+        body = answer.content[:KEPT_BYTES]
+        if method == "POST" and path.startswith("/v1/keys") and answer.ok and answer.json().get("key"):
+            remember_secret(answer.json()["key"])
+            body = body.replace(answer.json()["key"].encode(), b"(the key)")
         with open(self.answers, "ab") as file:
-            file.write(f"{method} {path}\n{answer.status_code} {dict(answer.headers)}\n".encode() + answer.content[:KEPT_BYTES] + b"\n")
+            file.write(f"{method} {path}\n{answer.status_code} {dict(answer.headers)}\n".encode() + body + b"\n")
 
     def get(self, path, want=200, **options):
         answer = self.call("GET", path, want, **options)
