@@ -9,7 +9,7 @@ GEN := $(BUILD)/gen
 PYTHON_READY := tests/support/venv.sh build/venv tests/requirements.txt
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-PACKAGES := libmicrohttpd libcurl openssl jansson libpq expat zlib
+PACKAGES := libmicrohttpd gnutls libcurl openssl jansson libpq expat zlib
 # Asked at the first use, once: on a bare machine pkg-config comes only with `make install-deps`.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)

@@ -37,6 +37,9 @@ void metrics_http(struct buf *out, const struct http_counts *http)
     metrics_gauge(out, "vidbatch_http_in_flight", "Requests being answered.", (int64_t)http->in_flight);
     metrics_gauge(out, "vidbatch_http_queued", "Requests waiting for a handler thread.", (int64_t)http->queued);
     metrics_gauge(out, "vidbatch_http_connections", "Open connections.", (int64_t)http->connections);
+    if (http->tls_expires_at_s > 0)
+        metrics_gauge(out, "vidbatch_tls_certificate_expires_at_seconds", "When the certificate runs out, since 1970.",
+                      http->tls_expires_at_s);
     metrics_gauge(out, "vidbatch_http_streams", "Long answers being sent.", (int64_t)http->streams);
 }
 

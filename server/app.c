@@ -28,6 +28,7 @@ static const int64_t http_grace_ms = 4000, stop_ms = 8000;
 struct app {
     const struct config *config;
     atomic_bool ready;
+    atomic_bool draining; /* the end has been asked for; all still works */
     atomic_bool stopping;
     struct aws *aws;
     struct links *links;
@@ -86,7 +87,7 @@ static bool is_ready(void *arg, struct err *err)
     if (atomic_load(&app->ready))
         return work_pool_can_write(app->pool, err);
     err_set(err, ERR_BUSY, true, HERE, "The service takes no work now: it is %s.",
-            atomic_load(&app->stopping) ? "stopping" : "starting");
+            atomic_load(&app->draining) ? "stopping" : "starting");
     return err_code(err, "not_ready");
 }
 
@@ -238,6 +239,9 @@ static bool start_http(struct app *app, struct err *err)
                                     .handler_threads = handler_threads(c),
                                     .limits = config_http_limits(c),
                                     .forwarders = c->trusted_proxies,
+                                    .cors_origins = c->cors_origins,
+                                    .tls_cert = c->tls_cert,
+                                    .tls_key = c->tls_key,
                                     .open_context = open_context,
                                     .close_context = close_context,
                                     .interrupt_context = interrupt_context,
@@ -323,13 +327,37 @@ int app_port(const struct app *app)
     return http_port(app->http);
 }
 
+void app_reload(struct app *app)
+{
+    struct err err = { 0 };
+    struct http_counts counts = { 0 };
+    char expires[CLOCK_RFC3339_SIZE] = "";
+
+    if (!app->config->tls_cert[0]) {
+        log_info("reload.nothing", "note='without VIDBATCH_TLS_CERT there is nothing to read again'");
+    } else if (!http_reload(app->http, &err)) {
+        log_error("reload.failed", "at=%s cause=%s note='the certificate that was there is served on'", err.where,
+                  LOGQ(err.what));
+    } else {
+        http_counts(app->http, &counts);
+        clock_rfc3339(counts.tls_expires_at_s * 1000, expires);
+        log_info("reload.done", "expires=%s", expires);
+    }
+}
+
+void app_drain(struct app *app)
+{
+    atomic_store(&app->draining, true);
+    atomic_store(&app->ready, false);
+}
+
 bool app_stop(struct app *app)
 {
     const int64_t until = clock_mono_ms() + stop_ms;
     bool http_ended = false;
     int64_t left = 0;
 
-    atomic_store(&app->ready, false);
+    app_drain(app);
     atomic_store(&app->stopping, true);
     if (app->pool)
         work_pool_ask_stop(app->pool);

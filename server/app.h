@@ -10,6 +10,10 @@ struct app;
 /* Migrates where the settings say so, connects, listens. Keeps config. Gives: app_stop. */
 MUST_CHECK bool app_start(const struct config *config, struct app **out, struct err *err);
 int app_port(const struct app *app);
+/* Reads again what may change while the service runs, the certificate and its key, and logs how that went. */
+void app_reload(struct app *app);
+/* Readiness falls; all else goes on. */
+void app_drain(struct app *app);
 /* Readiness falls, requests under way are answered, steps give their leases back; at most nine seconds. Frees all and
  * gives true; false: some thread did not end and still uses it, and the settings, so the process must end with _exit.
  */

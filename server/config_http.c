@@ -1,6 +1,8 @@
 /* The settings of HTTP: their rules, and what the server takes of them. */
 #include "server/config.h"
 #include "server/http/address.h"
+#include "server/http/cors.h"
+#include "server/http/tls.h"
 
 static void complain(struct buf *problems, const char *name, const char *value, const char *rule)
 {
@@ -17,9 +19,35 @@ static void judge_proxies(const struct config *config, struct buf *problems)
     networks_done(&trusted);
 }
 
+static void judge_origins(const struct config *config, struct buf *problems)
+{
+    struct origins origins = { 0 };
+    struct err err = { 0 };
+
+    if (!origins_parse(config->cors_origins, &origins, &err))
+        complain(problems, "VIDBATCH_CORS_ORIGINS", config->cors_origins, err.what);
+    origins_done(&origins);
+}
+
+/* Reads the files to see what is wrong with them; the server reads them again. */
+static void judge_tls(const struct config *config, struct buf *problems)
+{
+    struct tls *tls = NULL;
+    struct err err = { 0 };
+
+    if ((config->tls_cert[0] != '\0') != (config->tls_key[0] != '\0'))
+        complain(problems, config->tls_cert[0] ? "VIDBATCH_TLS_KEY" : "VIDBATCH_TLS_CERT", "",
+                 "VIDBATCH_TLS_CERT and VIDBATCH_TLS_KEY must be set together");
+    else if (config->tls_cert[0] && !tls_new(config->tls_cert, config->tls_key, &tls, &err))
+        complain(problems, "VIDBATCH_TLS_CERT", config->tls_cert, err.what);
+    tls_free(tls);
+}
+
 void config_judge_http(const struct config *config, struct buf *problems)
 {
     judge_proxies(config, problems);
+    judge_origins(config, problems);
+    judge_tls(config, problems);
     if (config->rate_burst > 0 && config->rate_limit == 0)
         complain(problems, "VIDBATCH_RATE_BURST", "", "is of no use without VIDBATCH_RATE_LIMIT");
 }

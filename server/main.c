@@ -11,19 +11,23 @@
 #include "server/work/causes.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
     "vidbatchd " VIDBATCH_VERSION
     ": video summaries from Amazon S3 into PostgreSQL through Amazon Bedrock batch inference\n"
     "\n"
-    "  vidbatchd              serve, until SIGTERM or SIGINT (a second one quits at once)\n"
+    "  vidbatchd              serve, until SIGTERM or SIGINT (a second one quits at once); SIGHUP reads the "
+    "certificate\n"
+    "                         again\n"
     "  vidbatchd migrate      bring the database to this version's schema\n"
     "  vidbatchd health       ask the running service (VIDBATCH_LISTEN) whether it lives; exit status 0 if so\n"
     "  vidbatchd credentials  say which AWS credentials and Region are found, and where; exit status 1 if none are\n"
@@ -135,6 +139,14 @@ static void quit_now(int number)
     _exit(130);
 }
 
+static void pause_ms(int64_t ms)
+{
+    struct timespec left = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
 static int serve(const struct config *config)
 {
     struct err err = { 0 };
@@ -146,18 +158,24 @@ static int serve(const struct config *config)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (!app_start(config, &app, &err)) {
         log_error("start.failed", "at=%s cause=%s", err.where ? err.where : "", LOGQ(err.what));
         return 1;
     }
-    log_info("start.listening", "url=http://%s:%d version=%s", config->host, app_port(app), VIDBATCH_VERSION);
-    sigwait(&signals, &number);
+    log_info("start.listening", "url=http%s://%s:%d version=%s", config->tls_cert[0] ? "s" : "", config->host,
+             app_port(app), VIDBATCH_VERSION);
+    while (sigwait(&signals, &number) == 0 && number == SIGHUP)
+        app_reload(app);
     log_info("stop.begins", "signal=%d", number);
     signal(SIGTERM, quit_now);
     signal(SIGINT, quit_now);
+    signal(SIGHUP, SIG_IGN);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    app_drain(app);
+    pause_ms(config->drain_delay_ms);
     if (!app_stop(app)) {
         log_warn("stop.done", "signal=%d note='threads were left; leases run out by themselves'", number);
         _exit(0); /* nothing may be taken from under them */
@@ -185,7 +203,7 @@ static int run(struct config *config, const char *command)
     if (command && strcmp(command, "migrate") == 0)
         return migrate(config);
     if (command && strcmp(command, "health") == 0)
-        return health_ask(config->host, config->port, config->port_file);
+        return health_ask(config->host, config->port, config->port_file, config->tls_cert[0] != '\0');
     return run_with_region(config, command);
 }
 

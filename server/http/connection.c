@@ -44,6 +44,7 @@ static struct link *open_link(struct http_server *server, struct MHD_Connection 
     if (!link)
         return NULL;
     link->fd = fd;
+    link->tls = server->tls;
     link->peer = address_of_socket(info ? info->client_addr : NULL);
     link->is_forwarder = networks_have(&server->forwarders, &link->peer);
     link->tallied = !link->is_forwarder &&
@@ -81,4 +82,19 @@ void connection_changed(void *cls, struct MHD_Connection *connection, void **soc
     *socket_context = open_link(server, connection, fd);
     if (!*socket_context)
         (void)shutdown(fd, SHUT_RDWR); /* without memory nobody would watch it */
+}
+
+/* libmicrohttpd tells the session its connection, and the handshake comes after connection_changed. */
+int connection_present(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
+                       unsigned *cert_count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+                       unsigned *flags)
+{
+    const union MHD_ConnectionInfo *context =
+        MHD_get_connection_info(gnutls_session_get_ptr(session), MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const struct link *link = context ? context->socket_context : NULL;
+
+    (void)info;
+    *ocsp = NULL;
+    *ocsp_count = 0;
+    return link && link->tls ? tls_present(link->tls, certs, cert_count, key, flags) : -1;
 }

@@ -95,16 +95,34 @@ static void on_library_log(void *cls, const char *fmt, va_list args)
     log_debug("http.library", "text=%s", LOGQ(text)); /* mostly what clients did wrong */
 }
 
+static bool start_tls(struct http_server *server, const struct http_options *o, struct err *err)
+{
+    if (!o->tls_cert || !o->tls_cert[0])
+        return true;
+    if (MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK2) != MHD_YES)
+        return err_set(err, ERR_INPUT, false, HERE, "this libmicrohttpd was built without TLS");
+    return tls_new(o->tls_cert, o->tls_key ? o->tls_key : "", &server->tls, err);
+}
+
+bool http_reload(struct http_server *server, struct err *err)
+{
+    return !server->tls || tls_reload(server->tls, err);
+}
+
 static bool start_daemon(struct http_server *server, const struct http_options *o, struct err *err)
 {
     unsigned io_threads = o->io_threads > 0 ? (unsigned)o->io_threads : 2;
+    unsigned tls = server->tls ? MHD_USE_TLS : 0;
+    struct MHD_OptionItem tls_options[] = { { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES },
+                                            { MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)connection_present },
+                                            { MHD_OPTION_END, 0, NULL } };
     int listen_fd = server->listen_fd;
 
     server->accept_fd = listen_fd;
     server->listen_fd = -1; /* libmicrohttpd closes it, also when it does not start */
 
     server->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | tls, 0,
                          connection_let_in, server, exchange_continue, server, MHD_OPTION_EXTERNAL_LOGGER,
                          on_library_log, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
                          /* a pool of one is no pool to libmicrohttpd */
@@ -115,7 +133,8 @@ static bool start_daemon(struct http_server *server, const struct http_options *
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->limits.max_header_bytes + OWN_MEMORY_BYTES,
                          MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
                          MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end,
-                         server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server, MHD_OPTION_END);
+                         server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server, MHD_OPTION_ARRAY,
+                         tls ? tls_options : &tls_options[2], MHD_OPTION_END);
     return server->daemon || err_set(err, ERR_INTERNAL, false, HERE, "libmicrohttpd did not start");
 }
 
@@ -141,6 +160,8 @@ static void give_back_rest(struct http_server *server)
     watch_done(&server->watch);
     tally_done(&server->tally);
     networks_done(&server->forwarders);
+    origins_done(&server->origins);
+    tls_free(server->tls);
     if (server->listen_fd >= 0)
         (void)close(server->listen_fd);
     if (server->exhausted)
@@ -183,6 +204,7 @@ static bool start_watch(struct http_server *server, struct err *err)
 static bool start_all(struct http_server *server, const struct http_options *o, struct err *err)
 {
     return networks_parse(span_of(o->forwarders ? o->forwarders : ""), &server->forwarders, err) &&
+           origins_parse(o->cors_origins ? o->cors_origins : "", &server->origins, err) && start_tls(server, o, err) &&
            make_exhausted(server, err) && open_socket(server, o, err) &&
            pool_start(&server->pool, server, o->handler_threads > 0 ? o->handler_threads : 8, server->limits.max_queue,
                       err) &&

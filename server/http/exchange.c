@@ -97,10 +97,12 @@ static bool find_route(struct request *rq)
     }
     buf_init(&allow, 0);
     router_allow(rq->match.allowed, &allow);
-    if (strcmp(rq->method, "OPTIONS") == 0)
+    if (strcmp(rq->method, "OPTIONS") == 0) {
         reply_status(rp, 204);
-    else
+        browser_preflight(rq, buf_cstr(&allow));
+    } else {
         reply_problem(rq, rp, 405, "method_not_allowed", "Allowed here: %s.", buf_cstr(&allow));
+    }
     reply_header(rp, "Allow", buf_cstr(&allow));
     buf_done(&allow);
     return false;
@@ -122,7 +124,7 @@ static bool accept_headers(struct request *rq)
         rq->reply.close = true;
         return false;
     }
-    if (!find_route(rq) || !limits_accept(rq))
+    if (!browser_accept(rq) || !find_route(rq) || !limits_accept(rq))
         return false;
     if (!query_parse(rq->raw_query, &rq->query, &err)) {
         reply_error(rq, &rq->reply, &err);

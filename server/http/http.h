@@ -72,6 +72,12 @@ struct http_options {
     /* Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as "10.0.0.0/8"; NULL: none.
      * Borrowed during http_start. */
     const char *forwarders;
+    /* Origins whose web pages may use the server, such as "https://app.example"; NULL: none. Borrowed during
+     * http_start.
+     */
+    const char *cors_origins;
+    /* PEM files: TLS is spoken, and nothing else. NULL or empty: plain HTTP. Kept as names, see http_reload. */
+    const char *tls_cert, *tls_key;
     /* One context a handler thread: opened on that thread before its first request, closed at the end. */
     void *(*open_context)(void *arg, struct err *err);
     void (*close_context)(void *context);
@@ -93,6 +99,9 @@ struct http_options {
 struct http_server;
 MUST_CHECK bool http_start(const struct http_options *options, struct http_server **out, struct err *err);
 int http_port(const struct http_server *server);
+/* Reads certificate and key again, for connections that come from now on. False: they stay as they are, and err says
+ * why. True where there is no TLS. Any thread. */
+MUST_CHECK bool http_reload(struct http_server *server, struct err *err);
 /* No new connections and requests (503, Connection: close); those under way finish within grace_ms, then handlers are
  * interrupted and all is closed. Gives back everything. False: a handler did not end within interrupt_ms; its thread
  * and all that it may use are left as they are, so that the process must end with _exit, or call this again. */
@@ -115,7 +124,8 @@ struct http_counts {
     uint64_t requests, in_flight, queued, connections, streams;
     uint64_t refused[HTTP_REFUSALS];
     uint64_t cuts[HTTP_CUTS];
-    uint64_t by_status[6]; /* [2] = 2xx ... */
+    uint64_t by_status[6];    /* [2] = 2xx ... */
+    int64_t tls_expires_at_s; /* when the certificate runs out; 0: no TLS */
 };
 void http_counts(struct http_server *server, struct http_counts *out);
 /* Latency histogram of finished requests for /metrics: upper bounds in seconds and cumulative counts. */

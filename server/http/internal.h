@@ -8,9 +8,11 @@
 #define VIDBATCH_HTTP_INTERNAL_H
 
 #include "server/http/address.h"
+#include "server/http/cors.h"
 #include "server/http/http.h"
 #include "server/http/parse.h"
 #include "server/http/tally.h"
+#include "server/http/tls.h"
 #include "server/http/watch.h"
 
 #include <microhttpd.h>
@@ -64,7 +66,7 @@ struct reply {
     int status;
     const char *type;
     struct buf headers; /* name NUL value NUL ... */
-    bool has_cache_control;
+    bool has_cache_control, has_policy, has_referrer;
     bool close; /* Connection: close */
     struct buf body;
     const char *static_bytes; /* instead of body */
@@ -120,6 +122,8 @@ struct request {
     char address[ADDRESS_SIZE]; /* of the client */
     struct client_id client;    /* whose limits count: the key's, else the address's */
     bool has_stream;            /* counted in the tally */
+    bool is_https;              /* its client speaks TLS, with us or with a trusted forwarder */
+    struct span origin;         /* of the web page of another origin that may read the answer; ptr NULL: none */
     int64_t queued_ms;          /* when it began to wait for a handler thread */
     struct caller caller;
     char method[METHOD_BYTES]; /* as sent, cut */
@@ -157,6 +161,14 @@ void request_note_address(struct request *rq);
 /* May the handler of the matched route run? False: the problem is filled (400, 401, 403, 503). */
 MUST_CHECK bool caller_admit(struct request *rq, void *context);
 void caller_done(struct caller *caller);
+
+/* ---- web pages ---- */
+/* May the page that sends it do so? Notes its origin. I/O thread. False: 403 is filled. */
+MUST_CHECK bool browser_accept(struct request *rq);
+/* OPTIONS: what pages of that origin may do here. allow: the methods of the path. */
+void browser_preflight(struct request *rq, const char *allow);
+/* The headers that every answer carries for browsers. */
+MUST_CHECK bool browser_add_headers(struct request *rq, struct MHD_Response *response);
 
 /* ---- limits ---- */
 /* The defaults where *asked has zeros. */
@@ -251,7 +263,9 @@ struct http_server {
     int port;
     struct http_limits limits;
     struct networks forwarders; /* who are trusted to say for whom they ask */
-    int accept_fd;              /* the listening socket, for looks only */
+    struct origins origins;
+    struct tls *tls; /* NULL: plain HTTP */
+    int accept_fd;   /* the listening socket, for looks only */
     atomic_bool stopping;
     atomic_llong guests_until_ms; /* while stopping: new connections are let in until then */
     struct watch watch;
@@ -264,6 +278,9 @@ struct http_server {
 enum MHD_Result connection_let_in(void *cls, const struct sockaddr *addr, socklen_t len);
 void connection_changed(void *cls, struct MHD_Connection *connection, void **socket_context,
                         enum MHD_ConnectionNotificationCode toe);
+int connection_present(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
+                       unsigned *cert_count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+                       unsigned *flags);
 /* And for one request. */
 void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_continue(void *cls, struct MHD_Connection *connection, const char *url, const char *method,

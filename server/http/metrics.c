@@ -143,6 +143,8 @@ void http_counts(struct http_server *server, struct http_counts *out)
     pthread_mutex_unlock(&m->lock);
     for (int i = 0; i < HTTP_CUTS; i++)
         out->cuts[i] = atomic_load(&server->watch.cuts[i]);
+    if (server->tls)
+        out->tls_expires_at_s = tls_expires_at_s(server->tls);
 }
 
 void http_latency(struct http_server *server, double bounds_s[HTTP_BUCKETS], uint64_t counts[HTTP_BUCKETS],

@@ -35,6 +35,10 @@ void reply_header(struct reply *rp, const char *name, const char *value)
     assert(!strpbrk(name, "\r\n: ") && !strpbrk(value, "\r\n"));
     if (strcasecmp(name, "Cache-Control") == 0)
         rp->has_cache_control = true;
+    if (strcasecmp(name, "Content-Security-Policy") == 0)
+        rp->has_policy = true;
+    if (strcasecmp(name, "Referrer-Policy") == 0)
+        rp->has_referrer = true;
     buf_add(&rp->headers, name, strlen(name) + 1);
     buf_add(&rp->headers, value, strlen(value) + 1);
 }

@@ -10,7 +10,7 @@ static void settle(struct request *rq)
 
     if (!buf_ok(&rp->body) || !buf_ok(&rp->headers)) {
         buf_reset(&rp->headers);
-        rp->has_cache_control = false;
+        rp->has_cache_control = rp->has_policy = rp->has_referrer = false;
         problem_unavailable(rq, "out_of_memory", "The answer does not fit in the server's memory. Ask for less.");
     }
     if (rp->status == 200 && rp->etag[0] != '\0' && request_reads(rq) &&
@@ -46,7 +46,7 @@ static bool add_headers(struct request *rq, struct MHD_Response *response)
     struct reply *rp = &rq->reply;
     struct span rest = buf_view(&rp->headers);
     bool has_body = rp->stream.fill || rp->static_bytes || rp->body.len > 0;
-    bool ok = add(response, "X-Request-Id", rq->id) && add(response, "X-Content-Type-Options", "nosniff");
+    bool ok = add(response, "X-Request-Id", rq->id) && browser_add_headers(rq, response);
 
     if (has_body)
         ok = ok && add(response, "Content-Type", rp->type);

@@ -25,8 +25,10 @@ enum link_state {
     LINK_SENDING   /* the answer is on its way */
 };
 
-struct link { /* one connection; fill fd and peer, the rest zero */
+struct tls;
+struct link { /* one connection; fill fd and what follows it, the rest zero */
     int fd;
+    struct tls *tls; /* the server's; kept, NULL: plain */
     struct address peer;
     bool is_forwarder; /* speaks for others: peer is no client */
     bool tallied;      /* counted in the tally */

@@ -7,11 +7,11 @@ group() {
     case $1 in
     build)
         echo gcc make libc6-dev pkg-config python3 python3-yaml
-        echo libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libpq-dev libexpat1-dev libssl-dev zlib1g-dev
+        echo libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev libjansson-dev libpq-dev libexpat1-dev libssl-dev zlib1g-dev
         ;;
     # What the built program needs to run: the second stage of the Dockerfile installs these and nothing else.
-    runtime) echo ca-certificates libmicrohttpd12 libcurl4 libjansson4 libpq5 libexpat1 libssl3 zlib1g ;;
-    test) echo postgresql python3-venv curl jq faketime ;;
+    runtime) echo ca-certificates libmicrohttpd12 libgnutls30 libcurl4 libjansson4 libpq5 libexpat1 libssl3 zlib1g ;;
+    test) echo postgresql python3-venv curl jq faketime wrk ;;
     conformance) echo radosgw ceph-mon ceph-osd curl python3-venv ;;
     check) echo clang clang-format clang-tidy shellcheck universal-ctags python3-venv ;;
     fuzz) echo clang libclang-rt-dev ;;
