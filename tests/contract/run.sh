@@ -29,7 +29,7 @@ else
     cat "$logs/redocly.log"
 fi
 
-PYTEST_LOGS=$logs/pytest tests/support/run_pytest.sh "$build" tests/contract -s 2>&1 | tee "$logs/pytest.log"
+PYTEST_PASSES=long PYTEST_LOGS=$logs/pytest tests/support/run_pytest.sh "$build" tests/contract -s 2>&1 | tee "$logs/pytest.log"
 read -r p f s < <(counts "$logs/pytest.log") || { p=0 f=1 s=0; }
 passed=$((passed + p)) failed=$((failed + f))
 echo "contract ($build): $passed passed, $failed failed, $s skipped"
