@@ -25,11 +25,54 @@ struct batch_output {
     struct buf output_error; /* modelOutput.error */
     struct buf word;         /* scratch */
     enum presence answer, error;
+    json_more_fn *more; /* of the caller */
+    void *more_arg;
+    const char *line_at; /* the line's first byte in the reader's window; NULL: its head is, or will be, in `head` */
+    bool is_split;       /* the line goes on behind that window */
+    struct buf head;
 };
 
 /* Reads the value of one member of an object into line, or skips it. Of members that come twice the last counts, as in
  * every JSON parser in use: a reader of an object clears what an earlier one has left. */
 typedef bool member_fn(struct batch_output *o, struct span name, struct batch_line *line, struct err *err);
+
+static void keep_head(struct batch_output *o, struct span bytes)
+{
+    buf_span(&o->head, span_head(bytes, BATCH_LINE_HEAD - o->head.len));
+}
+
+/* The window that goes away may hold the beginning of a line. */
+static bool more_bytes(void *arg, struct span *piece, struct err *err)
+{
+    struct batch_output *o = arg;
+
+    if (o->line_at) {
+        o->is_split = true;
+        keep_head(o, (struct span){ o->line_at, (size_t)(o->reader.end - o->line_at) });
+        o->line_at = NULL;
+    }
+    if (!o->more(o->more_arg, piece, err))
+        return false;
+    if (o->is_split)
+        keep_head(o, *piece);
+    return true;
+}
+
+static void begin_head(struct batch_output *o, const char *at)
+{
+    o->line_at = at;
+    o->is_split = false;
+    buf_reset(&o->head);
+}
+
+struct span batch_output_head(const struct batch_output *o, const struct batch_line *line)
+{
+    const size_t bytes = (size_t)(line->next_offset - line->offset);
+
+    if (o->line_at)
+        return (struct span){ o->line_at, bytes < BATCH_LINE_HEAD ? bytes : BATCH_LINE_HEAD };
+    return span_head(buf_view(&o->head), bytes);
+}
 
 struct batch_output *batch_output_new(int64_t offset, json_more_fn *more, void *more_arg, struct err *err)
 {
@@ -39,7 +82,10 @@ struct batch_output *batch_output_new(int64_t offset, json_more_fn *more, void *
         err_memory(err, HERE);
         return NULL;
     }
-    json_reader_init(&o->reader, (struct span){ "", 0 }, offset, more, more_arg);
+    o->more = more;
+    o->more_arg = more_arg;
+    json_reader_init(&o->reader, (struct span){ "", 0 }, offset, more ? more_bytes : NULL, o);
+    buf_init(&o->head, BATCH_LINE_HEAD);
     buf_init(&o->name, NAME_MAX_BYTES);
     buf_init(&o->record_id, RECORD_ID_MAX);
     buf_init(&o->text, TEXT_MAX);
@@ -61,6 +107,7 @@ void batch_output_free(struct batch_output *o)
     buf_done(&o->message);
     buf_done(&o->output_error);
     buf_done(&o->word);
+    buf_done(&o->head);
     mem_free(o);
 }
 
@@ -405,11 +452,13 @@ bool batch_output_next(struct batch_output *o, struct batch_line *line, bool *eo
 
     *line = (struct batch_line){ 0 };
     *eof = false;
+    begin_head(o, NULL);
     is_begun = skip_mark(o, problem);
     if (is_begun && !json_next_line(&o->reader, eof, problem))
         return give_up(problem, err);
     if (*eof)
         return true;
+    begin_head(o, is_begun ? o->reader.at : NULL);
     line->offset = is_begun ? json_reader_offset(&o->reader) : 0; /* a broken mark is part of its line */
     is_read = is_begun && read_line(o, line, problem);
     if (!is_read && fatal(o, problem))

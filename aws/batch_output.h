@@ -44,6 +44,11 @@ void batch_output_free(struct batch_output *out);
  * out. */
 MUST_CHECK bool batch_output_next(struct batch_output *out, struct batch_line *line, bool *eof, struct err *err);
 
+/* The bytes of the line just read, as they stand in the file, at most BATCH_LINE_HEAD of them. Borrowed until the next
+ * line. */
+enum { BATCH_LINE_HEAD = 2048 };
+struct span batch_output_head(const struct batch_output *out, const struct batch_line *line);
+
 /* A modelOutput that came alone, as the body of an InvokeModel answer: read by the same rules into an answer line
  * without record id and offsets. False: it is no such object (ERR_UPSTREAM, code "bad_answer", not retryable: it was
  * paid for) or memory ran out. A reader does one or the other: batch_output_next reads a file, this reads bodies, any

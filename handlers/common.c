@@ -101,8 +101,8 @@ static const char *noun_of(struct span id)
 {
     static const struct {
         const char *prefix, *noun;
-    } nouns[] = { { ID_PREFIX, "prefix" },   { ID_VIDEO, "video" }, { ID_JOB, "job" },
-                  { ID_SUMMARY, "summary" }, { ID_KEY, "key" },     { ID_PLAN, "plan" } };
+    } nouns[] = { { ID_PREFIX, "prefix" }, { ID_VIDEO, "video" }, { ID_JOB, "job" },  { ID_SUMMARY, "summary" },
+                  { ID_KEY, "key" },       { ID_PLAN, "plan" },   { ID_TASK, "task" } };
 
     for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++) {
         if (span_starts(id, span_of(nouns[i].prefix)))

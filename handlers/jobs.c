@@ -8,6 +8,8 @@
 #include "server/base/id.h"
 #include "sql/job_store.h"
 
+#include <string.h>
+
 enum {
     MOST_RETRIES = 1000,
     BATCH = 32,
@@ -98,6 +100,11 @@ static void put_retries(struct json_writer *w, const struct db_rows *rows)
     json_end_array(w);
 }
 
+static bool all_is_well(const struct job_row *job)
+{
+    return job->outcome && strcmp(job->outcome, "success") == 0;
+}
+
 void jobs_get(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
@@ -113,7 +120,7 @@ void jobs_get(struct request *rq, struct reply *rp)
         return;
     if (!job_store_get(db_of(rq), id, &rows, &row, &err) ||
         !job_store_retries(db_of(rq), id, MOST_RETRIES, &retries, &err) ||
-        (!row.completed_ms && !task_store_trouble_job(db_of(rq), id, &troubles, &trouble, &err))) {
+        (!all_is_well(&row) && !task_store_trouble_job(db_of(rq), id, &troubles, &trouble, &err))) {
         reply_failure(rq, rp, &err);
         return;
     }

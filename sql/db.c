@@ -415,3 +415,8 @@ bool db_number(struct db *db, enum query query, const struct param *params, int 
     *out = db_i64(&rows, 0, 0);
     return true;
 }
+
+bool db_now_ms(struct db *db, int64_t *now_ms, struct err *err)
+{
+    return db_number(db, Q_DB_NOW, NULL, 0, now_ms, err);
+}

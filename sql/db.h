@@ -85,6 +85,9 @@ bool db_is_down(const struct err *err);
 typedef bool db_work_fn(struct db *db, void *arg, struct err *err);
 MUST_CHECK bool db_transaction(struct db *db, db_work_fn *work, void *arg, struct err *err);
 
+/* The database's clock, in milliseconds since 1970: what is compared with times that are stored. */
+MUST_CHECK bool db_now_ms(struct db *db, int64_t *now_ms, struct err *err);
+
 /* LISTEN/NOTIFY. db_wait returns when a notification came, the socket wake_fd became readable (-1: none), or the time
  * is over. */
 MUST_CHECK bool db_listen(struct db *db, const char *channel, struct err *err);

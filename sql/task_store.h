@@ -9,7 +9,8 @@ struct task {
     int64_t id;
     int64_t subject_id;
     int attempt;
-    int failures;
+    int failures; /* in a row */
+    int lost;     /* leases that ran out in a row before this attempt */
     char kind[16];
 };
 
@@ -35,12 +36,16 @@ MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct e
  * where this one does not count. */
 MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error,
                                  bool counts, struct err *err);
-/* Given up; stays visible (ready again where it was poked meanwhile). */
-MUST_CHECK bool task_store_dead(struct db *db, const struct task *task, const char *last_error, struct err *err);
+/* Given up; stays visible (ready again where it was poked meanwhile). job_id: of the job that it belongs to; 0: none.
+ */
+MUST_CHECK bool task_store_dead(struct db *db, const struct task *task, int64_t job_id, const char *last_error,
+                                struct err *err);
 /* Shutting down: ready at once for another worker; the attempt does not count as a failure. */
 MUST_CHECK bool task_store_release(struct db *db, const struct task *task, struct err *err);
-/* The same for all that `worker` has claimed but those in `known` ("{1,2}" as an SQL array): claims whose answer was
- * lost. */
+/* The lease was lost, but not whoever held it: takes it off the count of leases lost in a row. */
+MUST_CHECK bool task_store_survived(struct db *db, const struct task *task, struct err *err);
+/* As task_store_release, for all that `worker` has claimed but those in `known` ("{1,2}" as an SQL array): claims whose
+ * answer was lost. */
 MUST_CHECK bool task_store_release_orphans(struct db *db, const char *worker, const char *known, int64_t *released,
                                            struct err *err);
 /* Milliseconds until the next task of these kinds is due or its lease ends; -1 when there is none. */
@@ -48,17 +53,38 @@ MUST_CHECK bool task_store_next_due(struct db *db, const char *kinds, int64_t *i
 /* Removes the task, waiting or dead (a running one is left). */
 MUST_CHECK bool task_store_remove(struct db *db, const char *kind, int64_t subject_id, struct err *err);
 
-struct task_trouble {    /* a step that failed, and will be tried again */
+struct task_trouble {    /* a step that failed, and will be tried again; or is dead */
     const char *step;    /* kind of task; both texts borrowed from the rows. NULL: nothing is wrong */
     const char *message; /* of the last failure */
-    int64_t failures;    /* in a row */
-    int64_t next_ms;     /* wall clock of the next try */
+    int64_t id;
+    int64_t failures; /* in a row */
+    int64_t next_ms;  /* wall clock of the next try; 0 of a dead one */
+    int64_t since_ms; /* of the first of these failures; 0: not known */
+    bool is_dead;
 };
 /* The worst of a job (its shards and their files, and the watch, count), or of a prefix's scan. */
 MUST_CHECK bool task_store_trouble_job(struct db *db, int64_t job_id, struct db_rows *rows, struct task_trouble *out,
                                        struct err *err);
 MUST_CHECK bool task_store_trouble_prefix(struct db *db, int64_t prefix_id, struct db_rows *rows,
                                           struct task_trouble *out, struct err *err);
+
+struct task_row { /* texts borrowed from the rows */
+    int64_t id, subject_id;
+    const char *kind, *state, *last_error; /* last_error NULL: it has not failed */
+    int64_t attempts, failures, lost;
+    int64_t failing_since_ms, due_ms, lease_until_ms, created_ms; /* wall clock; 0: none */
+    int64_t job_id, prefix_id;                                    /* 0: it belongs to none */
+};
+void task_row_read(const struct db_rows *rows, int row, struct task_row *out);
+/* Oldest first; state NULL: any. */
+MUST_CHECK bool task_store_list(struct db *db, const char *state, int64_t after, int limit, struct db_rows *rows,
+                                struct err *err);
+/* ERR_NOT_FOUND. */
+MUST_CHECK bool task_store_get(struct db *db, int64_t id, struct db_rows *rows, struct task_row *out, struct err *err);
+/* Inside a transaction: *dead, and so until its end. */
+MUST_CHECK bool task_store_lock_dead(struct db *db, int64_t id, bool *dead, struct err *err);
+/* Removes dead tasks of jobs that have ended, and of scans, that are older than this. */
+MUST_CHECK bool task_store_forget_dead(struct db *db, int64_t kept_ms, struct err *err);
 
 struct task_count {
     char kind[16];

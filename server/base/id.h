@@ -17,6 +17,7 @@
 #define ID_KEY "key_"
 #define ID_SHARD "shd_"
 #define ID_SUMMARY "sum_"
+#define ID_TASK "tsk_"
 #define ID_RECORD "" /* bare */
 
 enum { ID_DIGITS = 11, ID_SIZE = 4 + ID_DIGITS + 1 };

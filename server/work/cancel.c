@@ -135,7 +135,7 @@ bool step_cancel(struct step *step, struct err *err)
 
 struct failure {
     struct step *step;
-    const char *error_json;
+    const char *error_json, *words;
 };
 
 static bool store_failure(struct db *db, void *arg, struct err *err)
@@ -150,15 +150,16 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
         return false;
     if (moved && !event_store_add(db, step->task.subject_id, "job.failed", failure->error_json, err))
         return false;
-    /* a cancel that cannot reach AWS is kept visible and is tried again when it is asked for again */
-    return moved || strcmp(step->task.kind, "cancel") != 0 ? task_store_done(db, &step->task, err)
-                                                           : task_store_dead(db, &step->task, failure->error_json, err);
+    /* a cancel that cannot reach AWS is tried again when it is asked for again */
+    return moved || strcmp(step->task.kind, "cancel") == 0
+               ? task_store_dead(db, &step->task, step->task.subject_id, failure->words, err)
+               : task_store_done(db, &step->task, err);
 }
 
 bool step_job_give_up(struct step *step, const struct err *cause, struct err *err)
 {
     AUTO(buf_done) struct buf json = { .max = 8192 };
-    struct failure failure = { step, NULL };
+    struct failure failure = { step, NULL, cause->what };
 
     error_to_json(cause, &json);
     if (!buf_check(&json, "job error", err))

@@ -137,7 +137,7 @@ bool step_import(struct step *step, struct err *err)
 
 struct failure {
     struct step *step;
-    const char *error_json;
+    const char *error_json, *words;
 };
 
 static bool store_failure(struct db *db, void *arg, struct err *err)
@@ -160,14 +160,16 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
         if (!shard_store_finish(db, shard.id, "failed", failure->error_json, err))
             return false;
     }
-    return (!moved || event_store_add(db, step->task.subject_id, "job.failed", failure->error_json, err)) &&
-           task_store_done(db, &step->task, err);
+    if (!moved)
+        return task_store_done(db, &step->task, err);
+    return event_store_add(db, step->task.subject_id, "job.failed", failure->error_json, err) &&
+           task_store_dead(db, &step->task, step->task.subject_id, failure->words, err);
 }
 
 bool step_import_give_up(struct step *step, const struct err *cause, struct err *err)
 {
     AUTO(buf_done) struct buf json = { .max = 8192 };
-    struct failure failure = { .step = step };
+    struct failure failure = { .step = step, .words = cause->what };
 
     error_to_json(cause, &json);
     if (!buf_check(&json, "job error", err))

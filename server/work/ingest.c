@@ -50,7 +50,7 @@ static bool read_chunk(struct chunk *chunk, struct batch_output *output, bool *e
     while (!*eof && !chunk_is_full(chunk)) {
         struct batch_line line;
 
-        if (!batch_output_next(output, &line, eof, err) || (!*eof && !chunk_add(chunk, &line, err)))
+        if (!batch_output_next(output, &line, eof, err) || (!*eof && !chunk_add(chunk, output, &line, err)))
             return false;
     }
     return true;

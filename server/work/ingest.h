@@ -9,6 +9,7 @@
 #include "sql/record_store.h"
 #include "sql/shard_store.h"
 #include "sql/summary_store.h"
+#include "sql/unread_line_store.h"
 
 struct ingest {
     struct step *step;
@@ -39,11 +40,20 @@ struct chunk_row {
     int64_t input_tokens, output_tokens, error_code;
 };
 
+struct chunk_unread { /* a line that could not be used */
+    int64_t offset, bytes;
+    const char *kind;
+    char problem[200];
+    size_t head, head_len; /* in the arena */
+};
+
 struct chunk { /* bounded: rows and bytes. One is stored while the next is read */
     struct ingest *ingest;
     struct span file;
     struct chunk_row *rows;
     size_t count;
+    struct chunk_unread *unread; /* UNREAD_LINES_KEPT at most */
+    size_t unread_count;
     struct buf arena;
     int64_t from, to; /* offsets in the file that the chunk covers */
     struct shard_progress progress;
@@ -53,8 +63,9 @@ struct chunk { /* bounded: rows and bytes. One is stored while the next is read 
 MUST_CHECK bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, int64_t offset,
                            struct err *err);
 void chunk_done(struct chunk *chunk);
-/* Takes a line: a row, or a count of unknown, malformed or duplicate ones. */
-MUST_CHECK bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *err);
+/* Takes a line: a row, or a count of unknown, malformed or duplicate ones, of which the first two are kept too. */
+MUST_CHECK bool chunk_add(struct chunk *chunk, const struct batch_output *output, const struct batch_line *line,
+                          struct err *err);
 bool chunk_is_full(const struct chunk *chunk);
 /* The next chunk begins where this one ends; empties it. */
 void chunk_begin(struct chunk *chunk, int64_t offset);

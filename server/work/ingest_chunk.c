@@ -2,9 +2,11 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
+#include "server/base/text.h"
 #include "server/work/answer.h"
 #include "server/work/ingest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +15,16 @@ bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, in
     *chunk = (struct chunk){ .ingest = ingest, .file = file, .from = offset, .to = offset };
     buf_init(&chunk->arena, 4 * (size_t)CHUNK_TEXT_BYTES);
     chunk->rows = mem_alloc(CHUNK_ROWS, sizeof *chunk->rows);
-    return chunk->rows || err_memory(err, HERE);
+    chunk->unread = mem_alloc(UNREAD_LINES_KEPT, sizeof *chunk->unread);
+    return (chunk->rows && chunk->unread) || err_memory(err, HERE);
 }
 
 void chunk_done(struct chunk *chunk)
 {
     mem_free(chunk->rows);
+    mem_free(chunk->unread);
     chunk->rows = NULL;
+    chunk->unread = NULL;
     buf_done(&chunk->arena);
 }
 
@@ -54,7 +59,26 @@ static void add_row(struct chunk *chunk, const struct batch_line *line, size_t k
     record->has_row = true;
 }
 
-bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *err)
+/* Poison is kept for whoever wants to know, and never fatal. */
+static bool keep_unread(struct chunk *chunk, const struct batch_output *output, const struct batch_line *line,
+                        const char *kind, const char *problem, struct err *err)
+{
+    struct chunk_unread *unread = &chunk->unread[chunk->unread_count];
+
+    if (chunk->unread_count == UNREAD_LINES_KEPT)
+        return true;
+    *unread = (struct chunk_unread){
+        .offset = line->offset, .bytes = line->next_offset - line->offset, .kind = kind, .head = chunk->arena.len
+    };
+    snprintf(unread->problem, sizeof unread->problem, "%.*s",
+             SPAN_ARG(text_utf8_head(span_of(problem), sizeof unread->problem - 1)));
+    text_add_storable(&chunk->arena, span_trim(batch_output_head(output, line)));
+    unread->head_len = chunk->arena.len - unread->head;
+    chunk->unread_count++;
+    return buf_check(&chunk->arena, "chunk of answers", err);
+}
+
+bool chunk_add(struct chunk *chunk, const struct batch_output *output, const struct batch_line *line, struct err *err)
 {
     struct shard_progress *progress = &chunk->progress;
     struct record_key *record;
@@ -66,12 +90,12 @@ bool chunk_add(struct chunk *chunk, const struct batch_line *line, struct err *e
         progress->malformed_lines++;
         log_warn("ingest.malformed_line", "file=%.*s offset=%lld problem=%s", SPAN_ARG(chunk->file),
                  (long long)line->offset, LOGQ(line->problem.what));
-        return true;
+        return keep_unread(chunk, output, line, "malformed", line->problem.what, err);
     }
     key = ingest_find_key(chunk->ingest, line->record_id);
     if (key == chunk->ingest->key_count) {
         progress->unknown_lines++;
-        return true;
+        return keep_unread(chunk, output, line, "unknown", "its recordId is none of this part of the job", err);
     }
     is_success = line->kind == BATCH_LINE_ANSWER && line->text.len;
     record = &chunk->ingest->keys[key];
@@ -170,6 +194,26 @@ static bool merge_rows(struct db *db, struct chunk *chunk, struct shard_progress
            summary_store_merge(db, &changed, err);
 }
 
+static bool store_unread(struct db *db, const struct chunk *chunk, struct err *err)
+{
+    for (size_t i = 0; i < chunk->unread_count; i++) {
+        const struct chunk_unread *unread = &chunk->unread[i];
+        const struct unread_line line = { .job_id = chunk->ingest->shard.job_id,
+                                          .shard_id = chunk->ingest->shard.id,
+                                          .file = chunk->file,
+                                          .offset = unread->offset,
+                                          .bytes = unread->bytes,
+                                          .kind = unread->kind,
+                                          .problem = unread->problem,
+                                          .head = unread->head_len ? part(chunk, unread->head, unread->head_len)
+                                                                   : SPAN_LIT("") };
+
+        if (!unread_line_store_add(db, &line, err))
+            return false;
+    }
+    return true;
+}
+
 static bool store(struct db *db, void *arg, struct err *err)
 {
     struct chunk *chunk = arg;
@@ -179,7 +223,7 @@ static bool store(struct db *db, void *arg, struct err *err)
         return false;
     if (chunk->count && !(chunk->meets_rows ? merge_rows(db, chunk, &progress, err) : copy_rows(db, chunk, false, err)))
         return false;
-    return task_store_progress(db, &chunk->ingest->step->task, err) &&
+    return store_unread(db, chunk, err) && task_store_progress(db, &chunk->ingest->step->task, err) &&
            shard_store_file_advance(db, chunk->ingest->shard.id, chunk->file, chunk->from, chunk->to, &progress, err);
 }
 
@@ -203,7 +247,7 @@ bool chunk_store(struct db *db, void *arg, struct err *err)
 void chunk_begin(struct chunk *chunk, int64_t offset)
 {
     chunk->from = chunk->to = offset;
-    chunk->count = 0;
+    chunk->count = chunk->unread_count = 0;
     chunk->meets_rows = false;
     chunk->progress = (struct shard_progress){ 0 };
     buf_reset(&chunk->arena);

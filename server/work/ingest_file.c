@@ -9,7 +9,7 @@
 struct file_step {
     struct ingest ingest;
     int64_t file_id;
-    const char *error_json; /* it is given up; NULL: all of it is stored */
+    const char *error_json, *words; /* it is given up; NULL: all of it is stored */
 };
 
 static bool end_file(struct db *db, void *arg, struct err *err)
@@ -22,7 +22,9 @@ static bool end_file(struct db *db, void *arg, struct err *err)
     return task_store_fence(db, &ingest->step->task, err) && job_store_lock(db, ingest->shard.job_id, state, err) &&
            shard_file_store_end(db, file->file_id, file->error_json, err) &&
            shard_file_store_count_open(db, ingest->shard.id, &open, err) &&
-           (open > 0 || ingest_end_shard(db, ingest, err)) && task_store_done(db, &ingest->step->task, err);
+           (open > 0 || ingest_end_shard(db, ingest, err)) &&
+           (file->words ? task_store_dead(db, &ingest->step->task, ingest->shard.job_id, file->words, err)
+                        : task_store_done(db, &ingest->step->task, err));
 }
 
 struct file_rows {
@@ -101,5 +103,6 @@ bool step_ingest_file_give_up(struct step *step, const struct err *cause, struct
     if (!buf_check(&json, "error of a file", err))
         return false;
     file.error_json = buf_cstr(&json);
+    file.words = buf_cstr(&words);
     return db_transaction(step->db, end_file, &file, err);
 }

@@ -260,7 +260,7 @@ bool step_scan(struct step *step, struct err *err)
 
 struct scan_failure {
     struct step *step;
-    const char *error_json;
+    const char *error_json, *words;
 };
 
 static bool store_failure(struct db *db, void *arg, struct err *err)
@@ -270,13 +270,13 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
 
     return task_store_fence(db, &step->task, err) &&
            prefix_store_scan_failed(db, step->task.subject_id, 0, failure->error_json, err) &&
-           task_store_done(db, &step->task, err);
+           task_store_dead(db, &step->task, 0, failure->words, err);
 }
 
 bool step_scan_give_up(struct step *step, const struct err *cause, struct err *err)
 {
     AUTO(buf_done) struct buf json = { .max = 8192 };
-    struct scan_failure failure = { step, NULL };
+    struct scan_failure failure = { step, NULL, cause->what };
 
     error_to_json(cause, &json);
     if (!buf_check(&json, "scan error", err))

@@ -11,6 +11,7 @@
 struct shard_failure {
     struct step *step;
     struct shard_row shard;
+    const struct err *cause;
     const char *words;
     const char *error_json;
 };
@@ -32,7 +33,7 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
                      failure->words, failure->error_json, err) &&
            event_store_add(db, failure->shard.job_id, "shard.failed", failure->error_json, err) &&
            slots_wake(failure->step, failure->shard.model_key, err) && /* the slot it may have had is free */
-           task_store_done(db, &failure->step->task, err);
+           task_store_dead(db, &failure->step->task, failure->shard.job_id, failure->cause->what, err);
 }
 
 bool step_shard_give_up(struct step *step, const struct err *cause, struct err *err)
@@ -40,7 +41,7 @@ bool step_shard_give_up(struct step *step, const struct err *cause, struct err *
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     AUTO(buf_done) struct buf json = { .max = 8192 };
     AUTO(buf_done) struct buf words = { .max = 8192 };
-    struct shard_failure failure = { .step = step };
+    struct shard_failure failure = { .step = step, .cause = cause };
 
     if (!shard_store_get(step->db, step->task.subject_id, &rows, &failure.shard, err))
         return false;

@@ -3,7 +3,8 @@
  * A step returns true when its last transaction, which ended the task (task_store_done), is committed, or after it set
  * again_ms: then the runner puts the task back. It returns false with err on a failure: a retryable one is tried again
  * with backoff; any other, and the last of too many, goes to the kind's `give_up`, which writes the failure where users
- * see it and ends the task. Every step may be killed anywhere and run again. */
+ * see it and leaves the task dead. Every step may be killed anywhere and run again; one whose worker is lost too often
+ * in a row is given up unrun, with the code "worker_lost": it may be what ends the process. */
 #ifndef VIDBATCH_WORK_STEP_H
 #define VIDBATCH_WORK_STEP_H
 
@@ -64,7 +65,7 @@ MUST_CHECK bool shard_end(struct step *step, int64_t shard_id, int64_t job_id, i
 
 struct shard_row;
 /* The same for a shard whose step is given up, in a transaction of its own: it has failed, the job's story says so, and
- * the step's task is ended. */
+ * the step's task is dead. */
 MUST_CHECK bool shard_fail(struct step *step, const struct shard_row *shard, int ingest_round, const char *reason,
                            const char *words, const char *error_json, struct err *err);
 

@@ -118,7 +118,7 @@ static bool fail_work(struct db *db, void *arg, struct err *err)
            shard_end(f->step, f->shard->id, f->shard->job_id, f->ingest_round, "failed", f->reason, f->words,
                      f->error_json, err) &&
            event_store_add(db, f->shard->job_id, "shard.failed", f->error_json, err) &&
-           task_store_done(db, &f->step->task, err);
+           task_store_dead(db, &f->step->task, f->shard->job_id, f->words, err);
 }
 
 bool shard_fail(struct step *step, const struct shard_row *shard, int ingest_round, const char *reason,

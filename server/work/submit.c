@@ -3,7 +3,6 @@
  * and the token makes AWS ignore a repeat. */
 #include "aws/bedrock.h"
 #include "server/base/buf.h"
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/work/causes.h"
@@ -19,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SLOT_POLL_MS = 2000, LOOK_BACK_MS = 3600 * 1000, SLEEP_WATCHES = 60, LONGEST_SLEEP_MS = 24 * 3600 * 1000 };
+enum { SLOT_POLL_MS = 2000, LOOK_BACK_MS = 24 * 3600 * 1000, SLEEP_WATCHES = 60, LONGEST_SLEEP_MS = 24 * 3600 * 1000 };
 
 struct submit {
     struct step *step;
@@ -236,12 +235,13 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
 static bool resolve(struct submit *submit, struct err *err)
 {
     struct step *step = submit->step;
-    const int64_t age_ms = clock_wall_ms() - submit->shard.create_sent_ms;
     struct err refusal = { 0 };
+    int64_t now_ms = 0, age_ms = 0;
     bool found;
 
-    if (!find(submit, &found, err))
+    if (!db_now_ms(step->db, &now_ms, err) || !find(submit, &found, err))
         return false;
+    age_ms = now_ms - submit->shard.create_sent_ms;
     if (found)
         return db_transaction(step->db, store, submit, err);
     if (age_ms >= step->settings->lookup_grace_ms) {
@@ -304,7 +304,11 @@ bool step_submit_give_up(struct step *step, const struct err *cause, struct err 
     if (!submit.shard.submit_started_ms)
         return step_shard_give_up(step, cause, err);
     error_to_json(cause, &json);
+    if (!buf_check(&json, "shard error", err) ||
+        !shard_store_move(step->db, submit.shard.id, "{submitting}", "submitting", buf_cstr(&json), &moved, err))
+        return false;
+    if (strcmp(cause->code, "worker_lost") == 0) /* somebody must look: asked for again, it goes on */
+        return task_store_dead(step->db, &step->task, submit.shard.job_id, cause->what, err);
     step->again_ms = step->settings->retry_cap_ms;
-    return buf_check(&json, "shard error", err) &&
-           shard_store_move(step->db, submit.shard.id, "{submitting}", "submitting", buf_cstr(&json), &moved, err);
+    return true;
 }

@@ -2,7 +2,6 @@
  * for the whole database. */
 #include "aws/bedrock.h"
 #include "server/base/buf.h"
-#include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
@@ -22,6 +21,7 @@
 enum { MAX_FOLLOWED = 10000 };
 static const int64_t look_back_ms = 24 * 3600 * 1000;
 static const int64_t answers_kept_ms = 24 * 3600 * 1000;
+static const int64_t dead_kept_ms = (int64_t)7 * 24 * 3600 * 1000;
 
 struct followed {
     struct shard_row shard;
@@ -133,8 +133,11 @@ static bool take_lost(struct watch *watch, struct followed *it, struct err *err)
                                       .message = "Bedrock does not know this job any more",
                                       .processed = -1 };
     struct turn turn = { watch, &it->shard, &gone };
+    int64_t now_ms = 0;
 
-    if (clock_wall_ms() - it->shard.submitted_ms < watch->step->settings->lookup_grace_ms)
+    if (!db_now_ms(watch->step->db, &now_ms, err))
+        return false;
+    if (now_ms - it->shard.submitted_ms < watch->step->settings->lookup_grace_ms)
         return true;
     return end_turn(&turn, err);
 }
@@ -217,7 +220,7 @@ bool step_watch(struct step *step, struct err *err)
 
     if (!shard_store_running(step->db, MAX_FOLLOWED, &rows, err) ||
         !idempotency_store_expire(step->db, answers_kept_ms, &removed, err) || !plan_store_expire_due(step->db, err) ||
-        !db_transaction(step->db, wake_waiting, &watch, err))
+        !task_store_forget_dead(step->db, dead_kept_ms, err) || !db_transaction(step->db, wake_waiting, &watch, err))
         return false;
     items = mem_alloc((size_t)rows.count + 1, sizeof *items);
     if (!items)
@@ -234,10 +237,14 @@ bool step_watch(struct step *step, struct err *err)
     return true;
 }
 
-/* Some steps are never given up: the next look may succeed. */
+/* Some steps are never given up: the next look may succeed. Only what may end the process is left until somebody has
+ * looked at it. */
 bool step_keep_trying(struct step *step, const struct err *cause, struct err *err)
 {
-    (void)err;
+    const int64_t job_id = strcmp(step->task.kind, "finish") == 0 ? step->task.subject_id : 0;
+
+    if (strcmp(cause->code, "worker_lost") == 0)
+        return task_store_dead(step->db, &step->task, job_id, cause->what, err);
     log_error("step.keeps_failing", "kind=%s cause=%s", step->task.kind, LOGQ(cause->what));
     step->again_ms = step->settings->retry_cap_ms;
     return true;

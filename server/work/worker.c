@@ -141,21 +141,47 @@ static enum result settle_failure(struct step *step, const struct step_kind *kin
     return RESULT_GIVEN_UP;
 }
 
+/* It was slow, or stood still, but the step did not end it. */
+static enum result settle_lost(struct step *step)
+{
+    struct err err = { 0 };
+
+    if (!task_store_survived(step->db, &step->task, &err))
+        log_warn("task.not_settled", "cause=%s", LOGQ(err.what));
+    return RESULT_LOST;
+}
+
 static enum result settle_cancelled(struct step *step)
 {
     struct err err = { 0 };
 
     if (atomic_load(step->lease_lost))
-        return RESULT_LOST;
+        return settle_lost(step);
     if (!task_store_release(step->db, &step->task, &err))
         log_warn("task.not_released", "kind=%s cause=%s", step->task.kind, LOGQ(err.what));
     return RESULT_AGAIN;
+}
+
+/* Whoever ran it so far did not come back: perhaps it is what ended them. */
+static bool is_deadly(const struct step *step, struct err *err)
+{
+    if (step->task.lost < step->settings->max_failures)
+        return false;
+    err_set(
+        err, ERR_INTERNAL, false, HERE,
+        "whoever ran this step was lost, %d times in a row: it may end the process, or take all its memory. The log "
+        "of those times may tell",
+        step->task.lost);
+    err_code(err, "worker_lost");
+    return true;
 }
 
 static enum result run_step(struct step *step, const struct step_kind *kind)
 {
     struct err err = { 0 };
 
+    if (is_deadly(step, &err))
+        return settle_failure(step, kind, &err);
     if (kind->run(step, &err)) {
         if (step->again_ms < 0)
             return RESULT_DONE;
@@ -163,7 +189,7 @@ static enum result run_step(struct step *step, const struct step_kind *kind)
         return RESULT_AGAIN;
     }
     if (strcmp(err.code, "lease_lost") == 0)
-        return RESULT_LOST;
+        return settle_lost(step);
     if (err.kind == ERR_CANCELLED)
         return settle_cancelled(step);
     return settle_failure(step, kind, &err);

@@ -1,4 +1,4 @@
--- Begins a round of ingest of a shard that Bedrock has had, or whose output was imported: counters at zero, files forgotten. By primary keys.
+-- Begins a round of ingest of a shard that Bedrock has had, or whose output was imported: counters at zero, files forgotten, and what was told of them. By primary keys.
 -- $1 int8 id.  Gives count int8: 0 when it is in no state for that.
 WITH moved AS (
     UPDATE shard
@@ -8,6 +8,10 @@ WITH moved AS (
      WHERE id = $1 AND (bedrock_arn IS NOT NULL OR (staging = 'none' AND record_count > 0)) AND state IN ('running', 'ingesting', 'completed', 'failed', 'cancelled')
     RETURNING id
 ), forgotten AS (
-    DELETE FROM shard_file f USING moved WHERE f.shard_id = moved.id
+    DELETE FROM shard_file f USING moved WHERE f.shard_id = moved.id RETURNING f.id
+), given_up AS (
+    DELETE FROM task t USING forgotten f WHERE t.kind = 'ingest_file' AND t.subject_id = f.id AND t.state = 'dead'
+), unread AS (
+    DELETE FROM unread_line l USING moved WHERE l.shard_id = moved.id
 )
 SELECT count(*) FROM moved

@@ -6,4 +6,5 @@ ON CONFLICT (kind, subject_id) DO UPDATE
    SET run_at = CASE WHEN t.state = 'ready' OR t.poked THEN least(t.run_at, excluded.run_at) ELSE excluded.run_at END,
        poked = t.state = 'running',
        failures = CASE t.state WHEN 'dead' THEN 0 ELSE t.failures END,
+       failing_since = CASE t.state WHEN 'dead' THEN NULL ELSE t.failing_since END,
        state = CASE t.state WHEN 'dead' THEN 'ready' ELSE t.state END

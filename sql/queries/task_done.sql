@@ -7,7 +7,7 @@ WITH mine AS MATERIALIZED (
     DELETE FROM task t USING mine WHERE t.id = mine.id AND NOT mine.poked
 ), once_more AS (
     UPDATE task t
-       SET state = 'ready', run_at = t.run_at, poked = false, failures = 0, last_error = NULL, lease_until = NULL, worker = NULL
+       SET state = 'ready', run_at = t.run_at, poked = false, failures = 0, failing_since = NULL, lost = 0, last_error = NULL, lease_until = NULL, worker = NULL
       FROM mine WHERE t.id = mine.id AND mine.poked
 )
 SELECT count(*) FROM mine

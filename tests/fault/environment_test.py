@@ -81,7 +81,7 @@ def test_an_expired_token_is_told_with_what_to_do(stack):
     trouble = wait_until("the scan's trouble", lambda: client.get(f"/v1/prefixes/{prefix['id']}")["scan"]["trouble"])
     assert trouble["step"] == "scan" and trouble["failures"] > 0 and "Get new temporary credentials" in trouble["message"], trouble
     scan = client.wait_scan(prefix["id"])["scan"]
-    assert scan["trouble"] is None
+    assert scan["trouble"]["state"] == "dead"
     assert scan["state"] == "failed" and scan["error"]["upstream"]["code"] == "ExpiredToken", scan
     assert "expired" in scan["error"]["message"] and "Get new temporary credentials" in scan["error"]["message"], scan["error"]
     assert "an-old-token" not in service.log() + str(scan)

@@ -139,7 +139,7 @@ static void a_lost_lease_changes_nothing(void)
     FAILS(db_transaction(db, fence, &old, &err), ERR_CANCELLED, "lease_lost");
     FAILS(task_store_done(db, &old, &err), ERR_CANCELLED, "lease_lost");
     FAILS(task_store_again(db, &old, 0, NULL, true, &err), ERR_CANCELLED, "lease_lost");
-    FAILS(task_store_dead(db, &old, "x", &err), ERR_CANCELLED, "lease_lost");
+    FAILS(task_store_dead(db, &old, 0, "x", &err), ERR_CANCELLED, "lease_lost");
     FAILS(task_store_release(db, &old, &err), ERR_CANCELLED, "lease_lost");
     OK(task_store_heartbeat(db, &old, LEASE_MS, &held, &err));
     CHECK(!held);
@@ -179,6 +179,41 @@ static void claims_whose_answer_was_lost_are_handed_back(void)
     OK(task_store_release_orphans(db, "we", "{}", &released, &err));
     CHECK_I64(released, 1);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'scan' AND state = 'running'"), 1);
+}
+
+/* Those who come back say that the step is not what ended them. */
+static void leases_that_are_lost_are_counted(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+    struct task old, task;
+    bool found = false;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    OK(task_store_add(db, "scan", 1, 0, &err));
+    old = task = claim(db, "{scan}", &found);
+    CHECK_I64(task.lost, 0);
+    for (int i = 1; i <= 3; i++) {
+        expire(&t, &task);
+        task = claim(db, "{scan}", &found);
+        CHECK_I64(task.lost, i);
+    }
+    OK(task_store_survived(db, &old, &err));
+    expire(&t, &task);
+    task = claim(db, "{scan}", &found);
+    CHECK_I64(task.lost, 3);
+    OK(task_store_progress(db, &task, &err));
+    expire(&t, &task);
+    task = claim(db, "{scan}", &found);
+    CHECK_I64(task.lost, 1);
+    OK(task_store_again(db, &task, 0, "failed", true, &err));
+    task = claim(db, "{scan}", &found);
+    CHECK_I64(task.lost, 0);
+    OK(task_store_survived(db, &task, &err));
+    CHECK_I64(testdb_number(&t, "SELECT lost FROM task WHERE kind = 'scan'"), 0);
 }
 
 static void a_heartbeat_extends_the_lease(void)
@@ -287,7 +322,7 @@ static void pokes(void)
     CHECK_I64(task.failures, 1);
     /* Neither does giving up. */
     OK(task_store_add(db, "scan", 2, 0, &err));
-    OK(task_store_dead(db, &task, "failed", &err));
+    OK(task_store_dead(db, &task, 0, "failed", &err));
     task = claim(db, "{scan}", &found);
     CHECK(found);
     CHECK_I64(task.failures, 0);
@@ -324,7 +359,7 @@ static void failures_deaths_and_releases(void)
     OK(task_store_again(db, &task, 0, "no database", false, &err));
     task = claim(db, "{scan}", &found);
     CHECK_I64(task.failures, 1);
-    OK(task_store_dead(db, &task, "it cannot be done", &err));
+    OK(task_store_dead(db, &task, 0, "it cannot be done", &err));
     claim(db, "{scan}", &found);
     CHECK(!found);
     CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE last_error = 'it cannot be done'"), 1);
@@ -365,7 +400,7 @@ static void knows_when_it_is_due(void)
     task = claim(db, "{scan}", &found);
     OK(task_store_next_due(db, "{scan}", &in_ms, &err)); /* the end of its lease */
     CHECK(in_ms > LEASE_MS - 20000 && in_ms <= LEASE_MS);
-    OK(task_store_dead(db, &task, "x", &err));
+    OK(task_store_dead(db, &task, 0, "x", &err));
     OK(task_store_next_due(db, "{scan}", &in_ms, &err));
     CHECK_I64(in_ms, -1);
 }
@@ -439,6 +474,7 @@ static const struct test tests[] = {
     { "each task is claimed exactly once", each_task_is_claimed_exactly_once },
     { "a lost lease changes nothing", a_lost_lease_changes_nothing },
     { "claims whose answer was lost are handed back", claims_whose_answer_was_lost_are_handed_back },
+    { "leases that are lost are counted", leases_that_are_lost_are_counted },
     { "a heartbeat extends the lease", a_heartbeat_extends_the_lease },
     { "the fence stops claims only", the_fence_stops_claims_only },
     { "pokes", pokes },

@@ -6,7 +6,7 @@
 
 static const struct {
     const char *state, *ends;
-    int events;
+    int events; /* and dead tasks */
 } cases[] = {
     { "queued", "failed", 1 },
     { "planning", "failed", 1 },
@@ -38,7 +38,12 @@ static void a_job_fails_once(void)
         OK(step_job_give_up(&step, &cause, &err));
         CHECK_I64(testdb_number(&t, "SELECT count(*) FROM event WHERE kind = 'job.failed'"), cases[i].events);
         CHECK_I64(testdb_number(&t, "SELECT count(*) FROM job WHERE state = '%s'", cases[i].ends), 1);
-        CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'plan'"), 0);
+        CHECK_I64(testdb_number(&t, "SELECT count(*) FROM task WHERE kind = 'plan'"), cases[i].events);
+        CHECK_I64(testdb_number(&t,
+                                "SELECT count(*) FROM task WHERE kind = 'plan' AND state = 'dead' AND job_id = %lld"
+                                " AND last_error = 'it cannot be read' AND failing_since IS NOT NULL",
+                                (long long)job),
+                  cases[i].events);
     }
     test_case(NULL);
 }

@@ -148,6 +148,15 @@ static void check_case(size_t i, const struct batch_line *line)
     CHECK(line->error_expired == cases[i].expired);
 }
 
+/* Its head is what stands in the file, wherever the pieces end. */
+static void check_head(const struct batch_output *out, const struct batch_line *line, struct span file, int64_t from)
+{
+    const struct span rest = span_tail(file, (size_t)(line->offset - from));
+    const size_t bytes = (size_t)(line->next_offset - line->offset);
+
+    CHECK(span_eq(batch_output_head(out, line), span_head(rest, bytes < BATCH_LINE_HEAD ? bytes : BATCH_LINE_HEAD)));
+}
+
 /* All cases in one file, cut into pieces of every size: a failing line never costs the one after it. */
 static void all_lines_in_one_file(void)
 {
@@ -174,6 +183,7 @@ static void all_lines_in_one_file(void)
                 break;
             CHECK_I64(line.offset, starts[i] + strspn(cases[i].line, " "));
             CHECK_I64(line.next_offset, starts[i + 1]);
+            check_head(out, &line, buf_view(&file), 0);
             check_case(i, &line);
         }
         CHECK(batch_output_next(out, &line, &eof, &err) && eof);
@@ -196,6 +206,7 @@ static void last_line_without_line_feed(void)
         if (CHECK(batch_output_next(out, &line, &eof, &err)) && CHECK(!eof)) {
             check_case(i, &line);
             CHECK_I64(line.next_offset, 1000 + strlen(cases[i].line));
+            check_head(out, &line, span_of(cases[i].line), 1000);
             CHECK(batch_output_next(out, &line, &eof, &err) && eof);
         }
         batch_output_free(out);
