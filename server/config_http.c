@@ -4,6 +4,8 @@
 #include "server/http/cors.h"
 #include "server/http/tls.h"
 
+#include <stdio.h>
+
 static void complain(struct buf *problems, const char *name, const char *value, const char *rule)
 {
     buf_fmt(problems, "%s=%s: %s\n", name, value, rule);
@@ -45,11 +47,15 @@ static void judge_tls(const struct config *config, struct buf *problems)
 
 void config_judge_http(const struct config *config, struct buf *problems)
 {
+    char burst[24];
+
     judge_proxies(config, problems);
     judge_origins(config, problems);
     judge_tls(config, problems);
-    if (config->rate_burst > 0 && config->rate_limit == 0)
-        complain(problems, "VIDBATCH_RATE_BURST", "", "is of no use without VIDBATCH_RATE_LIMIT");
+    if (config->rate_burst > 0 && config->rate_limit == 0) {
+        (void)snprintf(burst, sizeof burst, "%lld", (long long)config->rate_burst);
+        complain(problems, "VIDBATCH_RATE_BURST", burst, "is of no use without VIDBATCH_RATE_LIMIT");
+    }
 }
 
 struct http_limits config_http_limits(const struct config *c)

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { TICK_MS = 100, STATE_BITS = 3, CLOSED = 7 /* tcpi_state: the client has reset it */ };
+enum { TICK_MS = 100, REST_MS = 100, STATE_BITS = 3, CLOSED = 7 /* tcpi_state: the client has reset it */ };
 
 void link_mark(struct link *link, enum link_state state)
 {
@@ -192,21 +192,25 @@ void watch_remove(struct watch *w, struct link *link)
     pthread_mutex_unlock(&w->lock);
 }
 
-static bool is_resting(const struct link *link)
+/* Whoever has just been answered may be about to ask again. */
+static bool is_resting(const struct link *link, int64_t now_ms)
 {
-    enum link_state state = (enum link_state)(atomic_load(&link->mark) & ((1 << STATE_BITS) - 1));
+    long long mark = atomic_load(&link->mark);
+    enum link_state state = (enum link_state)(mark & ((1 << STATE_BITS) - 1));
     int unread = 0;
 
-    return (state == LINK_NEW || state == LINK_IDLE) && (ioctl(link->fd, SIOCINQ, &unread) != 0 || unread == 0);
+    return (state == LINK_NEW || (state == LINK_IDLE && now_ms - (mark >> STATE_BITS) >= REST_MS)) &&
+           (ioctl(link->fd, SIOCINQ, &unread) != 0 || unread == 0);
 }
 
 bool watch_is_quiet(struct watch *w)
 {
+    const int64_t now_ms = clock_mono_ms();
     bool quiet = true;
 
     pthread_mutex_lock(&w->lock);
     for (struct link *link = w->first; link && quiet; link = link->next)
-        quiet = is_resting(link);
+        quiet = is_resting(link, now_ms);
     pthread_mutex_unlock(&w->lock);
     return quiet;
 }

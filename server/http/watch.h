@@ -69,7 +69,7 @@ void watch_add(struct watch *w, struct link *link);
 void watch_remove(struct watch *w, struct link *link);
 /* What it does from now on. I/O thread; link may be NULL. */
 void link_mark(struct link *link, enum link_state state);
-/* Nobody is being answered, and no socket has bytes that were not read. */
+/* Nobody is being answered, or was within the last 100 ms, and no socket has bytes that were not read. */
 bool watch_is_quiet(struct watch *w);
 
 #endif

@@ -3,9 +3,9 @@
 import json
 import pathlib
 import socket
+import statistics
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = 256
 ROUNDS, SECONDS = (1, 1) if SANITIZED else (3, 2)
 LIMITS = {
-    "VIDBATCH_HEAD_TIMEOUT": "1500ms", "VIDBATCH_BODY_TIMEOUT": "1s", "VIDBATCH_SEND_TIMEOUT": "1s", "VIDBATCH_MAX_CONNECTIONS_PER_ADDRESS": "260",
+    "VIDBATCH_HEAD_TIMEOUT": "1200ms", "VIDBATCH_BODY_TIMEOUT": "1s", "VIDBATCH_SEND_TIMEOUT": "1s", "VIDBATCH_MAX_CONNECTIONS_PER_ADDRESS": "260",
     "VIDBATCH_LOG_LEVEL": "warn",
 }
 
@@ -126,7 +126,8 @@ def load(service, path, answer_file):
     lines = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in said.splitlines() if line.startswith(("RESULT ", "EXAMPLE "))}
     result = json.loads(lines["RESULT"])
     assert result["wrong"] == 0, lines["EXAMPLE"]
-    assert [result[what] for what in ("connect", "read", "write", "timeout")] == [0, 0, 0, 0], said
+    lost = [result[what] for what in ("connect", "read", "write", "timeout")]
+    assert lost == [0, 0, 0, 0], f"{said}\n{counted(service.client(), 'vidbatch_http')}\n{service.log()[-2000:]}"
     return result
 
 
@@ -151,11 +152,11 @@ def test_hostile_clients_cost_the_others_little(stack, tmp_path):
         for h in hostile:
             h.stop()
             times[h.harm.__name__] = times.get(h.harm.__name__, 0) + h.times
-    sums = {name: sum(r["requests"] for r in rounds) / sum(r["seconds"] for r in rounds) for name, rounds in rates.items()}
+    usual = {name: statistics.median(r["requests"] / r["seconds"] for r in rounds) for name, rounds in rates.items()}
     p99 = {name: max(r["p99_ms"] for r in rounds) for name, rounds in rates.items()}
-    share = sums["beside"] / sums["alone"]
+    share = usual["beside"] / usual["alone"]
     answers = sum(r["requests"] for rounds in rates.values() for r in rounds)
-    print(f"{answers} answers, all right; {sums['alone']:.0f}/s alone, {sums['beside']:.0f}/s beside {len(HARMS)} hostile clients: {share:.2f}; "
+    print(f"{answers} answers, all right; {usual['alone']:.0f}/s alone, {usual['beside']:.0f}/s beside {len(HARMS)} hostile clients: {share:.2f}; "
           f"slowest 1 % {p99['alone']:.0f} and {p99['beside']:.0f} ms; harm done: {times}")
     cuts, refused = counted(client, "vidbatch_http_cut_total"), counted(client, "vidbatch_http_refused_total")
     print(cuts, refused)
