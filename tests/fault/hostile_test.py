@@ -112,7 +112,7 @@ def giant_headers(who):
 
 
 def connection_flood(who):
-    for _ in range(50):
+    for _ in range(70):
         who.hold(who.connect(), 300)
     who.stopped.wait(0.25)
 
