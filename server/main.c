@@ -18,8 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { OTHER_FILES = 1024 /* databases, AWS, files */ };
 
 static const char usage[] =
     "vidbatchd " VIDBATCH_VERSION
@@ -139,6 +142,22 @@ static void quit_now(int number)
     _exit(130);
 }
 
+/* Many systems let a process open 1,024 files unless it asks for more. */
+static void raise_open_files(const struct config *config)
+{
+    const rlim_t needed = (rlim_t)config->max_connections + OTHER_FILES;
+    struct rlimit files = { 0 };
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= needed)
+        return;
+    files.rlim_cur = files.rlim_max < needed ? files.rlim_max : needed;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur < needed)
+        log_warn("start.few_files",
+                 "open_files=%llu wanted=%llu note='connections may be refused before VIDBATCH_MAX_CONNECTIONS'",
+                 (unsigned long long)files.rlim_cur, (unsigned long long)needed);
+}
+
 static void pause_ms(int64_t ms)
 {
     struct timespec left = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
@@ -161,6 +180,7 @@ static int serve(const struct config *config)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    raise_open_files(config);
     if (!app_start(config, &app, &err)) {
         log_error("start.failed", "at=%s cause=%s", err.where ? err.where : "", LOGQ(err.what));
         return 1;

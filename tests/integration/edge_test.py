@@ -1,5 +1,6 @@
 """The edge of the service: TLS and its certificate, proxies, other origins, limits, and how it ends."""
 
+import pathlib
 import re
 import signal
 import socket
@@ -139,6 +140,15 @@ def test_a_second_signal_quits_at_once(stack):
     started = time.monotonic()
     wait_until("the end", lambda: service.child.send_signal(signal.SIGTERM) or service.child.poll() is not None)
     assert service.child.returncode == 130 and time.monotonic() - started < 5
+
+
+def test_open_files_are_asked_for(stack):
+    service = stack.service(stack.database(), stack.emulator(), start=False)
+    service.arguments = ["prlimit", "--nofile=128:500", *service.arguments]
+    service.start()
+    limits = re.search(r"Max open files +(\d+) +(\d+)", pathlib.Path(f"/proc/{service.child.pid}/limits").read_text())
+    assert limits.groups() == ("500", "500")
+    assert "start.few_files" in service.log() and "open_files=500 wanted=2048" in service.log()
 
 
 class Asking(threading.Thread):
