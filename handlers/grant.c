@@ -3,6 +3,7 @@
 #include "handlers/app.h"
 #include "handlers/common.h"
 #include "server/base/mem.h"
+#include "sql/job_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +165,11 @@ bool grant_runs_model(const struct grant *grant, struct span model_id)
         if (span_eq(model_id, item_of(grant->models, i)))
             return true;
     return false;
+}
+
+bool job_begun(struct db *db, const struct request *rq, int64_t job_id, struct err *err)
+{
+    return job_store_begun_by(db, job_id, rq_caller(rq)->key_id, err);
 }
 
 bool grant_prefix_ids(struct request *rq, struct db_rows *rows, const char **ids, struct err *err)

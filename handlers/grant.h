@@ -41,6 +41,8 @@ bool grant_sees(const struct grant *grant, struct span place);
 bool grant_sees_prefix(const struct grant *grant, struct span bucket, struct span key_prefix);
 bool grant_runs_model(const struct grant *grant, struct span model_id);
 
+/* Notes who began a job, or is about to launch it: it is charged to that key. In the transaction of the job. */
+MUST_CHECK bool job_begun(struct db *db, const struct request *rq, int64_t job_id, struct err *err);
 /* The prefixes that a request may see, for lists: *ids is "{1,2}", borrowed from rows; NULL: all. */
 MUST_CHECK bool grant_prefix_ids(struct request *rq, struct db_rows *rows, const char **ids, struct err *err);
 

@@ -8,7 +8,8 @@
 #include "server/base/id.h"
 
 /* Routes that name nothing by an id, and see to it themselves that they show and take only what the key may see. */
-static handler_fn *const careful[] = { models_list };
+static handler_fn *const careful[] = { prefixes_create, prefixes_list,  plans_create,     plans_list, jobs_create,
+                                       jobs_list,       imports_create, summaries_search, models_list };
 
 static bool is_careful(const struct request *rq)
 {

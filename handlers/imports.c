@@ -3,6 +3,7 @@
 #include "handlers/app.h"
 #include "handlers/audited.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_json.h"
 #include "handlers/routes.h"
@@ -86,10 +87,30 @@ static bool read_body(struct import *import)
     return false;
 }
 
-static bool refuse_existing(const struct import *import, int64_t id, struct answer *out, struct err *err)
+/* May the key name these places? */
+static bool check_places(const struct import *import)
 {
-    char job[ID_SIZE], text[ID_SIZE + 64];
+    const struct grant *grant = grant_of(import->rq);
 
+    if (!grant_sees(grant, import->in.output_uri))
+        return grant_refuse_place(import->rq, import->rp, "/output_uri");
+    return !import->in.input_uri.ptr || grant_sees(grant, import->in.input_uri) ||
+           grant_refuse_place(import->rq, import->rp, "/input_uri");
+}
+
+static bool refuse_existing(const struct import *import, struct db *db, int64_t id, struct answer *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    char job[ID_SIZE], text[ID_SIZE + 64];
+    const char *place = NULL;
+
+    if (!key_store_place(db, ID_JOB, id, &rows, &place, err))
+        return false;
+    if (!place || !grant_sees(grant_of(import->rq), span_of(place))) {
+        reply_problem(import->rq, import->rp, 409, "import_exists",
+                      "This output was imported as a job that this key may not see.");
+        return answer_refuse(out, err);
+    }
     id_format(ID_JOB, id, job);
     reply_problem(import->rq, import->rp, 409, "import_exists",
                   "This output was imported as %s. To read it again: POST /v1/jobs/%s/reingest.", job, job);
@@ -113,9 +134,10 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
     if (!import_store_create(db, &import->in, &id, &exists, err))
         return false;
     if (exists)
-        return refuse_existing(import, id, out, err);
-    if (!event_store_add(db, id, "job.created", NULL, err) || !task_store_add(db, "import", id, 0, err) ||
-        !audited(db, import->rq, "import.create", ID_JOB, id, err) || !job_store_get(db, id, &rows, &row, err))
+        return refuse_existing(import, db, id, out, err);
+    if (!job_begun(db, import->rq, id, err) || !event_store_add(db, id, "job.created", NULL, err) ||
+        !task_store_add(db, "import", id, 0, err) || !audited(db, import->rq, "import.create", ID_JOB, id, err) ||
+        !job_store_get(db, id, &rows, &row, err))
         return false;
     id_format(ID_JOB, id, job);
     out->status = 202;
@@ -133,6 +155,6 @@ void imports_create(struct request *rq, struct reply *rp)
                              .input = { .max = URI_MAX_BYTES + 2 },
                              .name = { .max = 2048 } };
 
-    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && read_body(&import))
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && read_body(&import) && check_places(&import))
         idempotent_run(rq, rp, create, &import);
 }

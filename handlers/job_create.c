@@ -2,6 +2,7 @@
 #include "handlers/app.h"
 #include "handlers/audited.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_input.h"
 #include "handlers/job_json.h"
@@ -117,8 +118,9 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
         return false;
     if (!row.name.ptr)
         row.name = span_of(prefix.name);
-    return job_store_create(db, &row, &id, err) && event_store_add(db, id, "job.created", NULL, err) &&
-           task_store_add(db, "plan", id, 0, err) && audited(db, creation->rq, "job.create", ID_JOB, id, err) &&
+    return job_store_create(db, &row, &id, err) && job_begun(db, creation->rq, id, err) &&
+           event_store_add(db, id, "job.created", NULL, err) && task_store_add(db, "plan", id, 0, err) &&
+           audited(db, creation->rq, "job.create", ID_JOB, id, err) &&
            job_create_answer(db, creation->rq, id, out, err);
 }
 

@@ -3,6 +3,7 @@
 #include "handlers/app.h"
 #include "handlers/audited.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/plan_json.h"
 #include "handlers/video_json.h"
 #include "server/base/clock.h"
@@ -148,6 +149,31 @@ static bool check_cost(struct db *db, const struct launching *l, struct err *err
     return answer_refuse(l->out, err);
 }
 
+/* A plan that the key may not see is answered as one that is not there. */
+static bool may_see(struct db *db, struct request *rq, int64_t plan_id, bool *sees, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    const char *place = NULL;
+
+    *sees = true;
+    if (!grant_is_held(grant_of(rq)))
+        return true;
+    if (!key_store_place(db, ID_PLAN, plan_id, &rows, &place, err))
+        return false;
+    *sees = place && grant_sees(grant_of(rq), span_of(place));
+    return true;
+}
+
+static bool check_model(const struct launching *l, struct err *err)
+{
+    const struct span model_id = span_of(l->job->model_id);
+
+    if (grant_runs_model(grant_of(l->rq), model_id))
+        return true;
+    (void)grant_refuse_model(l->rq, l->rp, model_id);
+    return answer_refuse(l->out, err);
+}
+
 bool job_launch_plan(struct db *db, struct request *rq, struct reply *rp, const struct job_input *in,
                      struct answer *out, struct err *err)
 {
@@ -156,13 +182,18 @@ bool job_launch_plan(struct db *db, struct request *rq, struct reply *rp, const 
     struct launching l = { rq, rp, out, &job };
     char state[16];
     const char *shown;
+    bool sees = false;
 
+    if (!may_see(db, rq, in->plan_id, &sees, err))
+        return false;
+    if (!sees)
+        return refuse_unknown(rq, rp, out, err);
     if (!job_store_lock(db, in->plan_id, state, err) || !job_store_get_any(db, in->plan_id, &rows, &job, err))
         return err->kind == ERR_NOT_FOUND ? refuse_unknown(rq, rp, out, err) : false;
     shown = plan_state(&job, clock_wall_ms());
     if (strcmp(shown, "ready") != 0)
         return refuse_state(&l, shown, err);
-    return check_differences(db, &l, err) && check_cost(db, &l, err) &&
-           launch_job(db, job.id, in->row.name, in->row.metadata, err) &&
+    return check_model(&l, err) && check_differences(db, &l, err) && job_begun(db, rq, job.id, err) &&
+           check_cost(db, &l, err) && launch_job(db, job.id, in->row.name, in->row.metadata, err) &&
            audited(db, rq, "plan.launch", ID_PLAN, job.id, err) && job_create_answer(db, rq, job.id, out, err);
 }

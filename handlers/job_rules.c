@@ -2,6 +2,7 @@
 
 #include "handlers/app.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "server/base/id.h"
 #include "sql/plan_store.h"
 
@@ -92,8 +93,14 @@ bool job_rules_pass(struct db *db, struct request *rq, struct reply *rp, const s
         return refuse_settings(rq, rp, out, err);
     if (!job_input_model_ok(app_of(rq)->models, in->row.model_id, &why))
         return refuse_default_model(rq, rp, buf_cstr(&why), out, err);
+    if (!grant_runs_model(grant_of(rq), in->row.model_id)) {
+        (void)grant_refuse_model(rq, rp, in->row.model_id);
+        return answer_refuse(out, err);
+    }
     if (!prefix_store_get(db, in->row.prefix_id, rows, prefix, err))
         return err->kind == ERR_NOT_FOUND ? refuse_prefix(rq, rp, out, err) : false;
+    if (!grant_sees_prefix(grant_of(rq), span_of(prefix->bucket), span_of(prefix->key_prefix)))
+        return refuse_prefix(rq, rp, out, err);
     if (strcmp(prefix->scan_state, "failed") == 0)
         return refuse_scan(rq, rp, prefix, out, err);
     return check_picked(db, rq, rp, &in->row, out, err);

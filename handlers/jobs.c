@@ -2,6 +2,7 @@
  * time and ends early when it is full. */
 #include "handlers/app.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/job_json.h"
 #include "handlers/routes.h"
 #include "handlers/trouble_json.h"
@@ -26,7 +27,8 @@ static bool is_full(const struct buf *body, const struct job_row *next)
 
 struct list {
     int64_t prefix_id;
-    const char *state; /* NULL: any */
+    const char *within; /* prefixes that may be seen; NULL: all */
+    const char *state;  /* NULL: any */
     int64_t after;
     int limit;
     int shown;
@@ -51,9 +53,14 @@ static void put_rows(struct json_writer *w, struct list *list, const struct db_r
 static void put_page(struct request *rq, struct reply *rp, struct list *list)
 {
     struct json_writer w = json_writer_on(reply_body(rp));
+    AUTO(db_rows_done) struct db_rows seen = { 0 };
     struct err err = { 0 };
     bool more = true;
 
+    if (!grant_prefix_ids(rq, &seen, &list->within, &err)) {
+        reply_failure(rq, rp, &err);
+        return;
+    }
     json_begin_object(&w);
     json_name(&w, "data");
     json_begin_array(&w);
@@ -61,7 +68,7 @@ static void put_page(struct request *rq, struct reply *rp, struct list *list)
         AUTO(db_rows_done) struct db_rows rows = { 0 };
         int left = list->limit - list->shown + 1; /* one beyond tells whether there is more */
         int batch = left < BATCH ? left : BATCH;
-        if (!job_store_list(db_of(rq), list->after, list->prefix_id, list->state, batch, &rows, &err)) {
+        if (!job_store_list(db_of(rq), list->after, list->prefix_id, list->within, list->state, batch, &rows, &err)) {
             reply_failure(rq, rp, &err);
             return;
         }

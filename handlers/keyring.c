@@ -114,6 +114,7 @@ static void keep(struct keyring *ring, int64_t key_id, struct grant *grant, int6
         slot->grant = grant ? grant_ref(grant) : NULL;
         slot->read_ms = read_ms;
     }
+    ring->any = ring->any || grant;
     pthread_mutex_unlock(&ring->lock);
     grant_unref(old);
 }
@@ -170,24 +171,25 @@ bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token
 {
     unsigned char hash[API_KEY_HASH];
     struct grant *grant = NULL;
+    bool must = false, is_key = false;
     int64_t key_id = 0;
-    bool must = false;
 
     if (!asks(ring, db, &must, err))
         return false;
-    if (!must) {
+    is_key = token.ptr && api_key_parse(token, &key_id, hash);
+    if (is_key && !find(ring, db, key_id, &grant, err))
+        return false;
+    if (!must && !grant) { /* a key that is there shows that keys are asked for, though this was not known yet */
         caller->scopes = SCOPE_ALL;
         return true;
     }
     if (!token.ptr || token.len == 0)
         return deny(err, "key_required", "Send an API key, as Authorization: Bearer or as x-api-key.");
-    if (!api_key_parse(token, &key_id, hash))
+    if (!is_key)
         return deny(
             err, "key_malformed",
             "This is no API key: one is vb_, 11 characters, _ and 36 more, and its last six are a checksum. Look "
             "whether it was cut or mistyped.");
-    if (!find(ring, db, key_id, &grant, err))
-        return false;
     if (!grant_judge(grant, hash, clock_wall_ms(), err)) {
         grant_unref(grant);
         return false;

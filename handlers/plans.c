@@ -2,6 +2,7 @@
 #include "handlers/app.h"
 #include "handlers/audited.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_input.h"
 #include "handlers/job_rules.h"
@@ -51,9 +52,9 @@ static bool create(struct db *db, void *arg, struct answer *out, struct err *err
         row.name = span_of(prefix.name);
     row.is_plan = true;
     row.keep_ms = app_of(creation->rq)->plan_expires_ms;
-    if (!job_store_create(db, &row, &id, err) || !event_store_add(db, id, "job.created", NULL, err) ||
-        !task_store_add(db, "plan", id, 0, err) || !audited(db, creation->rq, "plan.create", ID_PLAN, id, err) ||
-        !job_store_get_any(db, id, &rows, &job, err))
+    if (!job_store_create(db, &row, &id, err) || !job_begun(db, creation->rq, id, err) ||
+        !event_store_add(db, id, "job.created", NULL, err) || !task_store_add(db, "plan", id, 0, err) ||
+        !audited(db, creation->rq, "plan.create", ID_PLAN, id, err) || !job_store_get_any(db, id, &rows, &job, err))
         return false;
     id_format(ID_PLAN, id, id_text);
     out->status = 202;
@@ -82,8 +83,10 @@ static bool put_plan(struct json_writer *w, struct request *rq, int64_t id, stru
 /* Plans may be long: a page ends early when it is full. */
 void plans_list(struct request *rq, struct reply *rp)
 {
+    AUTO(db_rows_done) struct db_rows seen = { 0 };
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     struct json_writer w = json_writer_on(reply_body(rp));
+    const char *within = NULL;
     struct err err = { 0 };
     int64_t prefix_id = 0, after = 0;
     int limit = 0, shown = 0;
@@ -93,7 +96,8 @@ void plans_list(struct request *rq, struct reply *rp)
         !query_id(rq, rp, "prefix_id", ID_PREFIX, &prefix_id) || !rq_limit(rq, rp, &limit) ||
         !rq_cursor_i64(rq, rp, "plans", &has, &after))
         return;
-    if (!plan_store_list(db_of(rq), after, prefix_id, limit + 1, &rows, &err)) {
+    if (!grant_prefix_ids(rq, &seen, &within, &err) ||
+        !plan_store_list(db_of(rq), after, prefix_id, within, limit + 1, &rows, &err)) {
         reply_failure(rq, rp, &err);
         return;
     }

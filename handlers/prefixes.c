@@ -2,6 +2,7 @@
 #include "handlers/app.h"
 #include "handlers/audited.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/idempotent.h"
 #include "handlers/prefix_input.h"
 #include "handlers/prefix_json.h"
@@ -78,7 +79,9 @@ void prefixes_create(struct request *rq, struct reply *rp)
 {
     AUTO(creation_done) struct creation creation = { .rq = rq, .rp = rp };
 
-    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && prefix_input_create(rq, rp, &creation.in))
+    if (rq_check_query(rq, rp, (const char *const[]){ NULL }) && prefix_input_create(rq, rp, &creation.in) &&
+        (grant_sees_prefix(grant_of(rq), creation.in.row.bucket, creation.in.row.key_prefix) ||
+         grant_refuse_place(rq, rp, "/prefix")))
         idempotent_run(rq, rp, create, &creation);
 }
 
@@ -86,9 +89,11 @@ void prefixes_create(struct request *rq, struct reply *rp)
 
 void prefixes_list(struct request *rq, struct reply *rp)
 {
+    AUTO(db_rows_done) struct db_rows seen = { 0 };
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     struct json_writer w = json_writer_on(reply_body(rp));
     struct prefix_row row = { 0 };
+    const char *within = NULL;
     struct err err = { 0 };
     int64_t after = 0;
     bool has = false;
@@ -97,7 +102,8 @@ void prefixes_list(struct request *rq, struct reply *rp)
     if (!rq_check_query(rq, rp, (const char *const[]){ "limit", "after", NULL }) || !rq_limit(rq, rp, &limit) ||
         !rq_cursor_i64(rq, rp, "prefixes", &has, &after))
         return;
-    if (!prefix_store_list(db_of(rq), after, limit + 1, &rows, &err)) {
+    if (!grant_prefix_ids(rq, &seen, &within, &err) ||
+        !prefix_store_list(db_of(rq), after, within, limit + 1, &rows, &err)) {
         reply_failure(rq, rp, &err);
         return;
     }

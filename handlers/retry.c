@@ -2,6 +2,7 @@
 #include "handlers/app.h"
 #include "handlers/audited.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/idempotent.h"
 #include "handlers/job_input.h"
 #include "handlers/job_launch.h"
@@ -160,7 +161,8 @@ static bool store(struct db *db, const struct retry *retry, const struct job_row
     if (!job_input_model_ok(app_of(retry->rq)->models, in.row.model_id, &why))
         return refuse_model(retry, buf_cstr(&why), out, err);
     if (!job_rules_pass(db, retry->rq, retry->rp, &in, &rows, &prefix, out, err) ||
-        !job_store_recipe(db, job->id, in.row.recipe, err) || !job_store_create(db, &in.row, &id, err))
+        !job_store_recipe(db, job->id, in.row.recipe, err) || !job_store_create(db, &in.row, &id, err) ||
+        !job_begun(db, retry->rq, id, err))
         return false;
     id_format(ID_JOB, id, id_text);
     snprintf(detail, sizeof detail, "{\"job\":\"%s\"}", id_text);

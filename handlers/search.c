@@ -2,6 +2,7 @@
  * behind. */
 #include "handlers/app.h"
 #include "handlers/common.h"
+#include "handlers/grant.h"
 #include "handlers/routes.h"
 #include "handlers/summary_page.h"
 #include "server/base/id.h"
@@ -13,10 +14,16 @@ enum { QUERY_MAX_BYTES = 1000 };
 
 struct search {
     struct summary_search in;
+    struct db_rows seen; /* holds in.within */
     struct word_lag lag;
     struct search_hits *hits; /* NULL without q */
     int next;                 /* of hits: how many fetch has given */
 };
+
+static void search_done(struct search *search)
+{
+    db_rows_done(&search->seen);
+}
 
 static bool fetch_latest(struct db *db, void *arg, int64_t after, int limit, struct db_rows *rows, struct err *err)
 {
@@ -55,7 +62,8 @@ static void put_index(struct json_writer *w, void *arg)
 static bool look(struct db *db, struct search *search, struct summary_page *page, struct err *err)
 {
     search->in.limit = page->is_only ? SEARCH_RANKED : page->limit + 1;
-    if (!word_store_lag(db, &search->lag, err) || !search_store_hits(db, &search->in, search->hits, err))
+    if (!word_store_lag(db, search->in.within, &search->lag, err) ||
+        !search_store_hits(db, &search->in, search->hits, err))
         return false;
     if (!page->is_only) {
         page->rest = search->hits->rest;
@@ -109,7 +117,8 @@ static bool read_order(struct request *rq, struct reply *rp, struct summary_page
 void summaries_search(struct request *rq, struct reply *rp)
 {
     static const char *const known[] = { "q", "order", "prefix_id", "job_id", "from", "to", "limit", "after", NULL };
-    struct search search = { 0 };
+    AUTO(search_done) struct search search = { 0 };
+    struct err err = { 0 };
     struct summary_page page = { .fetch = fetch_latest, .arg = &search, .cursor = "summaries", .with_snippet = true };
     bool has = false;
 
@@ -119,7 +128,9 @@ void summaries_search(struct request *rq, struct reply *rp)
         !query_time(rq, rp, "to", &search.in.to_ms) || !rq_limit(rq, rp, &page.limit) ||
         !rq_cursor_i64(rq, rp, page.cursor, &has, &page.after))
         return;
-    if (search.in.q.ptr)
+    if (!grant_prefix_ids(rq, &search.seen, &search.in.within, &err))
+        reply_error(rq, rp, &err);
+    else if (search.in.q.ptr)
         reply_hits(rq, rp, &search, &page);
     else
         summary_page_reply(rq, rp, &page);

@@ -62,7 +62,7 @@ static void put_index(struct request *rq, struct buf *out)
     struct word_lag lag = { 0 };
     struct err err = { 0 };
 
-    if (!word_store_lag(db_of(rq), &lag, &err)) {
+    if (!word_store_lag(db_of(rq), NULL, &lag, &err)) {
         log_warn("metrics.no_index", "cause=%s", LOGQ(err.what));
         return;
     }

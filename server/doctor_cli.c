@@ -70,7 +70,7 @@ static void find_places(struct db *db, struct db_rows *rows, struct wanted *want
 
     if (wanted->place_count)
         return;
-    if (!prefix_store_list(db, 0, DOCTOR_MAX_PLACES + 1, rows, &err)) {
+    if (!prefix_store_list(db, 0, NULL, DOCTOR_MAX_PLACES + 1, rows, &err)) {
         doctor_mark(doctor_add(report, "prefixes", "The registered prefixes cannot be read: %s", err.what),
                     DOCTOR_CANNOT_KNOW, "Name one: %s", DOCTOR_CLI_USAGE);
         return;

@@ -140,7 +140,7 @@ static void ask_database(const struct config *config, struct db_rows *rows, stru
     struct db *db = k->has_database && !k->has_buckets ? db_open(&options, &err) : NULL;
     struct prefix_row row = { 0 };
 
-    if (db && prefix_store_list(db, 0, IAM_MAX_PREFIXES + 1, rows, &err))
+    if (db && prefix_store_list(db, 0, NULL, IAM_MAX_PREFIXES + 1, rows, &err))
         for (int i = 0; i < rows->count && i < IAM_MAX_PREFIXES; i++) {
             prefix_row_read(rows, i, &row);
             k->facts.videos[k->facts.video_count++] =

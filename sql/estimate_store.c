@@ -36,7 +36,22 @@ void budget_part_read(const struct db_rows *rows, int row, struct budget_part *o
                                  .estimated_micros = db_i64(rows, row, 4) };
 }
 
-bool budget_store_month(struct db *db, const char *currency, int64_t job_id, struct db_rows *rows, struct err *err)
+bool budget_store_month(struct db *db, const char *currency, int64_t job_id, int64_t key_id, struct db_rows *rows,
+                        struct err *err)
 {
-    return db_query_planned(db, Q_BUDGET_MONTH, DB_ARGS(param_text(currency), param_i64(job_id)), rows, NULL, err);
+    return db_query_planned(db, Q_BUDGET_MONTH,
+                            DB_ARGS(param_text(currency), param_i64(job_id), param_i64_or_null(key_id != 0, key_id)),
+                            rows, NULL, err);
+}
+
+bool budget_store_key(struct db *db, int64_t job_id, struct db_rows *rows, struct budget_key *out, struct err *err)
+{
+    *out = (struct budget_key){ 0 };
+    if (!db_query(db, Q_BUDGET_KEY, DB_ARGS(param_i64(job_id)), rows, err))
+        return false;
+    if (rows->count > 0)
+        *out = (struct budget_key){ .key_id = db_i64(rows, 0, 0),
+                                    .name = db_text(rows, 0, 1),
+                                    .monthly_micros = db_i64(rows, 0, 2) };
+    return true;
 }

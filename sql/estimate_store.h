@@ -22,8 +22,15 @@ struct budget_part { /* of one model and route; texts borrowed */
     int64_t estimated_micros;            /* what the others may take at most */
 };
 void budget_part_read(const struct db_rows *rows, int row, struct budget_part *out);
-/* Jobs that began in this calendar month (UTC), imports and job_id left out. */
-MUST_CHECK bool budget_store_month(struct db *db, const char *currency, int64_t job_id, struct db_rows *rows,
-                                   struct err *err);
+/* Jobs that began in this calendar month (UTC), imports and job_id left out. key_id 0: whoever began them. */
+MUST_CHECK bool budget_store_month(struct db *db, const char *currency, int64_t job_id, int64_t key_id,
+                                   struct db_rows *rows, struct err *err);
+struct budget_key { /* the key that began a job; name borrowed from the rows */
+    int64_t key_id; /* 0: it has no budget, or there is no key */
+    const char *name;
+    int64_t monthly_micros;
+};
+MUST_CHECK bool budget_store_key(struct db *db, int64_t job_id, struct db_rows *rows, struct budget_key *out,
+                                 struct err *err);
 
 #endif

@@ -27,6 +27,16 @@ bool import_store_create(struct db *db, const struct import_new *in, int64_t *id
                      id, err);
 }
 
+bool import_store_is_outside(struct db *db, int64_t job_id, bool *outside, struct err *err)
+{
+    int64_t n = 0;
+
+    if (!db_number(db, Q_IMPORT_OUTSIDE, DB_ARGS(param_i64(job_id)), &n, err))
+        return false;
+    *outside = n != 0;
+    return true;
+}
+
 bool import_store_get(struct db *db, int64_t job_id, struct db_rows *rows, struct import_row *out, struct err *err)
 {
     if (!db_query(db, Q_IMPORT_GET, DB_ARGS(param_i64(job_id)), rows, err))

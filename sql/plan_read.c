@@ -27,12 +27,12 @@ bool plan_store_slots(struct db *db, const char *model_key, int64_t *in_use, str
     return db_number(db, Q_PLAN_SLOTS, DB_ARGS(param_text(model_key)), in_use, err);
 }
 
-bool plan_store_list(struct db *db, int64_t before_id, int64_t prefix_id, int limit, struct db_rows *rows,
-                     struct err *err)
+bool plan_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *within, int limit,
+                     struct db_rows *rows, struct err *err)
 {
     return db_query_planned(db, Q_PLAN_LIST,
                             DB_ARGS(param_i64(before_id > 0 ? before_id : INT64_MAX),
-                                    param_i64_or_null(prefix_id != 0, prefix_id), param_i64(limit)),
+                                    param_i64_or_null(prefix_id != 0, prefix_id), param_i64(limit), param_text(within)),
                             rows, NULL, err);
 }
 

@@ -119,9 +119,10 @@ enum plan_part { /* columns of plan_store_get, JSON text or NULL */
 MUST_CHECK bool plan_store_get(struct db *db, int64_t id, struct db_rows *rows, struct err *err);
 /* Slots of the model's quota of concurrent jobs that are taken. */
 MUST_CHECK bool plan_store_slots(struct db *db, const char *model_key, int64_t *in_use, struct err *err);
-/* Ids of plans, newest first, before before_id (0: from the newest); prefix_id 0: any. */
-MUST_CHECK bool plan_store_list(struct db *db, int64_t before_id, int64_t prefix_id, int limit, struct db_rows *rows,
-                                struct err *err);
+/* Ids of plans, newest first, before before_id (0: from the newest); prefix_id 0: any; within: only of
+ * these prefixes, "{1,2}"; NULL: of all. */
+MUST_CHECK bool plan_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *within, int limit,
+                                struct db_rows *rows, struct err *err);
 struct plan_video { /* texts borrowed */
     int64_t cursor; /* record id of a taken one, video id of a skipped one */
     int64_t video_id, size_bytes, duration_ms;

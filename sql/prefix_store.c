@@ -83,9 +83,10 @@ bool prefix_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struc
     return get(db, Q_PREFIX_GET_ANY, id, rows, out, err);
 }
 
-bool prefix_store_list(struct db *db, int64_t after_id, int limit, struct db_rows *rows, struct err *err)
+bool prefix_store_list(struct db *db, int64_t after_id, const char *within, int limit, struct db_rows *rows,
+                       struct err *err)
 {
-    return db_query(db, Q_PREFIX_LIST, DB_ARGS(param_i64(after_id), param_i64(limit)), rows, err);
+    return db_query(db, Q_PREFIX_LIST, DB_ARGS(param_i64(after_id), param_i64(limit), param_text(within)), rows, err);
 }
 
 /* A change of one prefix that must be there. */

@@ -30,8 +30,9 @@ MUST_CHECK bool prefix_store_get(struct db *db, int64_t id, struct db_rows *rows
                                  struct err *err);
 MUST_CHECK bool prefix_store_get_any(struct db *db, int64_t id, struct db_rows *rows, struct prefix_row *out,
                                      struct err *err);
-/* By id upward, after after_id. */
-MUST_CHECK bool prefix_store_list(struct db *db, int64_t after_id, int limit, struct db_rows *rows, struct err *err);
+/* By id upward, after after_id. within: only these, "{1,2}"; NULL: all. */
+MUST_CHECK bool prefix_store_list(struct db *db, int64_t after_id, const char *within, int limit, struct db_rows *rows,
+                                  struct err *err);
 /* NULL-pointer spans stay as they are. Counts the version up. */
 MUST_CHECK bool prefix_store_update(struct db *db, int64_t id, struct span name, struct span bucket_owner,
                                     bool clear_owner, struct span suffixes, struct err *err);

@@ -47,7 +47,7 @@ static bool bound(struct db *db, const struct summary_search *in, int64_t *below
     return true;
 }
 
-enum { SEARCH_PARAMS = 8 };
+enum { SEARCH_PARAMS = 9 };
 static void bind(const struct summary_search *in, int64_t below, int64_t most, struct param out[SEARCH_PARAMS])
 {
     out[0] = param_span(in->q);
@@ -58,6 +58,7 @@ static void bind(const struct summary_search *in, int64_t below, int64_t most, s
     out[5] = param_i64(below);
     out[6] = param_i64(in->limit);
     out[7] = param_i64(most);
+    out[8] = param_text(in->within);
 }
 
 /* *end: the last row looked at; 0: there are no older ones. Asked only where the walk did not find enough. */
@@ -165,6 +166,6 @@ bool search_store_latest(struct db *db, const struct summary_search *in, struct 
                             DB_ARGS(param_i64_or_null(in->prefix_id != 0, in->prefix_id),
                                     param_i64_or_null(in->job_id != 0, in->job_id), param_time_ms(in->from_ms),
                                     param_time_ms(in->to_ms), param_i64(in->before_id > 0 ? in->before_id : INT64_MAX),
-                                    param_i64(in->limit)),
+                                    param_i64(in->limit), param_text(in->within)),
                             rows, NULL, err);
 }

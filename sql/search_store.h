@@ -8,6 +8,7 @@ struct summary_search {
     struct span q;          /* PostgreSQL's websearch syntax; not for search_store_latest */
     int64_t prefix_id;      /* 0: any */
     int64_t job_id;         /* 0: any */
+    const char *within;     /* only of these prefixes, "{1,2}"; NULL: of all */
     int64_t from_ms, to_ms; /* created_at in [from, to); 0: open */
     int64_t before_id;      /* newest first, before this record id; 0: from the newest */
     int limit;

@@ -55,11 +55,11 @@ bool word_store_must_wait(struct db *db, int64_t shard_id, int64_t patience_ms, 
     return true;
 }
 
-bool word_store_lag(struct db *db, struct word_lag *out, struct err *err)
+bool word_store_lag(struct db *db, const char *within, struct word_lag *out, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-    if (!db_query(db, Q_WORD_LAG, NULL, 0, &rows, err))
+    if (!db_query(db, Q_WORD_LAG, DB_ARGS(param_text(within)), &rows, err))
         return false;
     out->pending = db_i64(&rows, 0, 0);
     out->lag_ms = db_i64(&rows, 0, 1);

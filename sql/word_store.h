@@ -18,6 +18,7 @@ struct word_lag {
     int64_t pending; /* summaries stored and not indexed */
     int64_t lag_ms;  /* since the oldest of them was stored; 0: none is pending */
 };
-MUST_CHECK bool word_store_lag(struct db *db, struct word_lag *out, struct err *err);
+/* within: only of these prefixes, "{1,2}"; NULL: of all. */
+MUST_CHECK bool word_store_lag(struct db *db, const char *within, struct word_lag *out, struct err *err);
 
 #endif

@@ -97,6 +97,20 @@ static bool check_lines(const struct import *import, const struct import_count *
     return true;
 }
 
+/* What the other tool's lines name may lie anywhere. */
+static bool check_key(struct db *db, const struct import *import, struct err *err)
+{
+    bool outside = false;
+
+    if (!import_store_is_outside(db, import->job_id, &outside, err))
+        return false;
+    if (!outside)
+        return true;
+    err_set(err, ERR_INPUT, false, HERE,
+            "the videos do not all lie under one of the places that the key which asked for the import is held to");
+    return refuse(err, "place_not_allowed");
+}
+
 static bool make_records(struct db *db, void *arg, struct err *err)
 {
     AUTO(import_count_rows_done) struct import_count_rows rows = { 0 };
@@ -111,7 +125,8 @@ static bool make_records(struct db *db, void *arg, struct err *err)
     if (strcmp(state, "planning") != 0)
         return import_store_forget(db, import->job_id, err) && task_store_done(db, &import->step->task, err);
     if (!import_store_count(db, import->job_id, &rows, &count, err) || !check_lines(import, &count, err) ||
-        !give_home(db, import, &count, err) || !import_store_question(db, import->job_id, &unknown, err) ||
+        !check_key(db, import, err) || !give_home(db, import, &count, err) ||
+        !import_store_question(db, import->job_id, &unknown, err) ||
         !import_store_records(db, import->job_id, import->shard_id, &records, err))
         return false;
     snprintf(detail, sizeof detail, "{\"records\":%lld}", (long long)records);

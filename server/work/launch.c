@@ -50,14 +50,14 @@ static void judge_own_limit(struct launch_refusal *refusal, const struct launch_
              high, refusal->currency, limit);
 }
 
-/* What this month's other jobs cost, or may cost at most. */
-static bool sum_month(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost, int64_t *spent,
-                      struct err *err)
+/* What this month's other jobs cost, or may cost at most. key_id 0: whoever began them. */
+static bool sum_month(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost, int64_t key_id,
+                      int64_t *spent, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
 
     *spent = 0;
-    if (!budget_store_month(db, cost->currency ? cost->currency : "", cost->job_id, &rows, err))
+    if (!budget_store_month(db, cost->currency ? cost->currency : "", cost->job_id, key_id, &rows, err))
         return false;
     for (int i = 0; i < rows.count; i++) {
         struct model_terms terms;
@@ -76,45 +76,76 @@ static bool sum_month(struct db *db, const struct launch_rules *rules, const str
     return true;
 }
 
-static bool judge_month(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
-                        struct launch_refusal *refusal, struct err *err)
+/* A budget of a calendar month. */
+struct month {
+    int64_t key_id, micros; /* key 0: of the whole service; micros 0: there is no limit */
+    char name[160];         /* as it is called in a refusal */
+};
+
+static bool judge_month(struct db *db, const struct launch_rules *rules, const struct month *month,
+                        const struct launch_cost *cost, struct launch_refusal *refusal, struct err *err)
 {
     char high[MONEY_SIZE], limit[MONEY_SIZE], gone[MONEY_SIZE];
     int64_t spent = 0;
 
-    if (rules->monthly_budget_micros <= 0)
+    if (month->micros <= 0 || refusal->code)
         return true;
     if (!cost->has_estimate) {
-        refuse_price(refusal, cost, "VIDBATCH_MONTHLY_BUDGET");
+        refuse_price(refusal, cost, month->name);
         return true;
     }
-    if (!sum_month(db, rules, cost, &spent, err))
+    if (!sum_month(db, rules, cost, month->key_id, &spent, err))
         return false;
-    if (spent <= rules->monthly_budget_micros && cost->high_micros <= rules->monthly_budget_micros - spent)
+    if (spent <= month->micros && cost->high_micros <= month->micros - spent)
         return true;
-    refuse(refusal, "budget_exceeded", cost, rules->monthly_budget_micros, spent);
+    refuse(refusal, "budget_exceeded", cost, month->micros, spent);
     money_format(cost->high_micros, high);
-    money_format(rules->monthly_budget_micros, limit);
+    money_format(month->micros, limit);
     money_format(spent, gone);
     snprintf(refusal->words, sizeof refusal->words,
-             "It may cost up to %s %s, and of this month's budget of %s (VIDBATCH_MONTHLY_BUDGET) %s are spent or "
+             "It may cost up to %s %s, and of this month's budget of %s (%s) %s are spent or "
              "promised. Take fewer videos, wait for the next month, or raise the budget.",
-             high, refusal->currency, limit, gone);
+             high, refusal->currency, limit, month->name, gone);
+    return true;
+}
+
+/* The key's budget where the job's key has one. */
+static bool read_key_month(struct db *db, int64_t job_id, struct month *out, struct err *err)
+{
+    AUTO(db_rows_done) struct db_rows rows = { 0 };
+    struct budget_key key;
+
+    *out = (struct month){ 0 };
+    if (!budget_store_key(db, job_id, &rows, &key, err))
+        return false;
+    out->key_id = key.key_id;
+    out->micros = key.monthly_micros;
+    if (key.key_id != 0)
+        snprintf(out->name, sizeof out->name, "the budget of the API key \"%s\"", key.name);
     return true;
 }
 
 bool launch_foresee(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
                     struct launch_refusal *refusal, struct err *err)
 {
+    const struct month all = { .micros = rules->monthly_budget_micros, .name = "VIDBATCH_MONTHLY_BUDGET" };
+    struct month key;
+
     *refusal = (struct launch_refusal){ 0 };
     judge_own_limit(refusal, cost);
-    return refusal->code || judge_month(db, rules, cost, refusal, err);
+    return refusal->code ||
+           (read_key_month(db, cost->job_id, &key, err) && judge_month(db, rules, &key, cost, refusal, err) &&
+            judge_month(db, rules, &all, cost, refusal, err));
 }
 
 bool launch_judge(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
                   struct launch_refusal *refusal, struct err *err)
 {
-    return (rules->monthly_budget_micros <= 0 || budget_store_lock(db, err)) &&
+    struct month key;
+
+    if (!read_key_month(db, cost->job_id, &key, err))
+        return false;
+    return ((rules->monthly_budget_micros <= 0 && key.micros <= 0) || budget_store_lock(db, err)) &&
            launch_foresee(db, rules, cost, refusal, err);
 }
 

@@ -1,5 +1,6 @@
-/* Launching what was planned: the only way in which a job leaves `planned`, whoever asks. Both budgets are judged here,
- * so that nothing is staged that may cost more than it should. */
+/* Launching what was planned: the only way in which a job leaves `planned`, whoever asks. The budgets - the job's own
+ * limit, that of the key that began it, and the service's - are judged here, so that nothing is staged that may cost
+ * more than it should. */
 #ifndef VIDBATCH_WORK_LAUNCH_H
 #define VIDBATCH_WORK_LAUNCH_H
 

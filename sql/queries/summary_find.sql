@@ -2,9 +2,10 @@
 -- the row whose record_id is NULL how many were looked at: more than the most that are allowed where the rows say nothing, for then there
 -- are more, or the index can't answer.
 -- $1 text words (websearch syntax), $2 int8 prefix or NULL, $3 int8 job or NULL, $4 timestamptz from or NULL, $5 timestamptz to or NULL,
--- $6 int8 below this record, $7 int8 hits wanted, $8 int8 most.  Gives record_id int8, seen int8.
+-- $6 int8 below this record, $7 int8 hits wanted, $8 int8 most,
+-- $9 int8[] only of these prefixes, NULL: all.  Gives record_id int8, seen int8.
 WITH query AS MATERIALIZED (
-    SELECT q, coalesce(querytree(q) = 'T', false) AS is_open FROM summary_query($1, $2, $3) q
+    SELECT q, coalesce(querytree(q) = 'T', false) AS is_open FROM summary_query_within($1, $2, $3, $9) q
 ), hit AS MATERIALIZED (
     SELECT h.record_id, h.created_at FROM query, summary_hits(CASE WHEN NOT is_open THEN q END, $6, $8::int8 + 1) h
 )

@@ -120,7 +120,7 @@ static void lists_newest_first(void)
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
         test_case("case %zu", c);
-        OK(job_store_list(db, cases[c].before ? jobs[cases[c].before] : 0, cases[c].prefix ? prefixes[1] : 0,
+        OK(job_store_list(db, cases[c].before ? jobs[cases[c].before] : 0, cases[c].prefix ? prefixes[1] : 0, NULL,
                           cases[c].state, cases[c].limit, &rows, &err));
         CHECK_I64(rows.count, cases[c].count);
         for (int i = 0; i < rows.count && i < cases[c].count; i++) {

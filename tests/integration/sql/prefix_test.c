@@ -103,7 +103,7 @@ static void pages(void)
     for (bool more = true; more;) {
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
-        if (!OK(prefix_store_list(db, after, 2, &rows, &err)))
+        if (!OK(prefix_store_list(db, after, NULL, 2, &rows, &err)))
             return;
         for (int i = 0; i < rows.count; i++, seen++) {
             struct prefix_row row;

@@ -102,7 +102,7 @@ static int64_t pending(struct place *p)
     struct word_lag lag = { 0 };
     struct err err = { 0 };
 
-    OK(word_store_lag(p->db, &lag, &err));
+    OK(word_store_lag(p->db, NULL, &lag, &err));
     CHECK((lag.pending > 0) == (testdb_number(&p->t, "SELECT count(*) FROM shard_index WHERE since IS NOT NULL") > 0));
     CHECK(lag.pending > 0 || lag.lag_ms == 0);
     return lag.pending;
