@@ -213,15 +213,18 @@ $(BUILD)/integration/sql/%_test: $(addprefix $(BUILD)/,obj/tests/integration/sql
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
-# Steps with a real PostgreSQL and a scripted AWS.
-$(BUILD)/integration/work/%_test: $(addprefix $(BUILD)/,obj/tests/integration/work/%_test.o obj/tests/integration/sql/testdb.o) \
-                                  $(TEST_SUPPORT) $(NEEDS_work:%=$(BUILD)/lib%.a)
-	@mkdir -p $(@D)
-	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(LIBS_ALL) -o $@
-C_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/unit/*/*_test.c tests/integration/sql/*_test.c tests/integration/work/*_test.c))
+# Steps with a real PostgreSQL and a scripted AWS; what handlers share, with a real PostgreSQL.
+define above_sql_rule
+$$(BUILD)/integration/$(1)/%_test: $$(addprefix $$(BUILD)/,obj/tests/integration/$(1)/%_test.o obj/tests/integration/sql/testdb.o) \
+                                   $$(TEST_SUPPORT) $$(NEEDS_$(1):%=$$(BUILD)/lib%.a)
+	@mkdir -p $$(@D)
+	$$(call say,LD $$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) $$^ $$(LIBS_ALL) -o $$@
+endef
+$(foreach m,work handlers,$(eval $(call above_sql_rule,$(m))))
+C_TESTS := $(patsubst tests/%.c,%,$(wildcard tests/unit/*/*_test.c tests/integration/*/*_test.c))
 # Code without threads has nothing that ThreadSanitizer could find, and is slow under it (millions of keys in s3_list_many).
-THREADED := $(filter-out unit/aws/s3_list_many%,$(filter unit/http/% unit/aws/client% unit/aws/credentials% unit/aws/creds_process% unit/aws/s3_% unit/base/log% unit/work/aside% integration/sql/% integration/work/scan%,$(C_TESTS)))
+THREADED := $(filter-out unit/aws/s3_list_many%,$(filter unit/http/% unit/aws/client% unit/aws/credentials% unit/aws/creds_process% unit/aws/s3_% unit/base/log% unit/work/aside% integration/sql/% integration/work/scan% integration/handlers/%,$(C_TESTS)))
 .PHONY: unit-bins fuzz-bins all-objects
 unit-bins: $(C_TESTS:%=$(BUILD)/%)
 

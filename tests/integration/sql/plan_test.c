@@ -330,7 +330,7 @@ static void check_month(struct db *db, int64_t input, int64_t output, int64_t pr
     struct budget_part sum = { 0 };
     struct err err = { 0 };
 
-    testdb_ok(budget_store_month(db, "USD", 0, &rows, &err), &err, where);
+    testdb_ok(budget_store_month(db, "USD", 0, 0, &rows, &err), &err, where);
     for (int i = 0; i < rows.count; i++) {
         struct budget_part part;
 
