@@ -15,6 +15,21 @@ OF_EVERYTHING = {"/metrics"}
 ABSENT = "00000000001"
 
 
+def text_of(number):
+    """The digits of a public id."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    text = ""
+    for _ in range(11):
+        text, number = digits[number % 62] + text, number // 62
+    return text
+
+
+def dead_task(database):
+    """A step that was given up, of the latest prefix."""
+    return "tsk_" + text_of(database.value("INSERT INTO task (kind, subject_id, state, failures, last_error) SELECT 'scan', max(id), 'dead', 20, 'x' FROM prefix "
+                                           "ON CONFLICT (kind, subject_id) DO UPDATE SET state = 'dead' RETURNING id"))
+
+
 @pytest.fixture(scope="module")
 def things(client, emulator, database):
     """One of each, under s3://videos/mine/. Made before the first key, when nobody is asked."""
@@ -22,7 +37,7 @@ def things(client, emulator, database):
     prefix = client.wait_scan(client.register("mine/")["id"])["id"]
     job = client.wait_job(client.launch(prefix)["id"])["id"]
     summary = client.get(f"/v1/jobs/{job}/summaries?limit=1")["data"][0]
-    return {"prefixes": prefix, "videos": summary["video"]["id"], "plans": "pln_" + job[4:], "jobs": job, "summaries": summary["id"]}
+    return {"prefixes": prefix, "videos": summary["video"]["id"], "plans": "pln_" + job[4:], "jobs": job, "summaries": summary["id"], "tasks": dead_task(database)}
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +193,7 @@ def test_every_change_is_written_down(call, things, emulator, database, service,
         "POST /v1/keys": (None, {"name": "new", "scopes": ["read"]}, "key.create"),
         "DELETE /v1/keys/{id}": (fresh_key, None, "key.revoke"),
         "POST /v1/keys/{id}/rotate": (fresh_key, {"overlap": "1m"}, "key.rotate"),
+        "POST /v1/tasks/{id}/requeue": (lambda: things["tasks"], None, "task.requeue"),
     }
     routes = [f"{m} {t}" for m, t, _ in ROUTES if m != "GET"]
     assert set(routes) == set(changes), "a route that changes something and is not in this list, or the other way round"
