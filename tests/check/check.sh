@@ -53,6 +53,7 @@ check sizes "functions up to 60 lines, files under 500" tests/check/sizes.sh
 check format "clang-format has nothing to change" tests/check/format.sh
 check tidy "clang-tidy has nothing to say" tests/check/tidy.sh
 check causes "docs/failures.md is the catalogue of causes" tests/check/causes.sh
+check operations "each failure mode of docs/operations.md names tests that exist" tests/check/operations.sh
 check shell "shellcheck has nothing to say" tests/check/shell.sh
 check openapi "openapi.yaml is valid OpenAPI" tests/check/openapi.sh
 

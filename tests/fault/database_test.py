@@ -263,3 +263,11 @@ def test_migrations_that_are_killed_carry_on(stack):
     assert schema_of(database) == schema_of(whole)
     assert database.query("SELECT number, checksum FROM schema_migration ORDER BY 1") == whole.query(
         "SELECT number, checksum FROM schema_migration ORDER BY 1")
+
+
+def test_a_start_without_a_database_ends_with_its_cause(stack):
+    """Whatever runs the service starts it again; the password is told to nobody."""
+    nowhere = type("Nowhere", (), {"url": "postgresql://vidbatch:pass-of-nobody@127.0.0.1:1/vidbatch"})
+    service = stack.service(nowhere, stack.emulator(), start=False).spawn()
+    assert service.child.wait(30) == 1
+    assert "start.failed" in service.log() and "Connection refused" in service.log() and "pass-of-nobody" not in service.log()
