@@ -101,6 +101,13 @@ crash: deps-build+test ## kill -9 at every commit point of every step and reques
 	@$(PYTHON_READY)
 	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-crash tests/support/run_pytest.sh $(BUILD) tests/sabotage/crash_test.py -s
 
+nth: deps-build+test nth-bins ## Each allocation and each call of libpq and libcurl made to fail once, under AddressSanitizer
+	@$(PYTHON_READY)
+	@PYTEST_PASSES=long PYTEST_LOGS=build/asan/pytest-nth tests/support/run_pytest.sh build/asan tests/sabotage/failure_test.py -s
+
+nth-bins:
+	@$(SUBMAKE) $(ASAN) build/asan/bin/vidbatchd-sabotaged build/asan/bin/vidbatch-emulator
+
 conformance: deps-build+test ## Against software of others: S3 client and jobs on Ceph RGW and Swift, signatures as botocore makes them
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator $(CONFORMANCE)
 	@$(PYTHON_READY)
@@ -125,7 +132,7 @@ install-deps: deps-build+test+check+fuzz+demo+image ## Install what all targets 
 clean: ## Remove all that was built
 	rm -rf build
 
-.PHONY: unit-asan unit-tsan integration-asan integration-tsan crash
+.PHONY: unit-asan unit-tsan integration-asan integration-tsan crash nth nth-bins
 # deps-GROUP+GROUP: one call, for two apt-get at once would lock each other out.
 deps-%: force
 	@tests/check/deps.sh $(subst +, ,$*)

@@ -262,6 +262,7 @@ static void give_handle(struct aws_client *client, CURL *easy, bool is_clean)
 bool transport_start(struct exchange *x, struct err *err)
 {
     struct aws_client *client = x->client;
+    CURLMcode added = CURLM_OK;
     CURLcode set;
 
     x->is_finished = x->is_too_large = x->is_cut = x->has_no_memory = false;
@@ -277,14 +278,17 @@ bool transport_start(struct exchange *x, struct err *err)
         set = set_limits(x);
     if (set == CURLE_OK)
         set = set_request(x);
-    if (set == CURLE_OK && curl_multi_add_handle(client->multi, x->easy) == CURLM_OK)
-        return true;
+    if (set == CURLE_OK) {
+        added = curl_multi_add_handle(client->multi, x->easy);
+        if (added == CURLM_OK)
+            return true;
+    }
     give_handle(client, x->easy, false);
     x->easy = NULL;
-    if (set == CURLE_OUT_OF_MEMORY)
+    if (set == CURLE_OUT_OF_MEMORY || added == CURLM_OUT_OF_MEMORY)
         return err_memory(err, HERE);
     return err_set(err, ERR_INTERNAL, false, HERE, "%s: libcurl refuses the request: %s", x->rq.operation,
-                   curl_easy_strerror(set));
+                   set != CURLE_OK ? curl_easy_strerror(set) : curl_multi_strerror(added));
 }
 
 void transport_end(struct exchange *x)

@@ -88,7 +88,7 @@ static bool remove_target(struct step *step, const struct cleanup_target *target
 static bool will_pass(const struct step *step, const struct err *problem)
 {
     return problem->kind == ERR_CANCELLED ||
-           (problem->retryable && step->task.failures + 1 < step->settings->max_failures);
+           (step_may_pass(problem) && step->task.failures + 1 < step->settings->max_failures);
 }
 
 static bool clean_shard(struct cleanup *cleanup, struct err *err)

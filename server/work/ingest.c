@@ -127,7 +127,7 @@ static bool ingest_manifest(struct ingest *ingest, const struct s3_ref *ref, str
     struct err problem = { 0 };
 
     if (!s3_get_small(ingest->step->client, ref, MANIFEST_MAX_BYTES, &text, &problem) &&
-        (problem.retryable || problem.kind == ERR_CANCELLED || problem.kind == ERR_MEMORY))
+        (step_may_pass(&problem) || problem.kind == ERR_CANCELLED))
         return err_pass(err, &problem);
     if (problem.kind != ERR_NONE || !batch_manifest_parse(buf_view(&text), &manifest, &problem)) {
         log_warn("ingest.manifest_unreadable", "key=%.*s problem=%s", SPAN_ARG(ref->key), LOGQ(problem.what));

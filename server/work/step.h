@@ -31,6 +31,8 @@ struct step {
 
 /* False with ERR_CANCELLED when the lease is lost or the process stops: asked wherever a step could go on for long. */
 MUST_CHECK bool step_alive(const struct step *step, struct err *err);
+/* Is another attempt worth it? What a short memory or a database says may pass, whatever it is. */
+bool step_may_pass(const struct err *cause);
 /* For callbacks of aws/ that want a plain answer. */
 bool step_is_alive(void *step);
 

@@ -66,6 +66,11 @@ bool step_alive(const struct step *step, struct err *err)
     return true;
 }
 
+bool step_may_pass(const struct err *cause)
+{
+    return cause->retryable || cause->kind == ERR_MEMORY || cause->kind == ERR_DATABASE;
+}
+
 static bool end_work(struct db *db, void *arg, struct err *err)
 {
     return task_store_done(db, arg, err);

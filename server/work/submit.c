@@ -132,10 +132,14 @@ static bool is_later(const struct err *err)
            strcmp(err->code, "bedrock_name_in_use") == 0;
 }
 
-/* AWS said no, so this attempt made nothing. A name in use may be that of our own job. */
+/* AWS said no, or was not asked, so this attempt made nothing. A name in use may be that of our own job; and an answer
+ * that could not be taken or understood may have been a yes. */
 static bool is_certain(const struct err *refusal)
 {
-    return strcmp(refusal->code, "bedrock_name_in_use") != 0 && (is_later(refusal) || !refusal->retryable);
+    const bool is_answered = refusal->kind != ERR_UPSTREAM || refusal->upstream_status >= 400;
+
+    return strcmp(refusal->code, "bedrock_name_in_use") != 0 &&
+           (is_later(refusal) || (!step_may_pass(refusal) && is_answered));
 }
 
 static bool forget(struct db *db, void *arg, struct err *err)
@@ -309,6 +313,9 @@ bool step_submit_give_up(struct step *step, const struct err *cause, struct err 
         return false;
     if (strcmp(cause->code, "worker_lost") == 0) /* somebody must look: asked for again, it goes on */
         return task_store_dead(step->db, &step->task, submit.shard.job_id, cause->what, err);
+    /* Asked again sooner, it would never be certain that AWS does not have it. */
     step->again_ms = step->settings->retry_cap_ms;
+    if (step->again_ms < step->settings->lookup_grace_ms)
+        step->again_ms = step->settings->lookup_grace_ms;
     return true;
 }

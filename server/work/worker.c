@@ -116,11 +116,9 @@ static enum result settle_failure(struct step *step, const struct step_kind *kin
 {
     /* a database that is gone says nothing about the task, however long it is */
     const bool is_last = step->task.failures + 1 >= step->settings->max_failures && !db_is_down(cause);
-    /* what a short memory or a database says may pass, whatever it is */
-    const bool may_pass = cause->retryable || cause->kind == ERR_MEMORY || cause->kind == ERR_DATABASE;
     struct err err = { 0 };
 
-    if (may_pass && !is_last) {
+    if (step_may_pass(cause) && !is_last) {
         const int64_t wait_ms = backoff_ms(step->settings, step->task.failures);
 
         log_warn("task.retry", "attempt=%d failures=%d wait_ms=%lld at=%s cause=%s upstream=%s", step->task.attempt,

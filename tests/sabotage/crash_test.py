@@ -2,17 +2,14 @@
 at AWS. The points are found by the program itself as it runs (libpq.c, libcurl.c), so a new step or query brings its own. At each it dies once."""
 
 import collections
-import concurrent.futures
-import contextlib
 import random
 import threading
-import traceback
 
 import pytest
 
 from tests.sabotage import scenarios
-from tests.sabotage.saboteur import KILL, POINTS, Sabotaged, inventory
-from tests.support.vidbatch import Database, Emulator
+from tests.sabotage.saboteur import KILL, POINTS, inventory
+from tests.sabotage.worlds import in_parallel, world_in
 
 pytestmark = pytest.mark.long
 
@@ -26,39 +23,13 @@ KILLS = 100  # at random, in each of three worlds
 
 
 # Statements that need more than these small worlds surely have: 50,000 keys, another Region, refusals in a row, a failure that stays, a cancel
-# that AWS forbids. Each has its test elsewhere.
-SELDOM = {"prefix_scan_progress", "prefix_region", "slot_probe", "task_dead", "task_progress", "shard_file_rewind", "shard_move"}
-
-
-@contextlib.contextmanager
-def world_in(folder, points):
-    """A world of its own, whose service is started again whenever it dies. Afterwards all must have come out right."""
-    database, emulator = Database(), Emulator(folder, job_seconds=0.2).start()
-    service = Sabotaged(folder, database, emulator, points, **SETTINGS)
-    world = scenarios.World(service, emulator, database)
-    try:
-        yield world
-        service.rest()
-        scenarios.settle(world)
-        scenarios.assert_exactly_once(world)
-        assert service.stop() == 0 and service.ends == [], service.log()[-3000:]
-    finally:
-        service.keeping = False
-        service.kill()
-        emulator.kill()
-        database.drop()
-
-
-def in_parallel(function, *arguments):
-    with concurrent.futures.ThreadPoolExecutor(len(arguments)) as pool:
-        running = [pool.submit(function, *each) for each in arguments]
-    wrong = [error for error in (run.exception() for run in running) if error]
-    assert not wrong, "".join("".join(traceback.format_exception(error)) for error in wrong)
-    return [run.result() for run in running]
+# that AWS forbids, a lost answer of the database. Each has its test elsewhere.
+SELDOM = {"prefix_scan_progress", "prefix_region", "slot_probe", "task_dead", "task_progress", "shard_file_rewind", "shard_move",
+          "task_release_orphans"}
 
 
 def die_at_points(folder, points, stream):
-    with world_in(folder, points) as world:
+    with world_in(folder, points, **SETTINGS) as world:
         world.service.control.arm(POINTS, KILL)
         world.service.keep()
         for scenario in stream:
@@ -82,7 +53,7 @@ def test_kill_9_at_every_commit_point(tmp_path):
 
 def die_at_random(folder, seed):
     dice = random.Random(seed)
-    with world_in(folder, folder.parent / f"points{seed}") as world:
+    with world_in(folder, folder.parent / f"points{seed}", **SETTINGS) as world:
         world.service.keep()
         few, many = world.prefix("few", 6), world.prefix("many", 110)
         killer = threading.Thread(target=world.service.kill_at_random, args=(dice, KILLS))

@@ -60,9 +60,7 @@ CURLcode __wrap_curl_easy_setopt(CURL *easy, CURLoption option, ...)
     va_start(args, option);
     value = va_arg(args, void *);
     va_end(args);
-    return sabotage_hits(SABOTAGE_NET_MEMORY, "curl_easy_setopt %d", (int)option)
-               ? CURLE_OUT_OF_MEMORY
-               : __real_curl_easy_setopt(easy, option, value);
+    return no_memory("curl_easy_setopt") ? CURLE_OUT_OF_MEMORY : __real_curl_easy_setopt(easy, option, value);
 }
 
 CURLcode __wrap_curl_easy_perform(CURL *easy)

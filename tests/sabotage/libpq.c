@@ -119,7 +119,7 @@ static PGresult *lost(PGconn *conn, PGresult *answer)
 /* What one call of a statement may meet, in the order in which it would. */
 struct meeting {
     PGconn *conn;
-    char name[48];
+    char name[100];
     bool is_commit; /* of a transaction that wrote, or a statement that commits by itself */
     bool is_refused;
 };
@@ -174,7 +174,7 @@ PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
         first[0] = last[0] = '\0';
     if (strcmp(sql, "COMMIT") == 0) {
         m.is_commit = first[0] != '\0';
-        snprintf(m.name, sizeof m.name, "%s..%.*s", first[0] ? first : "COMMIT", 20, last);
+        snprintf(m.name, sizeof m.name, "%s..%s", first[0] ? first : "COMMIT", last);
     }
     meet(&m);
     return m.is_refused ? NULL : part(&m, __real_PQexec(conn, sql));

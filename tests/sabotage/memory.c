@@ -1,4 +1,4 @@
-/* The memory door, and Jansson's allocations. A point is a place in the program: whoever asks, over eight callers. */
+/* The memory door, and Jansson's allocations. A point is a place in the program: whoever asks, over five callers. */
 #include "server/base/mem.h"
 #include "tests/sabotage/saboteur.h"
 

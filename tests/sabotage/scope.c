@@ -12,6 +12,7 @@
 enum { SCOPE = 24 };
 
 static _Thread_local char scope[SCOPE] = "io";
+static _Thread_local const char *at_rest = "io"; /* the scope when it does nothing in particular */
 
 const char *sabotage_scope(void)
 {
@@ -40,7 +41,7 @@ void __wrap_log_context(const char *key_values)
     } else if (span_starts(text, SPAN_LIT("request="))) {
         set_scope(SPAN_LIT("request"));
     } else {
-        set_scope(SPAN_LIT("idle"));
+        set_scope(span_of(at_rest));
     }
 }
 
@@ -55,6 +56,7 @@ static void *run_in_scope(void *arg)
     struct start start = *(struct start *)arg;
 
     free(arg);
+    at_rest = "idle";
     memcpy(scope, start.scope, sizeof scope);
     return start.run(start.arg);
 }
@@ -67,7 +69,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     if (!start)
         abort();
     *start = (struct start){ .run = run, .arg = arg };
-    memcpy(start->scope, strcmp(scope, "start") == 0 ? "idle" : scope, sizeof scope);
+    snprintf(start->scope, sizeof start->scope, "%s", strcmp(scope, "start") == 0 ? "idle" : scope);
     status = __real_pthread_create(thread, attr, run_in_scope, start);
     if (status != 0)
         free(start);
@@ -76,5 +78,6 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 
 __attribute__((constructor)) static void main_starts(void)
 {
+    at_rest = "start";
     set_scope(SPAN_LIT("start"));
 }

@@ -66,6 +66,11 @@ run_behind() {
         submake crash >"$logs/crash.log" 2>&1
         echo $? >"$logs/crash.status"
     fi
+    if is_wanted nth; then
+        while [ ! -e "$logs/nth.ready" ]; do sleep 1; done
+        submake nth >"$logs/nth.log" 2>&1
+        echo $? >"$logs/nth.status"
+    fi
     if is_wanted million; then
         PYTEST_PASSES=long PYTEST_LOGS=build/release/pytest-long submake integration >"$logs/million.log" 2>&1
         echo $? >"$logs/million.status"
@@ -93,6 +98,10 @@ behind=$!
 set +m
 suite unit submake unit ARGS="unit/http/stream_test unit/aws/batch_split_test unit/aws/s3_list_many_test"
 suite unit-asan submake unit-asan
+if is_wanted nth; then
+    submake nth-bins >>"$logs/build.log" 2>&1
+    : >"$logs/nth.ready"
+fi
 suite unit-tsan submake unit-tsan
 suite fuzz submake fuzz SECONDS="${FUZZ_SECONDS:-2}"
 PYTEST_PASSES="both alone" suite integration submake integration
@@ -103,6 +112,7 @@ finish lint
 finish conformance
 finish image
 finish crash
+finish nth
 finish million
 # Last: it reads what all of them left.
 suite secrets tests/support/secrets_check.py
