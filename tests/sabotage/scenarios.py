@@ -225,7 +225,7 @@ def assert_exactly_once(world):
     s3 = world.emulator.s3()
     assert s3.list_multipart_uploads(Bucket="videos").get("Uploads", []) == []
     left = [o["Key"] for o in s3.list_objects_v2(Bucket="videos", Prefix="staging/").get("Contents", [])]
-    # An examination writes a small object and removes it: killed in between it leaves it, and says in it that anybody may remove it.
-    assert [key for key in left if not key.startswith("staging/vidbatch-doctor-")] == [] and len(left) <= 2, left
+    # An examination writes a small object and removes it. Where it cannot, for it was killed in between, say, the object tells that anybody may.
+    assert [key for key in left if not key.startswith("staging/vidbatch-doctor-")] == [], left
     idle = value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND starts_with(state, 'idle in transaction')")
     assert idle == 0
