@@ -97,7 +97,7 @@ integration-tsan: deps-build+test ## Whole jobs and kills, the programs built un
 	@tests/support/run_pytest.sh build/tsan $(or $(ARGS),tests/integration/jobs_test.py tests/fault/kill_test.py)
 
 crash: deps-build+test ## kill -9 at every commit point of every step and request, and 300 times at random
-	@$(SUBMAKE) $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
 	@$(PYTHON_READY)
 	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-crash tests/support/run_pytest.sh $(BUILD) tests/sabotage/crash_test.py -s
 
@@ -106,7 +106,7 @@ nth: deps-build+test nth-bins ## Each allocation and each call of libpq and libc
 	@PYTEST_PASSES=long PYTEST_LOGS=build/asan/pytest-nth tests/support/run_pytest.sh build/asan tests/sabotage/failure_test.py -s
 
 nth-bins:
-	@$(SUBMAKE) $(ASAN) build/asan/bin/vidbatchd-sabotaged build/asan/bin/vidbatch-emulator
+	@$(SUBMAKE) $(ASAN) build/asan/bin/vidbatchd build/asan/bin/vidbatchd-sabotaged build/asan/bin/vidbatch-emulator
 
 conformance: deps-build+test ## Against software of others: S3 client and jobs on Ceph RGW and Swift, signatures as botocore makes them
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator $(CONFORMANCE)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 EVERYTHING = MEMORY | DB_REFUSED | DB_CUT | DB_LOST | NET_MEMORY | NET_LOST
 QUICK = {"VIDBATCH_RETRY_BASE": "10ms", "VIDBATCH_RETRY_CAP": "50ms", "VIDBATCH_SHARD_RECORDS": "220", "VIDBATCH_WORKERS": "3"}
 STREAMS = (
-    (scenarios.copies, scenarios.plans),
+    (scenarios.copies, scenarios.plans, scenarios.keys),
     (scenarios.in_place, scenarios.on_demand, scenarios.imports, scenarios.waits),
     (scenarios.refusals, scenarios.cancels, scenarios.trouble),
 )
@@ -127,6 +127,7 @@ def test_every_call_of_every_request(tmp_path):
     with world_in(tmp_path / "world", tmp_path / "points", **QUICK) as world:
         world.service.keep()
         scenarios.wait_until("the service", world.service.answers)
+        world.given_up = 1000  # imports of what is not there
         asker = Asker(world)
         for method, path, make in paths(world):
             for what in (MEMORY, DB_REFUSED, DB_CUT, DB_LOST, NET_MEMORY, NET_LOST):

@@ -109,8 +109,8 @@ class Sabotaged(Service):
             return self.port is not None and requests.get(self.url + "/livez", timeout=5).ok
         return False
 
-    def client(self):
-        return Stubborn(self)
+    def client(self, key=None):
+        return Stubborn(self, key)
 
 
 class Stubborn(Client):

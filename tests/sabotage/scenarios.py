@@ -5,7 +5,7 @@ import uuid
 
 import boto3
 
-from tests.support.vidbatch import ACCESS_KEY, REGION, ROLE, SECRET_KEY, wait_until
+from tests.support.vidbatch import ACCESS_KEY, REGION, ROLE, SECRET_KEY, make_key, wait_until
 
 LONG_PROMPT = "Describe. " * 5000  # 110 lines of it are more than one part of a multipart upload
 MODEL = "amazon.nova-lite-v1:0"
@@ -19,6 +19,7 @@ class World:
         self.service, self.emulator, self.database = service, emulator, database
         self.client = service.client()
         self.foreign = 0
+        self.given_up = 0
 
     def prefix(self, name, count, **more):
         self.emulator.put_videos(f"{name}/", count)
@@ -56,7 +57,7 @@ def copies(world):
     assert prefix["eligible_count"] == 219
     client.call("PATCH", f"/v1/prefixes/{prefix['id']}", 200, json={"name": "renamed"})
     client.post(f"/v1/prefixes/{prefix['id']}/check", want=200)
-    emulator.fault(job={"name_contains": "", "output_files": 3, "error_fraction": 0.1})
+    emulator.fault(job={"name_contains": "", "output_files": 3, "error_fraction": 0.1, "garbage_lines": 2})
     plan = client.post("/v1/plans", {"prefix_id": prefix["id"], "prompt": LONG_PROMPT, "staging": "copy"}, 202).json()
     plan = world.wait_plan(plan["id"])
     assert plan["state"] == "ready" and plan["videos"]["taken"] == 218, plan
@@ -143,6 +144,7 @@ def refusals(world):
         emulator.fault(op=op, **more, action={**denied, "code": code or "AccessDenied"})
         job = client.wait_job(client.launch(prefix["id"], prompt=f"{op}?", preflight="listing", below_minimum=more.get("below", "refuse"))["id"])
         assert job["state"] == "failed" and job["counts"]["pending"] == 0, job
+        world.given_up += 1
         emulator.clear_faults()
         settle(world)  # what it left is removed before the next refusal, which would stop that too
 
@@ -151,11 +153,13 @@ def refusals(world):
     refused("S3.GetObject", key="output/")
     emulator.fault(op="S3.ListObjectsV2", action=denied)
     assert world.rescan(prefix)["scan"]["state"] == "failed"
+    world.given_up += 1
     emulator.clear_faults()
     few = world.prefix("refused-few", 5)
     emulator.fault(op="BedrockRuntime.InvokeModel", action={**denied, "code": "AccessDeniedException"})
     job = client.wait_job(client.launch(few["id"], prompt="few?", below_minimum="on_demand")["id"])
     assert (job["state"], job["counts"]["missing"]) == ("failed", 5), job
+    world.given_up += 1
     emulator.clear_faults()
 
 
@@ -182,6 +186,7 @@ def imports(world):
     emulator.fault(op="S3.ListObjectsV2", action={"status": 403, "code": "AccessDenied"})
     refused = client.post("/v1/imports", {"output_uri": "s3://videos/nowhere/x/", "model_id": MODEL}, 202).json()
     assert client.wait_job(refused["id"])["state"] == "failed"
+    world.given_up += 1
     emulator.clear_faults()
 
 
@@ -202,9 +207,22 @@ def trouble(world):
     world.run(prefix, {"succeeded": 115}, select="all")
 
 
+def keys(world):
+    """From the first key on everybody is asked for one. The last scenario: what the client may do from here on is the key's."""
+    client = world.client
+    client.session.headers["Authorization"] = "Bearer " + make_key(world.database, "admin", "operator")
+    made = client.post("/v1/keys", {"name": "partner", "scopes": ["read", "run"], "monthly_budget": "250.00"}, 201).json()
+    client.post(f"/v1/keys/{made['id']}/rotate", {"overlap": "1h"}, want=200)
+    few = world.prefix("partner", 4)
+    world.run(few, {"succeeded": 4}, below_minimum="on_demand")
+    client.call("DELETE", f"/v1/keys/{made['id']}")
+    assert len(client.pages("/v1/keys")) == 2
+
+
 def settle(world):
     """Waits until nothing is to be done any more."""
-    wait_until("the queue to be empty", lambda: world.database.value("SELECT count(*) FROM task WHERE kind <> 'watch'") == 0)
+    wait_until("the queue to be empty", lambda: world.database.value("SELECT count(*) FROM task WHERE kind <> 'watch' AND state <> 'dead'") == 0)
+    assert world.database.value("SELECT count(*) FROM task WHERE state = 'dead'") <= world.given_up
 
 
 def assert_exactly_once(world):
