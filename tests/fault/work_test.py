@@ -183,6 +183,7 @@ def test_a_worker_that_stands_still_does_no_harm(stack):
     assert lost > 0
 
 
+@pytest.mark.both
 @pytest.mark.skipif(SANITIZED, reason="libfaketime and a sanitizer both want to be loaded first; leases and clocks of the database are the same there")
 def test_a_clock_that_jumps_does_no_harm(stack, tmp_path):
     """One replica's clock goes an hour forward, then two back, while a job runs and its submission is in doubt."""

@@ -49,6 +49,18 @@ static void check_line(const struct batch_line *line, int64_t last)
         abort();
 }
 
+/* What is shown of a line is what stands in the file; of one that begins with half a byte order mark, nothing. */
+static void check_head(struct span file, const struct batch_line *line, struct span head)
+{
+    const size_t bytes = (size_t)(line->next_offset - line->offset);
+    const size_t want = bytes < BATCH_LINE_HEAD ? bytes : BATCH_LINE_HEAD;
+
+    if (head.len != want && (head.len > 0 || line->offset > 0))
+        abort();
+    if (!span_eq(head, span_head(span_tail(file, (size_t)line->offset), head.len)))
+        abort();
+}
+
 static uint64_t read_all(struct span file, size_t step)
 {
     struct source source = { file, step };
@@ -61,6 +73,7 @@ static uint64_t read_all(struct span file, size_t step)
 
     while (batch_output_next(out, &line, &eof, &err) && !eof) {
         check_line(&line, last);
+        check_head(file, &line, batch_output_head(out, &line));
         last = line.next_offset;
         hash = mix(hash, &line.kind, sizeof(line.kind));
         hash = mix(hash, &line.next_offset, sizeof(line.next_offset));

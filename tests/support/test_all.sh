@@ -89,7 +89,7 @@ finish() {
 }
 trap '[ -z "$behind" ] || kill -- -"$behind" 2>/dev/null' EXIT
 
-suite check submake check ARGS="includes embed gcc clang headers sizes format causes shell openapi"
+suite check submake check ARGS="includes embed gcc clang headers sizes format causes operations shell openapi"
 # Linked before the two lanes part: they must not both do it.
 submake build build/release/bin/vidbatch-emulator build/release/bin/vidbatchd-sabotaged >"$logs/build.log" 2>&1 || cat "$logs/build.log"
 set -m # a process group of its own, so that it ends with this script
