@@ -57,25 +57,22 @@ static bool is_fresh(int64_t read_ms, int64_t now_ms)
     return read_ms != 0 && now_ms - read_ms < KEYRING_FRESH_MS;
 }
 
-/* Is anybody to be asked? A database that can't say so now leaves it at what it said before: it can give away nothing
- * else either. */
+/* Is anybody to be asked? That nobody is must be known, not remembered: another process may have made a key since. */
 static bool asks(struct keyring *ring, struct db *db, bool *out, struct err *err)
 {
     const int64_t now_ms = clock_mono_ms();
-    struct err failed = { 0 };
-    bool known = false, was_read = false;
+    bool known = false;
     uint64_t changes = 0;
 
     pthread_mutex_lock(&ring->lock);
     *out = ring->must_ask || ring->any;
     known = *out || is_fresh(ring->any_read_ms, now_ms);
-    was_read = ring->any_read_ms != 0;
     changes = ring->changes;
     pthread_mutex_unlock(&ring->lock);
     if (known)
         return true;
-    if (!key_store_any(db, out, &failed))
-        return was_read ? true : err_pass(err, &failed);
+    if (!key_store_any(db, out, err))
+        return false;
     pthread_mutex_lock(&ring->lock);
     ring->any = ring->any || *out;
     if (changes == ring->changes)

@@ -18,7 +18,8 @@ MUST_CHECK struct keyring *keyring_new(const struct keyring_options *options, st
 void keyring_free(struct keyring *ring);
 
 /* Whose token is it? As http_options.authenticate has it. While there never was a key, and must_ask is not set,
- * everybody may do everything. Once a key was seen, this process asks for one for ever. */
+ * everybody may do everything. Once a key was seen, this process asks for one for ever. A database that can't be asked
+ * lets in nobody but fresh keys: its error is given. */
 MUST_CHECK bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, struct caller *caller,
                                      struct err *err);
 /* After a transaction that changed a key, or made the first one: the next request looks again. */

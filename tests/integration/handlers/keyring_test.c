@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 static int64_t make(struct db *db, const char *scopes, char text[API_KEY_SIZE])
 {
@@ -126,6 +127,36 @@ static void without_a_database(void)
     CHECK_TEXT(asked(ring, dead, NULL, NULL), "key_required");
 }
 
+/* Another process made the first key. This one finds the database away when it looks again: it must not serve openly.
+ */
+static void a_failed_look_is_never_open(void)
+{
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(testdb_close) struct db *dead = NULL;
+    AUTO(ring_done) struct keyring *ring = ring_new(false);
+    const struct db_options nowhere = { .url = "postgresql://127.0.0.1:1/none", .connect_timeout_ms = 500 };
+    const struct timespec fresh = { .tv_sec = KEYRING_FRESH_MS / 1000, .tv_nsec = 100000000 };
+    AUTO(testdb_end) struct testdb t;
+    struct err err = { 0 };
+    char key[API_KEY_SIZE];
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    dead = db_open(&nowhere, &err);
+    CHECK(dead);
+    CHECK_TEXT(asked(ring, db, NULL, NULL), "ok");
+    (void)make(db, "[\"read\"]", key);
+    CHECK_TEXT(asked(ring, dead, NULL, NULL), "ok"); /* from memory, for KEYRING_FRESH_MS at most */
+    (void)nanosleep(&fresh, NULL);
+    for (int i = 0; i < 2; i++) {
+        CHECK_TEXT(asked(ring, dead, NULL, NULL), "connection_lost");
+        CHECK_TEXT(asked(ring, dead, "nonsense", NULL), "connection_lost");
+        CHECK_TEXT(asked(ring, dead, key, NULL), "connection_lost");
+    }
+    CHECK_TEXT(asked(ring, db, NULL, NULL), "key_required"); /* the database is back */
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 6, KEYS = 4, ROUNDS = 400 };
@@ -196,6 +227,7 @@ static void many_threads(void)
 static const struct test tests[] = {
     { "the first key closes", the_first_key_closes },
     { "without a database", without_a_database },
+    { "a failed look is never open", a_failed_look_is_never_open },
     { "many threads", many_threads },
 };
 TEST_MAIN("handlers/keyring", tests)
