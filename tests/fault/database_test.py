@@ -31,12 +31,15 @@ def world(cluster, tmp_path_factory):
     """One service, and jobs that are long enough to be disturbed."""
     emulator = Emulator(tmp_path_factory.mktemp("emulator"), job_seconds=1).start()
     emulator.put_videos("videos/", VIDEOS)
-    service = Service(tmp_path_factory.mktemp("service"), cluster, emulator, **SETTINGS).start()
-    client = service.client()
-    prefix = client.wait_scan(client.register("videos/")["id"])
-    yield World(cluster, emulator, service, prefix["id"])
-    assert service.stop() == 0, service.log()[-3000:]
-    emulator.stop()
+    service = Service(tmp_path_factory.mktemp("service"), cluster, emulator, **SETTINGS)
+    try:
+        client = service.start().client()
+        prefix = client.wait_scan(client.register("videos/")["id"])
+        yield World(cluster, emulator, service, prefix["id"])
+        assert service.stop() == 0, service.log()[-3000:]
+    finally:
+        service.kill()
+        emulator.stop()
 
 
 class World:
@@ -203,15 +206,15 @@ def test_it_follows_a_failover(tmp_path):
     primary = Cluster(tmp_path / "primary", "-c synchronous_commit=on")
     standby = Cluster(tmp_path / "standby", follows=primary)
     emulator = Emulator(tmp_path / "emulator", job_seconds=1).start()
+    both = type("Both", (), {"url": f"postgresql://vidbatch@127.0.0.1:{standby.port},127.0.0.1:{primary.port}/vidbatch"
+                                    "?target_session_attrs=read-write"})
+    service = Service(tmp_path / "service", both, emulator, **SETTINGS)
     try:
         # A commit is told only when the standby has it: else what was told last would be lost with the primary.
         primary.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
         primary.query("SELECT pg_reload_conf()")
         emulator.put_videos("videos/", VIDEOS)
-        both = type("Both", (), {"url": f"postgresql://vidbatch@127.0.0.1:{standby.port},127.0.0.1:{primary.port}/vidbatch"
-                                        "?target_session_attrs=read-write"})
-        service = Service(tmp_path / "service", both, emulator, **SETTINGS).start()
-        client = service.client()
+        client = service.start().client()
         world = World(standby, emulator, service, client.wait_scan(client.register("videos/")["id"])["id"])
         job = world.launch()
         time.sleep(0.5)
@@ -222,6 +225,7 @@ def test_it_follows_a_failover(tmp_path):
         world.ends_whole(job)
         assert service.stop() == 0
     finally:
+        service.kill()
         emulator.stop()
         standby.stop()
         primary.stop()

@@ -1,5 +1,6 @@
 """Surroundings that are wrong: the clock, the secret, the token, the network in between. Each is cured, or told in one sentence with what to do."""
 
+import pathlib
 import random
 import re
 import shutil
@@ -40,13 +41,13 @@ def test_aws_and_the_service_disagree_about_the_time(stack, minutes):
 @pytest.mark.parametrize("offset", ["+20m", "-20m"])
 def test_the_machine_has_the_wrong_time(stack, offset):
     """Also against the clock of PostgreSQL, which is right."""
-    faketime = shutil.which("faketime")
-    assert faketime, "the package faketime is missing"
+    assert shutil.which("faketime"), "the package faketime is missing"
+    (library,) = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     emulator = stack.emulator(job_seconds=1)
     emulator.put_videos("v/", VIDEOS)
-    service = stack.service(stack.database(), emulator, start=False, FAKETIME_DONT_FAKE_MONOTONIC="1")
-    service.arguments = [faketime, "-f", offset, *service.arguments]
-    service.start()
+    # Not by the program faketime: a signal to it does not reach what it runs.
+    odd = {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    service = stack.service(stack.database(), emulator, **odd)
     assert_good(run(service), emulator)
     assert "aws.clock_skew" in service.log()
     service.stop()
