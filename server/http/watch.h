@@ -39,6 +39,7 @@ struct link { /* one connection; fill fd and what follows it, the rest zero */
     long long window_mark;
     int64_t window_ms;
     uint64_t window_bytes;
+    long long gone_mark; /* at the last look the client had closed and nothing was unread */
 };
 
 struct watch_limits {
@@ -51,7 +52,8 @@ struct watch {
     struct link *first;
     bool ending;
     pthread_t thread;
-    bool running; /* only watch_start and watch_end look */
+    unsigned ticks; /* only the thread looks */
+    bool running;   /* only watch_start and watch_end look */
     struct watch_limits limits;
     void (*each_tick)(void *arg); /* called with no lock about ten times a second while anybody is connected */
     void *arg;
