@@ -5,6 +5,19 @@ import pytest
 from tests.support.vidbatch import Database, Emulator, Service
 
 
+@pytest.fixture
+def counted(record_property):
+    """counted("text"): what a test says it has counted, printed at the end of the run whichever process the test ran in."""
+    return lambda text: record_property("counted", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "counted" and report.when == "call":
+                terminalreporter.write_line(text)
+
+
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory):
     running = Emulator(tmp_path_factory.mktemp("emulator")).start()

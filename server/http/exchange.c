@@ -2,6 +2,7 @@
  * connection. */
 #include "server/http/internal.h"
 
+#include "server/base/id.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 
@@ -272,6 +273,15 @@ static uint64_t body_bytes(const struct request *rq, enum MHD_RequestTermination
     return rq->reply.static_bytes ? rq->reply.static_len : rq->reply.body.len;
 }
 
+/* "-" where nobody was asked. */
+static const char *key_of(const struct request *rq, char out[ID_SIZE])
+{
+    if (rq->caller.key_id == 0)
+        return "-";
+    id_format(ID_KEY, rq->caller.key_id, out);
+    return out;
+}
+
 void exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode toe)
 {
     struct request *rq = *con_cls;
@@ -287,15 +297,16 @@ void exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls, 
     if (rq->counted) {
         const char *path = rq->target;
         bool probe = strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0;
-        char context[REQUEST_ID_BYTES + 16];
+        char context[REQUEST_ID_BYTES + 16], key[ID_SIZE];
 
         took_us = metrics_now_us() - rq->started_us;
         status = rq->phase == PHASE_SENDING ? rq->reply.status : 0;
         (void)snprintf(context, sizeof context, "request=%s", rq->id);
         log_context(context);
-        (probe ? log_debug : log_info)("http.request", "method=%s path=%s status=%d ms=%.3f bytes=%" PRIu64 " end=%s",
+        (probe ? log_debug : log_info)("http.request",
+                                       "method=%s path=%s status=%d ms=%.3f bytes=%" PRIu64 " end=%s client=%s key=%s",
                                        LOGQ(rq->method), LOGQ(path), status, (double)took_us / 1000,
-                                       body_bytes(rq, toe), how_it_ended(rq, toe));
+                                       body_bytes(rq, toe), how_it_ended(rq, toe), rq->address, key_of(rq, key));
         log_context(NULL);
         metrics_end(&rq->server->metrics, status, took_us, rq->streaming);
     }

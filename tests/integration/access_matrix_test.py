@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.vidbatch import BUILD, make_key, remember_secret, wait_until
+from tests.support.vidbatch import BUILD, key_id, make_key, remember_secret, wait_until
 
 ROUTES = [line.split() for line in subprocess.run([BUILD / "bin/vidbatchd", "routes"], check=True, capture_output=True, text=True).stdout.splitlines()]
 LEVELS = ("read", "run", "admin")
@@ -60,18 +60,15 @@ def keys(things, service, database):
 @pytest.fixture(scope="module")
 def call(service, keys, things, database):
     clients = {kind: service.client(key) for kind, key in keys.items()}
-    things["keys"] = "key_" + keys["held here"][3:14]
-    asked = [0]
+    things["keys"] = key_id(keys["held here"])
 
     def send(kind, method, template, thing=None, query="", **options):
         collection = template.split("/")[2] if template.startswith("/v1/") else None
         path = template.replace("{id}", thing or things[collection]) if "{" in template else template
         assert "{" not in path, f"this file has no id for {template}"
-        asked[0] += 1
         return clients[kind].call(method, path + query, **options)
 
-    yield send
-    print(f"access matrix: {asked[0]} requests over {len(ROUTES)} routes, {len(keys)} kinds of key")
+    return send
 
 
 def expected(kind, level, template):
@@ -90,7 +87,7 @@ def expected(kind, level, template):
     return 0, None, None
 
 
-def test_the_matrix(call, keys):
+def test_the_matrix(call, keys, counted):
     wrong = []
     judged = 0
     for method, template, level in ROUTES:
@@ -115,24 +112,26 @@ def test_the_matrix(call, keys):
                 wrong.append((method, template, level, kind, answer.status_code, problem.get("code")))
     assert not wrong, wrong
     assert judged == len(ROUTES) * len(keys) and judged >= 400
+    counted(f"access matrix: {judged} answers as expected, {len(ROUTES)} routes and {len(keys)} kinds of caller")
 
 
-def test_what_is_elsewhere_is_answered_as_what_is_nowhere(call, things):
+def test_what_is_elsewhere_is_answered_as_what_is_nowhere(call, things, counted):
     """Same status, same headers but for what names the request, same body but for the id - also for a broken query, and for every method."""
-    differ = []
+    differ, judged = [], 0
     for method, template, level in ROUTES:
         if "{id}" not in template or level == "admin":
             continue
         here = things[template.split("/")[2]]
         for query in ("", "?matrix=1", "?limit=none"):
-            answers = []
+            answers, judged = [], judged + 1
             for thing in (here, here[:4] + ABSENT):
                 answer = call("held elsewhere", method, template, thing, query)
                 headers = {k: v for k, v in answer.headers.items() if k not in ("Date", "X-Request-Id", "Content-Length")}
                 answers.append((answer.status_code, headers, answer.text.replace(thing, "ID")))
             if answers[0] != answers[1] or answers[0][0] != 404:
                 differ.append((method, template, query, answers))
-    assert not differ, differ
+    assert not differ and judged, differ
+    counted(f"access matrix: {judged} pairs of answers about what is elsewhere and what is nowhere, all alike")
 
 
 def test_lists_show_only_what_the_key_may_see(call, things):
@@ -148,7 +147,7 @@ def test_lists_show_only_what_the_key_may_see(call, things):
     assert call("held elsewhere", "GET", f"/v1/plans?prefix_id={things['prefixes']}").json()["data"] == []
 
 
-def test_every_change_is_written_down(call, things, emulator, database, service, keys):
+def test_every_change_is_written_down(call, things, emulator, database, service, keys, counted):
     """Each route that changes something, done once: its row is there, under the caller's name and with the request's id."""
     admin = service.client(keys["admin"])
     emulator.put_videos("more/", 100)
@@ -208,3 +207,4 @@ def test_every_change_is_written_down(call, things, emulator, database, service,
         assert [(r["action"], r["who"], r["address"]) for r in mine] == ([(action, "admin", "127.0.0.1")] if action else []), (route, mine)
         if mine and answer.content:
             assert mine[0]["subject"] in answer.text or template.endswith("uploads"), (route, mine)
+    counted(f"log of changes: {len(changes)} routes that change something, each found in it")

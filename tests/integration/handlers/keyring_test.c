@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t make(struct db *db, const char *scopes, char text[API_KEY_SIZE])
 {
@@ -159,7 +160,7 @@ static void a_failed_look_is_never_open(void)
 
 /* ---- threads ---- */
 
-enum { THREADS = 6, KEYS = 4, ROUNDS = 400 };
+enum { THREADS = 6, KEYS = 8, ROUNDS = 600 };
 struct crowd {
     struct testdb *t;
     struct keyring *ring;
@@ -174,8 +175,9 @@ static void *ask_on(void *arg)
     struct db *db = testdb_open(crowd->t);
 
     for (int i = 0; i < ROUNDS; i++) {
-        const int k = i % KEYS;
-        const bool was_revoked = k < atomic_load(&crowd->revoked);
+        const int revoked = atomic_load(&crowd->revoked);
+        const int k = i % 2 ? revoked : i / 2 % KEYS; /* every other time the one that is revoked next */
+        const bool was_revoked = k < revoked;
         const char *got = asked(crowd->ring, db, crowd->keys[k], NULL);
         const bool is_ok = strcmp(got, "ok") == 0;
 
@@ -213,7 +215,7 @@ static void many_threads(void)
         bool revoked = false;
 
         while (atomic_load(&crowd.answers) < (i + 1) * THREADS * ROUNDS / (2 * KEYS))
-            keyring_forget(ring, ids[KEYS - 1]); /* so that threads read and keep it all the time */
+            keyring_forget(ring, ids[i]); /* so that threads read it all the time, and some while it is revoked */
         OK(key_store_revoke(db, ids[i], &revoked, &err));
         keyring_forget(ring, ids[i]);
         atomic_store(&crowd.revoked, i + 1);
@@ -224,7 +226,56 @@ static void many_threads(void)
     CHECK_I64(atomic_load(&crowd.answers), THREADS * ROUNDS);
 }
 
+/* ---- a key that is read while it is revoked ---- */
+
+struct reader {
+    struct testdb *t;
+    struct keyring *ring;
+    const char *key;
+};
+
+static void *ask_once(void *arg)
+{
+    struct reader *reader = arg;
+    struct db *db = testdb_open(reader->t);
+
+    CHECK_TEXT(asked(reader->ring, db, reader->key, NULL), "ok"); /* it came before the end of the key */
+    testdb_close(&db);
+    return NULL;
+}
+
+/* What was read before a key was forgotten must not be kept after it. */
+static void read_while_revoked(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(ring_done) struct keyring *ring = ring_new(true);
+    struct reader reader = { .t = &t, .ring = ring };
+    char key[API_KEY_SIZE];
+    struct err err = { 0 };
+    bool revoked = false;
+    pthread_t thread;
+    int64_t id = 0;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    id = make(db, "[\"read\"]", key);
+    reader.key = key;
+    testdb_sql(&t, "CREATE OR REPLACE FUNCTION epoch_ms(timestamptz) RETURNS int8 LANGUAGE plpgsql STABLE AS"
+                   " 'BEGIN PERFORM pg_sleep(0.05); RETURN (date_part(''epoch'', $1) * 1000)::int8; END'");
+    CHECK(pthread_create(&thread, NULL, ask_once, &reader) == 0);
+    while (testdb_number(&t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                             " AND wait_event = 'PgSleep'") == 0)
+        (void)usleep(1000);
+    OK(key_store_revoke(db, id, &revoked, &err));
+    keyring_forget(ring, id);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_TEXT(asked(ring, db, key, NULL), "key_revoked");
+}
+
 static const struct test tests[] = {
+    { "read while revoked", read_while_revoked },
     { "the first key closes", the_first_key_closes },
     { "without a database", without_a_database },
     { "a failed look is never open", a_failed_look_is_never_open },
