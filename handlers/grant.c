@@ -35,11 +35,25 @@ static bool read_list(const char *text, json_t **out, struct err *err)
     return json_is_array(*out) || err_memory(err, HERE); /* it is the database's own JSON */
 }
 
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* As encode(..., 'hex') of PostgreSQL has it. */
 static bool read_hash(const char *hex, unsigned char out[API_KEY_HASH])
 {
-    for (size_t i = 0; i < API_KEY_HASH; i++)
-        if (!hex || sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1)
+    if (!hex || strlen(hex) != 2 * (size_t)API_KEY_HASH)
+        return false;
+    for (size_t i = 0; i < API_KEY_HASH; i++) {
+        const int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
+
+        if (high < 0 || low < 0)
             return false;
+        out[i] = (unsigned char)(high * 16 + low);
+    }
     return true;
 }
 

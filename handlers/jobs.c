@@ -26,10 +26,7 @@ static bool is_full(const struct buf *body, const struct job_row *next)
 }
 
 struct list {
-    int64_t prefix_id;
-    const char *within; /* prefixes that may be seen; NULL: all */
-    const char *state;  /* NULL: any */
-    int64_t after;
+    struct job_filter filter;
     int limit;
     int shown;
     bool full; /* there is more */
@@ -45,7 +42,7 @@ static void put_rows(struct json_writer *w, struct list *list, const struct db_r
         if (list->full)
             return;
         job_json(w, &row, app);
-        list->after = row.id;
+        list->filter.before_id = row.id;
         list->shown++;
     }
 }
@@ -57,10 +54,11 @@ static void put_page(struct request *rq, struct reply *rp, struct list *list)
     struct err err = { 0 };
     bool more = true;
 
-    if (!grant_prefix_ids(rq, &seen, &list->within, &err)) {
+    if (!grant_prefix_ids(rq, &seen, &list->filter.within, &err)) {
         reply_failure(rq, rp, &err);
         return;
     }
+    list->filter.key_id = rq_caller(rq)->key_id;
     json_begin_object(&w);
     json_name(&w, "data");
     json_begin_array(&w);
@@ -68,7 +66,8 @@ static void put_page(struct request *rq, struct reply *rp, struct list *list)
         AUTO(db_rows_done) struct db_rows rows = { 0 };
         int left = list->limit - list->shown + 1; /* one beyond tells whether there is more */
         int batch = left < BATCH ? left : BATCH;
-        if (!job_store_list(db_of(rq), list->after, list->prefix_id, list->within, list->state, batch, &rows, &err)) {
+        list->filter.limit = batch;
+        if (!job_store_list(db_of(rq), &list->filter, &rows, &err)) {
             reply_failure(rq, rp, &err);
             return;
         }
@@ -76,7 +75,7 @@ static void put_page(struct request *rq, struct reply *rp, struct list *list)
         more = rows.count == batch;
     }
     json_end_array(&w);
-    reply_next_i64(rq, rp, &w, list->full, "jobs", list->after);
+    reply_next_i64(rq, rp, &w, list->full, "jobs", list->filter.before_id);
     json_end_object(&w);
     reply_page(rq, rp);
 }
@@ -89,8 +88,9 @@ void jobs_list(struct request *rq, struct reply *rp)
     bool has = false;
 
     if (rq_check_query(rq, rp, (const char *const[]){ "prefix_id", "state", "limit", "after", NULL }) &&
-        query_id(rq, rp, "prefix_id", ID_PREFIX, &list.prefix_id) && query_word(rq, rp, "state", states, &list.state) &&
-        rq_limit(rq, rp, &list.limit) && rq_cursor_i64(rq, rp, "jobs", &has, &list.after))
+        query_id(rq, rp, "prefix_id", ID_PREFIX, &list.filter.prefix_id) &&
+        query_word(rq, rp, "state", states, &list.filter.state) && rq_limit(rq, rp, &list.limit) &&
+        rq_cursor_i64(rq, rp, "jobs", &has, &list.filter.before_id))
         put_page(rq, rp, &list);
 }
 

@@ -139,13 +139,13 @@ bool job_store_retries(struct db *db, int64_t id, int limit, struct db_rows *row
     return db_query(db, Q_JOB_RETRIES, DB_ARGS(param_i64(id), param_i64(limit)), rows, err);
 }
 
-bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *within, const char *state,
-                    int limit, struct db_rows *rows, struct err *err)
+bool job_store_list(struct db *db, const struct job_filter *filter, struct db_rows *rows, struct err *err)
 {
     return db_query_planned(db, Q_JOB_LIST,
-                            DB_ARGS(param_i64(before_id > 0 ? before_id : INT64_MAX),
-                                    param_i64_or_null(prefix_id != 0, prefix_id), param_text(state), param_i64(limit),
-                                    param_text(within)),
+                            DB_ARGS(param_i64(filter->before_id > 0 ? filter->before_id : INT64_MAX),
+                                    param_i64_or_null(filter->prefix_id != 0, filter->prefix_id),
+                                    param_text(filter->state), param_i64(filter->limit), param_text(filter->within),
+                                    param_i64_or_null(filter->key_id != 0, filter->key_id)),
                             rows, NULL, err);
 }
 

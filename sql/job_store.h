@@ -65,10 +65,16 @@ MUST_CHECK bool job_store_get_any(struct db *db, int64_t id, struct db_rows *row
                                   struct err *err);
 /* Ids of the launched retries of a job, oldest first: column 0. */
 MUST_CHECK bool job_store_retries(struct db *db, int64_t id, int limit, struct db_rows *rows, struct err *err);
-/* Launched ones, newest first, before before_id (0: from the newest). prefix_id 0 and state NULL: any.
- * within: only of these prefixes, "{1,2}"; NULL: of all. */
-MUST_CHECK bool job_store_list(struct db *db, int64_t before_id, int64_t prefix_id, const char *within,
-                               const char *state, int limit, struct db_rows *rows, struct err *err);
+struct job_filter {
+    int64_t before_id;  /* newest first, before this id; 0: from the newest */
+    int64_t prefix_id;  /* 0: any */
+    const char *state;  /* NULL: any */
+    const char *within; /* only of these prefixes, "{1,2}"; NULL: of all ... */
+    int64_t key_id;     /* ... and, of imports that have no prefix yet, what this key began */
+    int limit;
+};
+/* Launched ones. */
+MUST_CHECK bool job_store_list(struct db *db, const struct job_filter *filter, struct db_rows *rows, struct err *err);
 /* Charges the job to a key; 0: to none. */
 MUST_CHECK bool job_store_begun_by(struct db *db, int64_t id, int64_t key_id, struct err *err);
 /* Moves from one of the `from` states ("{queued,planning}") to `to`; *moved false when it was in none of them. Sets

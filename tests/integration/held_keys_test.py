@@ -80,6 +80,7 @@ def test_imports(held, admin, emulator, prefixes):
     # the lines name videos elsewhere: nothing is registered and nothing told of them
     bad = held.wait_job(held.post("/v1/imports", {"output_uri": "s3://videos/mine/out-bad/"}, 202).json()["id"])
     assert bad["state"] == "failed" and bad["error"]["code"] == "place_not_allowed"
+    assert {good["id"], bad["id"]} <= {j["id"] for j in held.pages("/v1/jobs")}
     assert "elsewhere/" not in {p["prefix"] for p in admin.pages("/v1/prefixes")}
     # what an admin imported from there is a thing of its own
     theirs = admin.wait_job(admin.post("/v1/imports", {"output_uri": "s3://videos/other/out/"}, 202).json()["id"])

@@ -98,21 +98,26 @@ static void lists_newest_first(void)
         int limit;
         int want[6];
         int count;
+        bool held; /* to the first prefix, and job 3 is an import without one that key 7 began */
     } cases[] = {
-        { 0, 0, NULL, 10, { 5, 4, 3, 2, 1, 0 }, 6 },
-        { 0, 0, NULL, 2, { 5, 4 }, 2 },
-        { 4, 0, NULL, 2, { 3, 2 }, 2 },
-        { 0, 1, NULL, 10, { 5, 3, 1 }, 3 },
-        { 0, 0, "failed", 10, { 4, 1 }, 2 },
-        { 4, 1, "failed", 10, { 1 }, 1 },
-        { 0, 1, "queued", 10, { 0 }, 0 },
+        { 0, 0, NULL, 10, { 5, 4, 3, 2, 1, 0 }, 6, false },
+        { 0, 0, NULL, 2, { 5, 4 }, 2, false },
+        { 4, 0, NULL, 2, { 3, 2 }, 2, false },
+        { 0, 1, NULL, 10, { 5, 3, 1 }, 3, false },
+        { 0, 0, "failed", 10, { 4, 1 }, 2, false },
+        { 4, 1, "failed", 10, { 1 }, 1, false },
+        { 0, 1, "queued", 10, { 0 }, 0, false },
+        { 0, 0, NULL, 10, { 4, 3, 2, 0 }, 4, true },
+        { 0, 1, NULL, 10, { 0 }, 0, true },
     };
+    char within[40];
 
     if (!testdb_begin(&t, true))
         return;
     db = testdb_open(&t);
     for (int i = 0; i < 2; i++)
         prefixes[i] = testdb_prefix(&t, 0);
+    snprintf(within, sizeof within, "{%lld}", (long long)prefixes[0]);
     for (int i = 0; i < 6; i++)
         jobs[i] = testdb_job(&t, prefixes[i % 2], 1, 1);
     testdb_sql(&t, "UPDATE job SET state = 'failed' WHERE id IN (%lld, %lld)", (long long)jobs[1], (long long)jobs[4]);
@@ -120,8 +125,17 @@ static void lists_newest_first(void)
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
         test_case("case %zu", c);
-        OK(job_store_list(db, cases[c].before ? jobs[cases[c].before] : 0, cases[c].prefix ? prefixes[1] : 0, NULL,
-                          cases[c].state, cases[c].limit, &rows, &err));
+        if (cases[c].held)
+            testdb_sql(&t, "UPDATE job SET prefix_id = NULL, select_mode = 'import', key_id = 7 WHERE id = %lld",
+                       (long long)jobs[3]);
+        OK(job_store_list(db,
+                          &(struct job_filter){ .before_id = cases[c].before ? jobs[cases[c].before] : 0,
+                                                .prefix_id = cases[c].prefix ? prefixes[1] : 0,
+                                                .state = cases[c].state,
+                                                .within = cases[c].held ? within : NULL,
+                                                .key_id = cases[c].held ? 7 : 0,
+                                                .limit = cases[c].limit },
+                          &rows, &err));
         CHECK_I64(rows.count, cases[c].count);
         for (int i = 0; i < rows.count && i < cases[c].count; i++) {
             struct job_row row;
