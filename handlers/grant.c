@@ -160,6 +160,14 @@ bool grant_sees(const struct grant *grant, struct span place)
     return false;
 }
 
+bool grant_sees_places(const struct grant *grant, const struct db_rows *places)
+{
+    for (int i = 0; i < places->count; i++)
+        if (!grant_sees(grant, span_of(db_text(places, i, 0))))
+            return false;
+    return places->count > 0;
+}
+
 bool grant_sees_prefix(const struct grant *grant, struct span bucket, struct span key_prefix)
 {
     AUTO(buf_done) struct buf place = { .max = 4096 };

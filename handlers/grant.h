@@ -38,6 +38,8 @@ const struct grant *grant_of(const struct request *rq);
 bool grant_is_held(const struct grant *grant);
 /* Does "s3://bucket/path" lie under one of its places? True for NULL and for a grant that is not held. */
 bool grant_sees(const struct grant *grant, struct span place);
+/* All places of key_store_places, and there is one? */
+bool grant_sees_places(const struct grant *grant, const struct db_rows *places);
 bool grant_sees_prefix(const struct grant *grant, struct span bucket, struct span key_prefix);
 bool grant_runs_model(const struct grant *grant, struct span model_id);
 

@@ -33,18 +33,17 @@ static bool look(struct request *rq, struct reply *rp, struct span text)
 {
     static const char *const kinds[] = { ID_PREFIX, ID_VIDEO, ID_JOB, ID_PLAN, ID_SUMMARY };
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    const char *place = NULL;
     struct err err = { 0 };
     int64_t id = 0;
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (!id_parse(kinds[i], text, &id))
             continue;
-        if (!key_store_place(db_of(rq), kinds[i], id, &rows, &place, &err)) {
+        if (!key_store_places(db_of(rq), kinds[i], id, &rows, &err)) {
             reply_error(rq, rp, &err);
             return false;
         }
-        return (place && grant_sees(grant_of(rq), span_of(place))) || refuse_missing(rq, rp);
+        return grant_sees_places(grant_of(rq), &rows) || refuse_missing(rq, rp);
     }
     return true; /* none of ours: the handler says so */
 }

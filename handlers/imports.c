@@ -102,11 +102,10 @@ static bool refuse_existing(const struct import *import, struct db *db, int64_t 
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
     char job[ID_SIZE], text[ID_SIZE + 64];
-    const char *place = NULL;
 
-    if (!key_store_place(db, ID_JOB, id, &rows, &place, err))
+    if (!key_store_places(db, ID_JOB, id, &rows, err))
         return false;
-    if (!place || !grant_sees(grant_of(import->rq), span_of(place))) {
+    if (!grant_sees_places(grant_of(import->rq), &rows)) {
         reply_problem(import->rq, import->rp, 409, "import_exists",
                       "This output was imported as a job that this key may not see.");
         return answer_refuse(out, err);

@@ -153,14 +153,13 @@ static bool check_cost(struct db *db, const struct launching *l, struct err *err
 static bool may_see(struct db *db, struct request *rq, int64_t plan_id, bool *sees, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    const char *place = NULL;
 
     *sees = true;
     if (!grant_is_held(grant_of(rq)))
         return true;
-    if (!key_store_place(db, ID_PLAN, plan_id, &rows, &place, err))
+    if (!key_store_places(db, ID_PLAN, plan_id, &rows, err))
         return false;
-    *sees = place && grant_sees(grant_of(rq), span_of(place));
+    *sees = grant_sees_places(grant_of(rq), &rows);
     return true;
 }
 

@@ -93,11 +93,7 @@ bool key_store_prefixes(struct db *db, int64_t id, struct db_rows *rows, const c
     return true;
 }
 
-bool key_store_place(struct db *db, const char *kind, int64_t id, struct db_rows *rows, const char **place,
-                     struct err *err)
+bool key_store_places(struct db *db, const char *kind, int64_t id, struct db_rows *rows, struct err *err)
 {
-    if (!db_query(db, Q_KEY_PLACE, DB_ARGS(param_text(kind), param_i64(id)), rows, err))
-        return false;
-    *place = rows->count > 0 ? db_text(rows, 0, 0) : NULL;
-    return true;
+    return db_query(db, Q_KEY_PLACE, DB_ARGS(param_text(kind), param_i64(id)), rows, err);
 }

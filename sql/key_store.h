@@ -44,9 +44,8 @@ MUST_CHECK bool key_store_used(struct db *db, int64_t id, struct err *err);
 
 /* The registered prefixes, deleted ones too, under the places of a key: ids is "{1,2}", borrowed from rows. */
 MUST_CHECK bool key_store_prefixes(struct db *db, int64_t id, struct db_rows *rows, const char **ids, struct err *err);
-/* Where a thing belongs: kind is its id's beginning ("job_"); *place is "s3://bucket/path", borrowed from rows; NULL:
- * there is no such thing. */
-MUST_CHECK bool key_store_place(struct db *db, const char *kind, int64_t id, struct db_rows *rows, const char **place,
-                                struct err *err);
+/* Where a thing belongs: kind is its id's beginning ("job_"); each row is a place, "s3://bucket/path". An import has
+ * one for each prefix of its videos, all else has one; no row: there is no such thing. */
+MUST_CHECK bool key_store_places(struct db *db, const char *kind, int64_t id, struct db_rows *rows, struct err *err);
 
 #endif

@@ -5,7 +5,7 @@
 WITH batch AS MATERIALIZED (
     SELECT id FROM record WHERE shard_id = $1 AND id > $2 ORDER BY id LIMIT $3
 ), looked_at AS MATERIALIZED (
-    SELECT s.record_id, s.created_at, s.ingest_round, s.job_id, coalesce(s.summary, s.text) AS text,
+    SELECT s.record_id, s.created_at, s.ingest_round, s.job_id, s.video_id, coalesce(s.summary, s.text) AS text,
            w.ingest_round IS DISTINCT FROM s.ingest_round AS is_new
       FROM batch b
       JOIN summary s ON s.record_id = b.id AND s.state = 'succeeded'
@@ -13,9 +13,9 @@ WITH batch AS MATERIALIZED (
 ), changed AS (
     INSERT INTO summary_word AS old (record_id, created_at, ingest_round, words)
     SELECT l.record_id, l.created_at, l.ingest_round,
-           to_tsvector('simple', left(l.text, 100000)) || array_to_tsvector(ARRAY['#j' || j.id, '#p' || j.prefix_id])
+           to_tsvector('simple', left(l.text, 100000)) || array_to_tsvector(ARRAY['#j' || l.job_id, '#p' || v.prefix_id])
       FROM looked_at l
-      JOIN job j ON j.id = l.job_id
+      JOIN video v ON v.id = l.video_id
      WHERE l.is_new
      ORDER BY l.record_id
     ON CONFLICT (record_id) DO UPDATE

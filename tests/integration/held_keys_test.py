@@ -56,12 +56,12 @@ def test_jobs_and_plans_over_what_it_may_not_see(held, admin, prefixes):
     assert held.post("/v1/jobs", {"prefix_id": prefixes["mine/"], "prompt": "Mine?"}, 202)
 
 
-def other_tools_job(emulator, folder, videos):
-    """The output that another tool's Bedrock job left: a line for each video."""
-    lines = [json.dumps({"recordId": f"{i:011d}", "modelInput": {"messages": [{"role": "user", "content": [
-        {"video": {"format": "mp4", "source": {"s3Location": {"uri": f"s3://videos/{videos}{i}.mp4", "bucketOwner": ACCOUNT}}}}, {"text": "What?"}]}]},
+def other_tools_job(emulator, folder, *videos):
+    """The output that another tool's Bedrock job left: a line for each video, three in each folder."""
+    lines = [json.dumps({"recordId": f"{name}{i:011d}", "modelInput": {"messages": [{"role": "user", "content": [
+        {"video": {"format": "mp4", "source": {"s3Location": {"uri": f"s3://videos/{name}{i}.mp4", "bucketOwner": ACCOUNT}}}}, {"text": "What?"}]}]},
         "modelOutput": {"output": {"message": {"content": [{"text": "A film."}], "role": "assistant"}}, "stopReason": "end_turn",
-                        "usage": {"inputTokens": 1, "outputTokens": 1}}}) for i in range(3)]
+                        "usage": {"inputTokens": 1, "outputTokens": 1}}}) for name in videos for i in range(3)]
     emulator.s3().put_object(Bucket="videos", Key=f"{folder}input.jsonl.out", Body="\n".join(lines).encode())
 
 
@@ -85,6 +85,29 @@ def test_imports(held, admin, emulator, prefixes):
     # what an admin imported from there is a thing of its own
     theirs = admin.wait_job(admin.post("/v1/imports", {"output_uri": "s3://videos/other/out/"}, 202).json()["id"])
     held.call("GET", f"/v1/jobs/{theirs['id']}", 404)
+
+
+def test_an_import_over_several_prefixes(service, database, admin, emulator):
+    """It is seen by keys that may see all of its videos; a summary, by those that may see its video."""
+    folders = ("aaa/", "bbb/")
+    other_tools_job(emulator, "wide/", *folders)
+    ids = {folder: admin.wait_scan(admin.register(folder)["id"])["id"] for folder in folders}
+    one = {folder: service.client(make_key(database, "run", folder, "--prefix", f"s3://videos/{folder}")) for folder in folders}
+    both = service.client(make_key(database, "run", "both", "--prefix", "s3://videos/aaa/", "--prefix", "s3://videos/bbb/"))
+    job = admin.wait_job(admin.post("/v1/imports", {"output_uri": "s3://videos/wide/"}, 202).json()["id"])["id"]
+    wait_until("the index of words", lambda: admin.get("/v1/summaries?q=film")["index"]["pending"] == 0)
+    summaries = {s["id"]: s["video"]["key"] for s in both.pages(f"/v1/jobs/{job}/summaries")}
+    assert len(summaries) == 6 and job in {j["id"] for j in both.pages("/v1/jobs")} and both.get(f"/v1/jobs/{job}")
+    for folder, client in one.items():
+        mine = {i for i, key in summaries.items() if key.startswith(folder)}
+        for rest in ("", "/summaries", "/records", "/report", "/failures", "/shards"):
+            client.call("GET", f"/v1/jobs/{job}{rest}", 404)
+        client.post(f"/v1/jobs/{job}/reingest", want=404)
+        assert job not in {j["id"] for j in client.pages("/v1/jobs")}
+        for query in ("", "&q=film", f"&job_id={job}", f"&job_id={job}&q=film", f"&prefix_id={ids[folder]}", f"&prefix_id={ids[folder]}&q=film"):
+            assert {s["id"] for s in client.pages(f"/v1/summaries?limit=2{query}")} == mine, (folder, query)
+        for summary in summaries:
+            client.call("GET", f"/v1/summaries/{summary}", 200 if summary in mine else 404)
 
 
 def test_models(service, database, admin, prefixes):
