@@ -53,11 +53,11 @@ demo: deps-build+demo ## See the whole thing work, no AWS needed (VIDEOS=folder:
 	@BUILD=$(BUILD) VIDEOS="$(VIDEOS)" ONCE="$(ONCE)" tests/demo/demo.sh
 
 # What the conformance tests need is installed by themselves, beside the other suites.
-test: deps-build+test+check+fuzz+demo+image ## Everything: checks, unit, integration and fault tests, sanitizers, fuzzing, image, demo
+test: deps-build+test+check+fuzz+demo+image+valgrind ## Everything: checks, unit, integration and fault tests, sanitizers, fuzzing, image, demo
 	@$(PYTHON_READY)
 	@tests/support/test_all.sh
 
-check: deps-build+check ## Include direction, headers, format, lint, sizes, build under clang (ARGS=tidy: only that)
+check: deps-build+check ## Include direction, headers, format, lint, sizes, build under clang (ARGS=tidy: only that; ARGS=fanalyzer: the analyzer of gcc)
 	@$(PYTHON_READY)
 	@tests/check/check.sh $(ARGS)
 
@@ -105,6 +105,16 @@ nth: deps-build+test nth-bins ## Each allocation and each call of libpq and libc
 	@$(PYTHON_READY)
 	@PYTEST_PASSES=long PYTEST_LOGS=build/asan/pytest-nth tests/support/run_pytest.sh build/asan tests/sabotage/failure_test.py -s
 
+soak: deps-build+test ## Everything at once for MINUTES (10): faults of AWS, database crashes, replicas killed
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@SOAK_MINUTES=$(or $(MINUTES),10) PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-soak tests/support/run_pytest.sh $(BUILD) tests/sabotage/soak_test.py -s
+
+valgrind: deps-build+test+valgrind ## One whole job under valgrind
+	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatch-emulator
+	@$(PYTHON_READY)
+	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-valgrind tests/support/run_pytest.sh $(BUILD) tests/sabotage/valgrind_test.py -s
+
 nth-bins:
 	@$(SUBMAKE) $(ASAN) build/asan/bin/vidbatchd build/asan/bin/vidbatchd-sabotaged build/asan/bin/vidbatch-emulator
 
@@ -125,14 +135,14 @@ fuzz: deps-build+fuzz ## Each fuzz target for a while (SECONDS=10)
 image-test: deps-image ## Build the container image and run what is in it
 	@tests/image/image_test.sh
 
-install-deps: deps-build+test+check+fuzz+demo+image ## Install what all targets need
+install-deps: deps-build+test+check+fuzz+demo+image+valgrind ## Install what all targets need
 	@tests/check/deps.sh conformance || echo "make conformance will go without Ceph"
 	@$(PYTHON_READY)
 
 clean: ## Remove all that was built
 	rm -rf build
 
-.PHONY: unit-asan unit-tsan integration-asan integration-tsan crash nth nth-bins
+.PHONY: unit-asan unit-tsan integration-asan integration-tsan crash nth nth-bins soak valgrind
 # deps-GROUP+GROUP: one call, for two apt-get at once would lock each other out.
 deps-%: force
 	@tests/check/deps.sh $(subst +, ,$*)

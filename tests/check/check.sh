@@ -52,6 +52,9 @@ check headers "every header compiles alone, and twice, under gcc and clang" test
 check sizes "functions up to 60 lines, files under 500" tests/check/sizes.sh
 check format "clang-format has nothing to change" tests/check/format.sh
 check tidy "clang-tidy has nothing to say" tests/check/tidy.sh
+case " $wanted " in # it takes minutes, so only when it is asked for
+*" fanalyzer "*) check fanalyzer "gcc's analyzer has nothing to say that is not explained" tests/check/fanalyzer.sh ;;
+esac
 check causes "docs/failures.md is the catalogue of causes" tests/check/causes.sh
 check operations "each failure mode of docs/operations.md names tests that exist" tests/check/operations.sh
 check shell "shellcheck has nothing to say" tests/check/shell.sh

@@ -12,6 +12,7 @@ group() {
     # What the built program needs to run: the second stage of the Dockerfile installs these and nothing else.
     runtime) echo ca-certificates libmicrohttpd12 libgnutls30 libcurl4 libjansson4 libpq5 libexpat1 libssl3 zlib1g ;;
     test) echo postgresql python3-venv curl jq faketime openssl wrk ;;
+    valgrind) echo valgrind libc6-dbg ;;
     conformance) echo radosgw ceph-mon ceph-osd curl python3-venv ;;
     check) echo clang clang-format clang-tidy shellcheck universal-ctags python3-venv ;;
     fuzz) echo clang libclang-rt-dev ;;

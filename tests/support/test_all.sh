@@ -66,6 +66,10 @@ run_behind() {
         submake crash >"$logs/crash.log" 2>&1
         echo $? >"$logs/crash.status"
     fi
+    if is_wanted valgrind; then
+        submake valgrind >"$logs/valgrind.log" 2>&1
+        echo $? >"$logs/valgrind.status"
+    fi
     if is_wanted nth; then
         while [ ! -e "$logs/nth.ready" ]; do sleep 1; done
         submake nth >"$logs/nth.log" 2>&1
@@ -112,6 +116,7 @@ finish lint
 finish conformance
 finish image
 finish crash
+finish valgrind
 finish nth
 finish million
 # Last: it reads what all of them left.
