@@ -72,7 +72,8 @@ def run(service, key, ids, folder, examples):
 
 
 def test_every_answer_keeps_the_contract(service, database, client, ids, tmp_path):
-    examples = max(1, CASES // len(WHO) // len(client.contract.operations()))
+    # Those of the coverage phase, some 2,000 as each of them, are the same however many are wanted.
+    examples = max(1, (CASES // len(WHO) - 1800) // len(client.contract.operations()))
     done, told = 0, []
     for who, scopes in WHO.items():
         key = make_key(database, *scopes) if scopes else None
