@@ -9,6 +9,7 @@
 #include "server/work/models.h"
 #include "sql/db.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct handlers_app { /* rq_app(); everything kept alive by the application */
     bool (*is_ready)(void *arg, struct err *err); /* for /readyz: false while it starts, stops, or can store nothing */
     /* Appends the worker pool's and the AWS client's metrics in Prometheus text form. */
     void (*metrics)(void *arg, struct buf *out);
+    atomic_llong pinged_ms; /* monotonic time at which /readyz last had an answer of the database; 0: never */
     void *arg;
 };
 

@@ -21,8 +21,8 @@ void metrics_info(struct buf *out, const char *version)
 
 void metrics_http(struct buf *out, const struct http_counts *http)
 {
-    static const char *const refusals[HTTP_REFUSALS] = { "connections", "address", "queue",  "queue_wait",
-                                                         "rate",        "denied",  "streams" };
+    static const char *const refusals[HTTP_REFUSALS] = { "connections", "address", "queue",   "queue_wait",
+                                                         "rate",        "denied",  "streams", "memory" };
     static const char *const cuts[HTTP_CUTS] = { "head", "idle", "body", "send" };
 
     head(out, "vidbatch_http_requests_total", "counter", "Requests by class of status.");

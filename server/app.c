@@ -238,6 +238,7 @@ static bool start_http(struct app *app, struct err *err)
                                     .io_threads = (int)c->io_threads,
                                     .handler_threads = handler_threads(c),
                                     .limits = config_http_limits(c),
+                                    .open_is_local = !c->allow_open,
                                     .forwarders = c->trusted_proxies,
                                     .cors_origins = c->cors_origins,
                                     .tls_cert = c->tls_cert,

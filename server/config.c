@@ -115,6 +115,8 @@ static const struct setting settings[] = {
       "longest request line and headers together" },
     { "VIDBATCH_MAX_BODY_BYTES", SIZE, AT(max_body_bytes), "2MiB", 1024, 1024 * 1024 * 1024, NULL,
       "largest request body; most routes take less" },
+    { "VIDBATCH_MAX_HELD_BYTES", SIZE, AT(max_held_bytes), "64MiB", 1024 * 1024, 1024LL * 1024 * 1024 * 1024, NULL,
+      "memory for bodies that come and large answers that go, of all clients; more are answered 503" },
     { "VIDBATCH_MAX_QUEUE", INTEGER, AT(max_queue), "512", 1, 100000, NULL,
       "requests that wait for a handler thread; more are answered 503" },
     { "VIDBATCH_QUEUE_TIMEOUT", DURATION, AT(queue_timeout_ms), "10s", 100, DAY_MS, NULL,

@@ -126,6 +126,44 @@ static bool refuse_scope(struct request *rq, const char *needed)
     return false;
 }
 
+/* localhost, 127.0.0.1 or [::1], with any port or none. A browser always sends Host; what sends none is no browser. */
+static bool names_this_machine(struct span host)
+{
+    static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
+    size_t colon = host.len;
+
+    while (colon > 0 && host.ptr[colon - 1] >= '0' && host.ptr[colon - 1] <= '9')
+        colon--;
+    if (colon > 0 && host.ptr[colon - 1] == ':' && host.ptr[0] != ':')
+        host = span_head(host, colon - 1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (span_eq_nocase(host, span_of(names[i])))
+            return true;
+    return span_ends(host, SPAN_LIT(".localhost")) || !host.ptr;
+}
+
+/* Nobody was asked. */
+static bool admit_open(struct request *rq)
+{
+    if (!rq->server->open_is_local)
+        return true;
+    if (!names_this_machine(rq_header(rq, "Host"))) {
+        reply_problem(
+            rq, &rq->reply, 403, "host_not_local",
+            "Without API keys this server answers only as localhost, 127.0.0.1 or [::1]. Make a key "
+            "(vidbatchd key create), or set VIDBATCH_ALLOW_OPEN where something in front of it keeps strangers "
+            "out.");
+        return false;
+    }
+    if (rq_header(rq, "X-Forwarded-For").ptr || rq_header(rq, "Forwarded").ptr) {
+        reply_problem(rq, &rq->reply, 403, "forwarded_without_key",
+                      "Without API keys this server answers no proxy. Make a key (vidbatchd key create), or set "
+                      "VIDBATCH_ALLOW_OPEN where the proxy keeps strangers out.");
+        return false;
+    }
+    return true;
+}
+
 bool caller_admit(struct request *rq, void *context)
 {
     struct http_server *server = rq->server;
@@ -138,7 +176,7 @@ bool caller_admit(struct request *rq, void *context)
         return true;
     if (!server->authenticate) {
         rq->caller.scopes = SCOPE_ALL;
-        return true;
+        return admit_open(rq) && limits_admit(rq);
     }
     trouble = find_token(rq, &token);
     if (!server->authenticate(server->arg, context, token, &rq->caller, &err)) {
@@ -148,7 +186,28 @@ bool caller_admit(struct request *rq, void *context)
     }
     if (rq->caller.key_id != 0)
         rq->client = client_of_key(rq->caller.key_id);
+    else if (!admit_open(rq))
+        return false;
+    if (!limits_admit(rq)) /* what is refused below counts too */
+        return false;
     if ((rq->caller.scopes & scope_names[level].scope) == 0)
         return refuse_scope(rq, scope_names[level].name);
     return !server->admit || server->admit(rq, &rq->reply);
+}
+
+bool caller_may_go_on(struct request *rq, void *context)
+{
+    struct http_server *server = rq->server;
+    struct caller now = { .key_id = 0 };
+    struct span token;
+    struct err err = { 0 };
+    bool ok = true;
+
+    if (!server->authenticate || rq->caller.key_id == 0)
+        return true;
+    (void)find_token(rq, &token);
+    /* A database that does not answer says nothing about the key. */
+    ok = server->authenticate(server->arg, context, token, &now, &err) || err.kind != ERR_DENIED;
+    caller_done(&now);
+    return ok;
 }

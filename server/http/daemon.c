@@ -232,6 +232,7 @@ bool http_start(const struct http_options *options, struct http_server **out, st
     server->interrupt_ms = options->interrupt_ms > 0 ? options->interrupt_ms : 1500;
     server->authenticate = options->authenticate;
     server->admit = options->admit;
+    server->open_is_local = options->open_is_local;
     server->arg = options->arg;
     server->listen_fd = -1;
     server->limits = limits_of(&options->limits);

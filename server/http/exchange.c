@@ -175,6 +175,12 @@ static void take_body(struct request *rq, const char *bytes, size_t len)
         rq->dropped_bytes = rq->body.len + len;
         return;
     }
+    if (!limits_hold(rq, len)) {
+        problem_unavailable(rq, "overloaded", "Too many bodies are on their way. Try again.");
+        rq->phase = PHASE_DISCARD;
+        buf_done(&rq->body); /* this one makes room at once */
+        return;
+    }
     buf_add(&rq->body, bytes, len);
     if (!buf_ok(&rq->body)) {
         problem_unavailable(rq, "out_of_memory", "The server is short of memory. Try again.");

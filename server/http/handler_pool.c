@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* An interrupt may come just before what it should have interrupted, so it is repeated. */
-enum { INTERRUPT_EVERY_MS = 100 };
+enum { INTERRUPT_EVERY_MS = 100, LARGE_ANSWER_BYTES = 64 << 10 };
 
 static void name_log(const struct request *rq)
 {
@@ -26,8 +26,12 @@ void pool_run_handler(struct request *rq, void *context)
 {
     rq->context = context;
     name_log(rq);
-    if (caller_admit(rq, context) && limits_admit(rq))
+    if (caller_admit(rq, context))
         rq->match.route->handler(rq, &rq->reply);
+    /* What only reads can be asked for again. */
+    if (rq->reply.body.len > LARGE_ANSWER_BYTES && request_reads(rq) && !limits_hold(rq, rq->reply.body.len))
+        problem_unavailable(rq, "overloaded",
+                            "Too many large answers wait for their readers. Try again, or ask for less.");
     assert(!rq->reply.stream.fill || !rq->match.route->inline_reply); /* fills need a handler thread */
     if (rq->reply.stream.fill)
         stream_start(rq, context);

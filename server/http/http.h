@@ -47,18 +47,19 @@ struct http_limits {
     int max_connections;             /* at a time; more are closed as they come; 1024 */
     int max_connections_per_address; /* or per /64 of IPv6; trusted forwarders have no such limit; 512 */
     int max_queue;                   /* requests waiting for a handler thread; beyond: 503 with Retry-After; 512 */
-    int max_streams;                 /* long answers at a time per key, else per address; beyond: 429; 128 */
-    size_t max_header_bytes;         /* request line and headers; beyond: 431; 16 KiB */
-    size_t max_body_bytes;           /* beyond: 413; 0: only the routes' own limits */
-    int64_t queue_timeout_ms;        /* who has waited so long for a handler thread is answered 503; 10,000 */
-    int64_t head_timeout_ms;         /* from the connection's start to the end of its first head; 10,000 */
-    int64_t idle_timeout_ms;         /* from an answer's end to the end of the next head; 30,000 */
-    int64_t body_timeout_ms;         /* from the end of the head to the end of the body; 30,000 */
-    int64_t send_timeout_ms;         /* in each such while the client must take ...; 60,000 */
-    int64_t send_bytes_per_s;        /* ... so much, as long as anything waits for it; 1024 */
-    int64_t requests_per_s;          /* per key, else per address; beyond: 429 with Retry-After; 0: no limit */
-    int64_t requests_burst;          /* that may come at once; five times that */
-    int64_t denied_per_s; /* answers 401 per address; beyond, and beyond ten times that at once: 429; 0: no limit */
+    int64_t max_held_bytes;   /* bodies that come and large answers that go, of all clients; beyond: 503; 64 MiB */
+    int max_streams;          /* long answers at a time per key, else per address; beyond: 429; 128 */
+    size_t max_header_bytes;  /* request line and headers; beyond: 431; 16 KiB */
+    size_t max_body_bytes;    /* beyond: 413; 0: only the routes' own limits */
+    int64_t queue_timeout_ms; /* who has waited so long for a handler thread is answered 503; 10,000 */
+    int64_t head_timeout_ms;  /* from the connection's start to the end of its first head; 10,000 */
+    int64_t idle_timeout_ms;  /* from an answer's end to the end of the next head; 30,000 */
+    int64_t body_timeout_ms;  /* from the end of the head to the end of the body; 30,000 */
+    int64_t send_timeout_ms;  /* in each such while the client must take ...; 60,000 */
+    int64_t send_bytes_per_s; /* ... so much, as long as anything waits for it; 1024 */
+    int64_t requests_per_s;   /* per key, else per address; beyond: 429 with Retry-After; 0: no limit */
+    int64_t requests_burst;   /* that may come at once; five times that */
+    int64_t denied_per_s;     /* answers 401 per address; beyond, and beyond ten times that at once: 429; 0: no limit */
 };
 
 struct http_options {
@@ -94,6 +95,9 @@ struct http_options {
     /* A last look before the handler of a route that is not public, when the caller has the route's scope: may it have
      * what it names? Works like a handler: false with rp filled. NULL: no look. */
     bool (*admit)(struct request *rq, struct reply *rp);
+    /* Whom nobody asked is served only under a name of this machine itself (Host: localhost, 127.0.0.1, [::1]) and not
+     * through a proxy: or else a web page whose name was rebound to 127.0.0.1 could use the server. */
+    bool open_is_local;
     void *arg; /* what rq_app gives to handlers too */
 };
 struct http_server;
@@ -109,7 +113,7 @@ bool http_stop(struct http_server *server, int64_t grace_ms);
 /* Why a connection was ended by us: a deadline of struct http_limits. */
 enum http_cut { HTTP_CUT_HEAD, HTTP_CUT_IDLE, HTTP_CUT_BODY, HTTP_CUT_SEND, HTTP_CUTS };
 /* Whom a limit turned away: connections in all and per address, requests in a full queue and after a long wait in it,
- * above the rate, and after too many answers 401, and streams. */
+ * above the rate, and after too many answers 401, streams, and bodies beyond the memory for them. */
 enum http_refusal {
     HTTP_REFUSED_CONNECTIONS,
     HTTP_REFUSED_ADDRESS,
@@ -118,6 +122,7 @@ enum http_refusal {
     HTTP_REFUSED_RATE,
     HTTP_REFUSED_DENIED,
     HTTP_REFUSED_STREAMS,
+    HTTP_REFUSED_MEMORY,
     HTTP_REFUSALS
 };
 struct http_counts {

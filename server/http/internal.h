@@ -122,6 +122,7 @@ struct request {
     char address[ADDRESS_SIZE]; /* of the client */
     struct client_id client;    /* whose limits count: the key's, else the address's */
     bool has_stream;            /* counted in the tally */
+    size_t held_bytes;          /* counted in the server's */
     bool is_https;              /* its client speaks TLS, with us or with a trusted forwarder */
     struct span origin;         /* of the web page of another origin that may read the answer; ptr NULL: none */
     int64_t queued_ms;          /* when it began to wait for a handler thread */
@@ -160,6 +161,8 @@ bool request_reads(const struct request *rq); /* GET or HEAD */
 void request_note_address(struct request *rq);
 /* May the handler of the matched route run? False: the problem is filled (400, 401, 403, 503). */
 MUST_CHECK bool caller_admit(struct request *rq, void *context);
+/* Between pieces of a stream: false when its key has been revoked or has expired since. */
+MUST_CHECK bool caller_may_go_on(struct request *rq, void *context);
 void caller_done(struct caller *caller);
 
 /* ---- web pages ---- */
@@ -178,6 +181,8 @@ struct http_limits limits_of(const struct http_limits *asked);
 MUST_CHECK bool limits_accept(struct request *rq);
 /* The caller is known: may it ask now? Adds the RateLimit fields. False: 429. */
 MUST_CHECK bool limits_admit(struct request *rq);
+/* Counts memory that the request takes until its end. False: all of it is taken. Any thread. */
+MUST_CHECK bool limits_hold(struct request *rq, size_t bytes);
 /* It was answered 401. */
 void limits_note_denied(struct request *rq);
 /* A stream begins; where the client has too many it becomes a problem instead. */
@@ -256,6 +261,7 @@ struct http_server {
     int64_t interrupt_ms;
     bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
     bool (*admit)(struct request *rq, struct reply *rp);
+    bool open_is_local;
     void *arg;
     struct MHD_Daemon *daemon;
     struct MHD_Response *exhausted; /* made in good time: the answer when there is no memory for one */
@@ -267,6 +273,7 @@ struct http_server {
     struct tls *tls; /* NULL: plain HTTP */
     int accept_fd;   /* the listening socket, for looks only */
     atomic_bool stopping;
+    atomic_llong held_bytes;      /* of bodies and large answers, of all requests */
     atomic_llong guests_until_ms; /* while stopping: new connections are let in until then */
     struct watch watch;
     struct tally tally;

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { KIB = 1024, BURST = 5 /* times the rate */ };
+enum { KIB = 1024, HELD_BYTES = 64 << 20, BURST = 5 /* times the rate */ };
 
 static int64_t or_else(int64_t asked, int64_t otherwise)
 {
@@ -21,6 +21,7 @@ struct http_limits limits_of(const struct http_limits *asked)
     l.max_connections = (int)or_else(l.max_connections, 1024);
     l.max_connections_per_address = (int)or_else(l.max_connections_per_address, 512);
     l.max_queue = (int)or_else(l.max_queue, 512);
+    l.max_held_bytes = or_else(l.max_held_bytes, HELD_BYTES);
     l.max_streams = (int)or_else(l.max_streams, 128);
     l.max_header_bytes = (size_t)or_else((int64_t)l.max_header_bytes, 16 * KIB);
     l.queue_timeout_ms = or_else(l.queue_timeout_ms, 10000);
@@ -92,6 +93,20 @@ bool limits_admit(struct request *rq)
                                     : "This address sends requests faster than it may. Wait as Retry-After says.");
 }
 
+bool limits_hold(struct request *rq, size_t bytes)
+{
+    struct http_server *server = rq->server;
+    const long long before = atomic_fetch_add(&server->held_bytes, (long long)bytes);
+
+    if (before + (long long)bytes > server->limits.max_held_bytes) {
+        (void)atomic_fetch_sub(&server->held_bytes, (long long)bytes);
+        metrics_refused(&server->metrics, HTTP_REFUSED_MEMORY);
+        return false;
+    }
+    rq->held_bytes += bytes;
+    return true;
+}
+
 void limits_note_denied(struct request *rq)
 {
     tally_denied(&rq->server->tally, rq->client, clock_mono_ms());
@@ -112,4 +127,6 @@ void limits_end(struct request *rq)
     if (rq->has_stream)
         tally_give(&rq->server->tally, rq->client, TALLY_STREAMS, clock_mono_ms());
     rq->has_stream = false;
+    (void)atomic_fetch_sub(&rq->server->held_bytes, (long long)rq->held_bytes);
+    rq->held_bytes = 0;
 }

@@ -39,7 +39,11 @@ void stream_fill(struct request *rq, void *context)
 {
     struct err err = { 0 };
 
-    if (!fill_once(rq, context, &err))
+    if (!caller_may_go_on(rq, context)) {
+        rq->reply.stream.failed = true;
+        log_warn("http.stream_cut", "sent_bytes=%llu cause='its key is no longer good'",
+                 (unsigned long long)rq->sent_bytes);
+    } else if (!fill_once(rq, context, &err))
         log_warn("http.stream_cut", "sent_bytes=%llu at=%s cause=%s", (unsigned long long)rq->sent_bytes,
                  err.where ? err.where : "unknown", LOGQ(err.what));
 }

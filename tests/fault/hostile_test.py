@@ -73,7 +73,7 @@ def trickle(who, byte):
 
 def half_requests(who):
     it = who.connect()
-    it.sendall(b"GET /v1/jobs HTTP/1.1\r\nHost: x\r\nX-Half: ")
+    it.sendall(b"GET /v1/jobs HTTP/1.1\r\nHost: localhost\r\nX-Half: ")
     who.hold(it, 40)
     trickle(who, b"x")
     who.stopped.wait(0.05)
@@ -88,7 +88,7 @@ def garbage(who):
 
 def slow_reads(who):
     it = who.connect()
-    it.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n" * 4)
+    it.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n" * 4)
     who.hold(it, 40)
     for held in who.held:
         try:
@@ -100,7 +100,7 @@ def slow_reads(who):
 
 def slow_posts(who):
     it = who.connect()
-    it.sendall(b"POST /v1/prefixes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{")
+    it.sendall(b"POST /v1/prefixes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{")
     who.hold(it, 40)
     trickle(who, b" ")
     who.stopped.wait(0.05)
@@ -108,7 +108,7 @@ def slow_posts(who):
 
 def giant_headers(who):
     with who.connect() as it:
-        it.sendall(b"GET /v1/jobs HTTP/1.1\r\nHost: x\r\nX-Giant: " + b"x" * 100000 + b"\r\n\r\n")
+        it.sendall(b"GET /v1/jobs HTTP/1.1\r\nHost: localhost\r\nX-Giant: " + b"x" * 100000 + b"\r\n\r\n")
         it.recv(1000)
     who.stopped.wait(0.05)
 

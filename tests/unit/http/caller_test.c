@@ -12,7 +12,7 @@ static struct http_server *server;
 static struct answer got;
 static char field[1024];
 static atomic_int grants; /* given and not taken back */
-static atomic_bool is_open;
+static atomic_bool is_open, is_revoked;
 
 #define HEADER(name) answer_header(&got, name, field, sizeof field)
 
@@ -23,10 +23,33 @@ static void show(struct request *rq, struct reply *rp)
     buf_fmt(reply_body(rp), "%lld %s %u %s", (long long)caller->key_id, caller->name, caller->scopes, rq_address(rq));
 }
 
+static bool fill(void *state, void *context, struct buf *out, bool *end, struct err *err)
+{
+    static const char bytes[65536] = "x";
+    int *pieces = state;
+
+    (void)context;
+    (void)err;
+    buf_add(out, bytes, sizeof bytes);
+    if (++*pieces == 3)
+        atomic_store(&is_revoked, true);
+    *end = *pieces == 64;
+    return true;
+}
+
+static void stream(struct request *rq, struct reply *rp)
+{
+    static int pieces;
+
+    (void)rq;
+    pieces = 0;
+    reply_stream(rp, "text/plain", fill, &pieces, NULL);
+}
+
 static const struct route routes[] = {
     { "GET", "/livez", ACCESS_PUBLIC, 0, show, true },    { "GET", "/public", ACCESS_PUBLIC, 0, show, false },
     { "GET", "/read", ACCESS_READ, 0, show, false },      { "POST", "/run/{id}", ACCESS_RUN, 100, show, false },
-    { "DELETE", "/admin", ACCESS_ADMIN, 0, show, false },
+    { "DELETE", "/admin", ACCESS_ADMIN, 0, show, false }, { "GET", "/stream", ACCESS_READ, 0, stream, false },
 };
 
 static void drop(void *grant)
@@ -51,7 +74,7 @@ static bool authenticate(void *arg, void *context, struct span token, struct cal
     caller->scopes = SCOPE_ALL;
     if (atomic_load(&is_open))
         return true;
-    if (!token.ptr) {
+    if (!token.ptr || atomic_load(&is_revoked)) {
         err_set(err, ERR_DENIED, false, HERE, "Send a key.");
         return err_code(err, "key_required");
     }
@@ -174,6 +197,55 @@ static void tokens_are_found_in_headers(void)
     }
 }
 
+static void a_stream_ends_with_its_key(void)
+{
+    ask("GET /stream", "x-api-key: reader\r\n");
+    CHECK_I64(got.status, 200);
+    CHECK(got.len == (size_t)3 * 65536 && !got.whole);
+    atomic_store(&is_revoked, false);
+}
+
+static void who_is_not_asked_must_be_near(void)
+{
+    static const struct {
+        const char *host, *headers;
+        int status;
+    } cases[] = {
+        { "localhost", "", 200 },
+        { "LOCALHOST:8080", "", 200 },
+        { "127.0.0.1:8080", "", 200 },
+        { "[::1]:8080", "", 200 },
+        { "[::1]", "", 200 },
+        { "app.localhost", "", 200 },
+        { "evil.example", "", 403 },
+        { "evil.example:8080", "Origin: http://evil.example:8080\r\n", 403 },
+        { "localhost.evil.example", "", 403 },
+        { "127.0.0.1.evil.example", "", 403 },
+        { "localhost:80a", "", 403 },
+        { "localhost", "X-Forwarded-For: 192.0.2.1\r\n", 403 },
+        { "localhost", "Forwarded: for=192.0.2.1\r\n", 403 },
+    };
+    struct http_options options = {
+        .host = "127.0.0.1", .routes = routes, .route_count = sizeof routes / sizeof routes[0], .open_is_local = true
+    };
+    struct http_server *open = NULL;
+    struct err err = { 0 };
+    char request[600];
+
+    if (!CHECK(http_start(&options, &open, &err)))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        test_case("%s %s", cases[i].host, cases[i].headers);
+        (void)snprintf(request, sizeof request, "GET /read HTTP/1.1\r\nHost: %s\r\n%s\r\n", cases[i].host,
+                       cases[i].headers);
+        client_ask(http_port(open), request, &got);
+        CHECK_I64(got.status, cases[i].status);
+    }
+    client_ask(http_port(open), "GET /livez HTTP/1.1\r\nHost: evil.example\r\n\r\n", &got);
+    CHECK_I64(got.status, 200); /* says nothing of anybody's */
+    CHECK(http_stop(open, 1000));
+}
+
 static void what_was_given_is_taken_back(void)
 {
     char header[] = "x-api-key: boss\r\n";
@@ -209,6 +281,8 @@ int main(int argc, char **argv)
         { "refusals say what to send", refusals_say_what_to_send },
         { "tokens are found in headers", tokens_are_found_in_headers },
         { "inline routes are public", inline_routes_are_public },
+        { "a stream ends with its key", a_stream_ends_with_its_key },
+        { "who is not asked must be near", who_is_not_asked_must_be_near },
         { "what was given is taken back", what_was_given_is_taken_back },
     };
     const struct http_options options = { .host = "127.0.0.1",

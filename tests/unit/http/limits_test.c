@@ -68,14 +68,14 @@ static const struct route routes[] = {
     { "GET", "/stream", ACCESS_READ, 0, stream, false },
 };
 
-/* "one" and "two" are keys. */
+/* "one", "two" and "powerless" are keys. */
 static bool authenticate(void *arg, void *context, struct span token, struct caller *caller, struct err *err)
 {
     (void)arg;
     (void)context;
-    if (!span_eq_text(token, "one") && !span_eq_text(token, "two"))
+    if (!span_eq_text(token, "one") && !span_eq_text(token, "two") && !span_eq_text(token, "powerless"))
         return err_set(err, ERR_DENIED, false, HERE, "no such key");
-    *caller = (struct caller){ .key_id = token.ptr[0], .scopes = SCOPE_ALL };
+    *caller = (struct caller){ .key_id = token.ptr[0], .scopes = token.ptr[0] == 'p' ? 0 : SCOPE_ALL };
     return true;
 }
 
@@ -248,6 +248,34 @@ static void bodies_are_bounded_for_all_routes(void)
     stop();
 }
 
+/* Many small bodies that never end take no more than they may, all together. */
+static void memory_is_bounded(void)
+{
+    static const char part[] = "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+    char bytes[900];
+    int fds[4];
+
+    memset(bytes, 'a', sizeof bytes);
+    start(false, (struct http_limits){ .max_held_bytes = 4000, .body_timeout_ms = 60000 }, NULL);
+    for (int i = 0; i < 4; i++) {
+        fds[i] = client_open(http_port(server));
+        CHECK(client_say(fds[i], part) && client_send(fds[i], bytes, sizeof bytes));
+    }
+    do { /* until all four have come */
+        char request[1200];
+        (void)snprintf(request, sizeof request, "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 401\r\n\r\n%.401s",
+                       bytes);
+        client_ask(http_port(server), request, &got);
+    } while (got.status == 200);
+    check_refused(503, "overloaded");
+    for (int i = 0; i < 4; i++)
+        (void)close(fds[i]);
+    wait_connections(0);
+    client_ask(http_port(server), "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789", &got);
+    CHECK_I64(got.status, 200); /* all was given back */
+    stop();
+}
+
 static void waiting_is_bounded(void)
 {
     int running = -1, waiting[2];
@@ -336,6 +364,10 @@ static void rates_are_bounded(void)
     ask("/plain", "Authorization: Bearer two\r\n");
     CHECK_I64(got.status, 200);
     CHECK_TEXT(HEADER("RateLimit"), "\"requests\";r=3;t=1");
+    do /* what is refused counts too */
+        ask("/plain", "Authorization: Bearer powerless\r\n");
+    while (got.status == 403);
+    check_refused(429, "rate_limited");
     for (int i = 0; i < 10; i++) { /* public routes are for everybody, at any rate */
         ask("/public", "");
         CHECK_I64(got.status, 200);
@@ -398,6 +430,7 @@ static const struct test tests[] = {
     { "connections of an address are bounded", connections_of_an_address_are_bounded },
     { "heads are bounded", heads_are_bounded },
     { "bodies are bounded for all routes", bodies_are_bounded_for_all_routes },
+    { "memory is bounded", memory_is_bounded },
     { "waiting is bounded", waiting_is_bounded },
     { "streams are bounded", streams_are_bounded },
     { "rates are bounded", rates_are_bounded },
