@@ -176,7 +176,7 @@ class Asking(threading.Thread):
         asked = 0
         while True:
             try:
-                it.sendall(f"GET {self.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                it.sendall(f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 head, rest = self.read_head(it)
             except OSError:
                 head = rest = b""
