@@ -43,7 +43,7 @@ class Tls:
         lines = self.service.log().count("reload.")
         self.service.child.send_signal(signal.SIGHUP)
         wait_until("the reload", lambda: self.service.log().count("reload.") > lines)
-        return self.service.log().splitlines()[-1]
+        return [line for line in self.service.log().splitlines() if "reload." in line][-1]
 
 
 def test_tls_with_a_certificate_that_changes(stack, tmp_path):
