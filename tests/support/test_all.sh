@@ -58,6 +58,10 @@ run_behind() {
         submake conformance >"$logs/conformance.log" 2>&1
         echo $? >"$logs/conformance.status"
     fi
+    if is_wanted contract; then # as one caller; make soak asks as all of them
+        submake contract CASES=2000 >"$logs/contract.log" 2>&1
+        echo $? >"$logs/contract.status"
+    fi
     if is_wanted image; then
         submake image-test >"$logs/image.log" 2>&1
         echo $? >"$logs/image.status"
@@ -114,6 +118,7 @@ suite integration-tsan submake integration-tsan
 suite demo submake demo ONCE=1
 finish lint
 finish conformance
+finish contract
 finish image
 finish crash
 finish valgrind
