@@ -96,14 +96,15 @@ static bool recall(struct keyring *ring, int64_t key_id, struct grant **out, uin
     return found;
 }
 
-/* Shares grant. */
+/* Shares grant. That there is no key pushes out no other one that is in use: ids can be made up without end. */
 static void keep(struct keyring *ring, int64_t key_id, struct grant *grant, int64_t read_ms, uint64_t changes)
 {
     struct slot *slot = slot_of(ring, key_id);
     struct grant *old = NULL;
 
     pthread_mutex_lock(&ring->lock);
-    if (changes == ring->changes) {
+    if (changes == ring->changes &&
+        (grant || !slot->grant || slot->key_id == key_id || !is_fresh(slot->read_ms, clock_mono_ms()))) {
         old = slot->grant;
         if (slot->key_id != key_id)
             slot->used_ms = 0;

@@ -158,6 +158,40 @@ static void a_failed_look_is_never_open(void)
     CHECK_TEXT(asked(ring, db, NULL, NULL), "key_required"); /* the database is back */
 }
 
+/* Ids with a good checksum can be made up without end: they must not push out the keys that are in use. */
+static void made_up_keys_push_out_nothing(void)
+{
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(testdb_close) struct db *dead = NULL;
+    AUTO(ring_done) struct keyring *ring = ring_new(true);
+    const struct db_options nowhere = { .url = "postgresql://127.0.0.1:1/none", .connect_timeout_ms = 500 };
+    AUTO(testdb_end) struct testdb t;
+    unsigned char hash[API_KEY_HASH];
+    char key[API_KEY_SIZE], made_up[API_KEY_SIZE];
+    struct err err = { 0 };
+    int64_t id = 0, other = 1;
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    dead = db_open(&nowhere, &err);
+    CHECK(dead);
+    id = make(db, "[\"read\"]", key);
+    /* as the keyring finds a slot */
+    while (other == id ||
+           ((uint64_t)other * 0x9e3779b97f4a7c15U >> 32 & 1023) != ((uint64_t)id * 0x9e3779b97f4a7c15U >> 32 & 1023))
+        other++;
+    api_key_renew(other, made_up, hash);
+    CHECK_TEXT(asked(ring, db, key, NULL), "ok");
+    CHECK_TEXT(asked(ring, db, made_up, NULL), "key_invalid");
+    CHECK_TEXT(asked(ring, dead, key, NULL), "ok"); /* it is still there */
+    keyring_forget(ring, id);
+    CHECK_TEXT(asked(ring, db, made_up, NULL), "key_invalid");
+    CHECK_TEXT(asked(ring, dead, made_up, NULL), "key_invalid"); /* an empty slot takes it ... */
+    CHECK_TEXT(asked(ring, db, key, NULL), "ok");                /* ... and gives way to a key */
+    CHECK_TEXT(asked(ring, dead, key, NULL), "ok");
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 6, KEYS = 8, ROUNDS = 600 };
@@ -279,6 +313,7 @@ static const struct test tests[] = {
     { "the first key closes", the_first_key_closes },
     { "without a database", without_a_database },
     { "a failed look is never open", a_failed_look_is_never_open },
+    { "made up keys push out nothing", made_up_keys_push_out_nothing },
     { "many threads", many_threads },
 };
 TEST_MAIN("handlers/keyring", tests)
