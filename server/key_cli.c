@@ -18,7 +18,7 @@ static const char usage[] =
     "MODEL]...\n"
     "                            [--monthly-budget AMOUNT] [--expires-at TIME]\n"
     "       vidbatchd key list\n"
-    "       vidbatchd key revoke key_...\n"
+    "       vidbatchd key revoke key_...      (or the key itself, which is not shown)\n"
     "       vidbatchd key generate      (a key for VIDBATCH_BOOTSTRAP_KEY, without a database)\n";
 
 static int refuse(const char *what, const char *why)
@@ -186,19 +186,34 @@ static bool revoke_one(struct db *db, void *arg, struct err *err)
            (!revoked || audit(db, "key.revoke", *id, err));
 }
 
+/* key_..., or a whole key pasted, even one that was cut: of that only the id is read, and nothing is ever printed. */
+static bool find_id(const char *text, int64_t *id)
+{
+    char public[ID_SIZE];
+
+    if (id_parse(ID_KEY, span_of(text), id))
+        return true;
+    if (strncmp(text, "vb_", 3) != 0)
+        return false;
+    snprintf(public, sizeof public, "%s%.*s", ID_KEY, ID_DIGITS, text + 3);
+    return id_parse(ID_KEY, span_of(public), id);
+}
+
 static int revoke_key(struct db *db, const char *text)
 {
     struct err err = { 0 };
+    char shown[ID_SIZE];
     int64_t id = 0;
 
-    if (!id_parse(ID_KEY, span_of(text), &id))
-        return refuse(text, "it is no id of a key: key_ and 11 characters, as vidbatchd key list shows them");
+    if (!find_id(text, &id))
+        return refuse("revoke", "it is no id of a key: key_ and 11 characters, as vidbatchd key list shows them");
+    id_format(ID_KEY, id, shown);
     if (db_transaction(db, revoke_one, &id, &err)) {
-        fprintf(stderr, "%s is revoked; a running service knows within five seconds.\n", text);
+        fprintf(stderr, "%s is revoked; a running service knows within five seconds.\n", shown);
         return 0;
     }
     if (err.kind == ERR_NOT_FOUND)
-        fprintf(stderr, "vidbatchd key: there is no key %s\n", text);
+        fprintf(stderr, "vidbatchd key: there is no key %s\n", shown);
     return err.kind == ERR_NOT_FOUND ? 1 : fail(&err);
 }
 

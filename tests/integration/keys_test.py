@@ -62,6 +62,17 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept(admin, database):
     assert database.value("SELECT secret_hash = sha256(%s::bytea) FROM api_key WHERE name = 'once'", secret)
 
 
+def test_a_pasted_key_is_revoked_and_never_printed(admin, database):
+    for cut in (51, 40, 15):
+        key = make_key(database, "read", "pasted")
+        done = key_command(database, "revoke", key[:cut])
+        assert done.returncode == 0 and key_id(key) in done.stderr and "vb_" not in done.stdout + done.stderr
+        assert database.value("SELECT count(*) FROM api_key WHERE name = 'pasted' AND revoked_at IS NULL") == 0
+    for wrong, status in (("vb_short_secret", 2), ("key_short_secret", 2), ("vb_00000000001_secret", 1)):
+        done = key_command(database, "revoke", wrong)
+        assert done.returncode == status and "secret" not in done.stdout + done.stderr, done.stderr
+
+
 def test_an_idempotency_key_never_keeps_the_secret(admin, database):
     body, headers = {"name": "twice", "scopes": ["read"]}, {"Idempotency-Key": "make-twice"}
     first = admin.post("/v1/keys", body, 201, headers=headers).json()
