@@ -45,7 +45,7 @@ static bool look(struct request *rq, struct reply *rp, struct span text)
         }
         return grant_sees_places(grant_of(rq), &rows) || refuse_missing(rq, rp);
     }
-    return true; /* none of ours: the handler says so */
+    return refuse_missing(rq, rp); /* an id of a kind that no place is known of */
 }
 
 bool guard_admit(struct request *rq, struct reply *rp)

@@ -20,7 +20,8 @@ struct import_row { /* texts borrowed from the rows */
 /* ERR_NOT_FOUND: no such job, or it is no import. */
 MUST_CHECK bool import_store_get(struct db *db, int64_t job_id, struct db_rows *rows, struct import_row *out,
                                  struct err *err);
-/* Do videos lie outside what the key that asked for the import may use? When all lines are there. */
+/* Do videos, or the prefixes that they would be added to, lie outside what the key that asked for the import may use?
+ * When all lines are there. */
 MUST_CHECK bool import_store_is_outside(struct db *db, int64_t job_id, bool *outside, struct err *err);
 /* Its one shard, which is made where it is not there yet. In a transaction. */
 MUST_CHECK bool import_store_shard(struct db *db, int64_t job_id, const char *output_uri, int64_t *shard_id,

@@ -107,7 +107,9 @@ static bool check_key(struct db *db, const struct import *import, struct err *er
     if (!outside)
         return true;
     err_set(err, ERR_INPUT, false, HERE,
-            "the videos do not all lie under one of the places that the key which asked for the import is held to");
+            "the videos do not all lie under one of the places that the key which asked for the import is held to, or "
+            "belong "
+            "to a registered prefix outside them");
     return refuse(err, "place_not_allowed");
 }
 

@@ -1,6 +1,7 @@
 """Keys that are held to places in S3, to models, to a budget: what they may begin, and what they are told."""
 
 import json
+import re
 
 import pytest
 
@@ -108,6 +109,26 @@ def test_an_import_over_several_prefixes(service, database, admin, emulator):
             assert {s["id"] for s in client.pages(f"/v1/summaries?limit=2{query}")} == mine, (folder, query)
         for summary in summaries:
             client.call("GET", f"/v1/summaries/{summary}", 200 if summary in mine else 404)
+
+
+def test_an_import_into_a_prefix_around_the_place(service, database, admin, emulator):
+    """The videos are the key's, but they would be added to a prefix that it may not see."""
+    around = admin.wait_scan(admin.register("around/")["id"])["id"]
+    other_tools_job(emulator, "around/mine/out/", "around/mine/videos/")
+    client = service.client(make_key(database, "run", "inside", "--prefix", "s3://videos/around/mine/"))
+    job = client.wait_job(client.post("/v1/imports", {"output_uri": "s3://videos/around/mine/out/"}, 202).json()["id"])
+    assert job["state"] == "failed" and job["error"]["code"] == "place_not_allowed"
+    assert admin.pages(f"/v1/prefixes/{around}/videos") == []
+    # with a prefix of its own for them it is done
+    client.wait_scan(client.register("around/mine/videos/")["id"])
+    job = client.wait_job(client.post("/v1/imports", {"output_uri": "s3://videos/around/mine/out/"}, 202).json()["id"])
+    assert (job["outcome"], job["counts"]["total"]) == ("success", 3)
+
+
+def test_an_id_of_no_kind_is_as_one_that_is_not_there(held):
+    for text in ("job_00000000001", "nonsense", "key_00000000001", "job_0"):
+        problem = held.call("GET", f"/v1/jobs/{text}", 404).json()
+        assert problem["code"] == "not_found" and re.fullmatch(f"There is no [a-z]+ with the id {text}.", problem["detail"]), problem
 
 
 def test_models(service, database, admin, prefixes):
