@@ -20,13 +20,20 @@ static void refuse(struct launch_refusal *refusal, const char *code, const struc
     snprintf(refusal->currency, sizeof refusal->currency, "%s", cost->currency ? cost->currency : "");
 }
 
-static void refuse_price(struct launch_refusal *refusal, const struct launch_cost *cost, const char *limit)
+static void say_price_unknown(char out[LAUNCH_WORDS], const struct launch_cost *cost, const char *limit)
 {
-    refuse(refusal, "price_unknown", cost, 0, 0);
-    snprintf(refusal->words, sizeof refusal->words,
+    snprintf(out, LAUNCH_WORDS,
              "No price is known for %.200s, so it cannot be held against %s. Give its prices in "
              "VIDBATCH_MODELS_FILE, or lift the limit.",
              cost->model_id, limit);
+}
+
+static void refuse_price(struct launch_refusal *refusal, const struct launch_cost *cost, const char *limit,
+                         const char *stored_limit)
+{
+    refuse(refusal, "price_unknown", cost, 0, 0);
+    say_price_unknown(refusal->words, cost, limit);
+    say_price_unknown(refusal->stored, cost, stored_limit);
 }
 
 static void judge_own_limit(struct launch_refusal *refusal, const struct launch_cost *cost)
@@ -36,7 +43,7 @@ static void judge_own_limit(struct launch_refusal *refusal, const struct launch_
     if (!cost->has_max_cost)
         return;
     if (!cost->has_estimate) {
-        refuse_price(refusal, cost, "\"max_cost\"");
+        refuse_price(refusal, cost, "\"max_cost\"", "\"max_cost\"");
         return;
     }
     if (cost->high_micros <= cost->max_cost_micros)
@@ -48,6 +55,7 @@ static void judge_own_limit(struct launch_refusal *refusal, const struct launch_
              "It may cost up to %s %s, more than its \"max_cost\" of %s. Take fewer videos, a lower \"max_tokens\" or "
              "another model, or raise \"max_cost\".",
              high, refusal->currency, limit);
+    memcpy(refusal->stored, refusal->words, sizeof refusal->stored);
 }
 
 /* What this month's other jobs cost, or may cost at most. key_id 0: whoever began them. */
@@ -79,7 +87,8 @@ static bool sum_month(struct db *db, const struct launch_rules *rules, const str
 /* A budget of a calendar month. */
 struct month {
     int64_t key_id, micros; /* key 0: of the whole service; micros 0: there is no limit */
-    char name[160];         /* as it is called in a refusal */
+    const char *stored;     /* as it is called in the job: static */
+    char name[160];         /* as it is called to the one that asked */
 };
 
 static bool judge_month(struct db *db, const struct launch_rules *rules, const struct month *month,
@@ -91,7 +100,7 @@ static bool judge_month(struct db *db, const struct launch_rules *rules, const s
     if (month->micros <= 0 || refusal->code)
         return true;
     if (!cost->has_estimate) {
-        refuse_price(refusal, cost, month->name);
+        refuse_price(refusal, cost, month->name, month->stored);
         return true;
     }
     if (!sum_month(db, rules, cost, month->key_id, &spent, err))
@@ -106,6 +115,11 @@ static bool judge_month(struct db *db, const struct launch_rules *rules, const s
              "It may cost up to %s %s, and of this month's budget of %s (%s) %s are spent or "
              "promised. Take fewer videos, wait for the next month, or raise the budget.",
              high, refusal->currency, limit, month->name, gone);
+    snprintf(refusal->stored, sizeof refusal->stored,
+             "It may cost up to %s %s, more than is left of %s for this month. Take fewer videos, wait for the next "
+             "month, or raise the budget.",
+             high, refusal->currency, month->stored);
+    refusal->is_of_month = true;
     return true;
 }
 
@@ -119,6 +133,7 @@ static bool read_key_month(struct db *db, int64_t job_id, struct month *out, str
     if (!budget_store_key(db, job_id, &rows, &key, err))
         return false;
     out->key_id = key.key_id;
+    out->stored = "the budget of the API key that began it";
     out->micros = key.monthly_micros;
     if (key.key_id != 0)
         snprintf(out->name, sizeof out->name, "the budget of the API key \"%s\"", key.name);
@@ -128,7 +143,9 @@ static bool read_key_month(struct db *db, int64_t job_id, struct month *out, str
 bool launch_foresee(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
                     struct launch_refusal *refusal, struct err *err)
 {
-    const struct month all = { .micros = rules->monthly_budget_micros, .name = "VIDBATCH_MONTHLY_BUDGET" };
+    const struct month all = { .micros = rules->monthly_budget_micros,
+                               .stored = "VIDBATCH_MONTHLY_BUDGET",
+                               .name = "VIDBATCH_MONTHLY_BUDGET" };
     struct month key;
 
     *refusal = (struct launch_refusal){ 0 };
@@ -162,6 +179,8 @@ void launch_put_amounts(struct json_writer *w, const struct launch_refusal *refu
     if (!refusal->code || strcmp(refusal->code, "budget_exceeded") != 0)
         return;
     put_amount(w, "estimated", refusal->estimate_micros);
+    if (refusal->is_of_month)
+        return;
     put_amount(w, "limit", refusal->limit_micros);
     put_amount(w, "spent", refusal->spent_micros);
 }

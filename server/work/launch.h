@@ -18,8 +18,10 @@ struct launch_rules {
 
 enum { LAUNCH_WORDS = 500 };
 struct launch_refusal {
-    const char *code; /* NULL: not refused; "budget_exceeded", "price_unknown": static */
-    char words[LAUNCH_WORDS];
+    const char *code;          /* NULL: not refused; "budget_exceeded", "price_unknown": static */
+    char words[LAUNCH_WORDS];  /* for the one that asked to launch it */
+    char stored[LAUNCH_WORDS]; /* for the job, which others see: without the key's name and the sums of a month */
+    bool is_of_month;          /* a month's budget was passed, not the job's own limit */
     int64_t estimate_micros, limit_micros; /* the two numbers of "budget_exceeded" */
     int64_t spent_micros;                  /* of the month, without this job; 0 where the job's own limit was passed */
     char currency[8];
@@ -41,7 +43,8 @@ MUST_CHECK bool launch_foresee(struct db *db, const struct launch_rules *rules, 
  * other launches wait meanwhile. In a transaction. */
 MUST_CHECK bool launch_judge(struct db *db, const struct launch_rules *rules, const struct launch_cost *cost,
                              struct launch_refusal *refusal, struct err *err);
-/* Writes "estimated", "limit" and "spent" where the refusal is "budget_exceeded", as decimal texts. */
+/* Writes for the job itself, where the refusal is "budget_exceeded", "estimated", and where it is the job's own limit
+ * "limit" and "spent", as decimal texts. */
 void launch_put_amounts(struct json_writer *w, const struct launch_refusal *refusal);
 /* Launches a planned job that was judged: launched_at, state staging, the tasks of its shards, event job.launched. In a
  * transaction that holds the job's lock. name, metadata: ptr NULL leaves them.

@@ -143,7 +143,7 @@ static bool finish(struct db *db, struct plan *plan, struct err *err)
         return false;
     if (plan->cost.code) {
         plan->refusal = plan->cost.code;
-        buf_text(&plan->words, plan->cost.words);
+        buf_text(&plan->words, plan->cost.stored);
         return refuse(db, plan, &estimate, err);
     }
     snprintf(detail, sizeof detail, "{\"videos\":%lld,\"shards\":%d}", (long long)plan->totals.records,

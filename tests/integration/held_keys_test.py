@@ -155,11 +155,14 @@ def test_a_keys_budget(service, database, admin, prefixes):
     database.query("UPDATE api_key SET monthly_budget_micros = 1 WHERE name = 'thrifty'")
     refused = client.wait_job(client.launch(prefixes["mine/"], prompt="Dear?", select="all")["id"])
     assert refused["state"] == "failed" and refused["error"]["code"] == "budget_exceeded"
-    assert 'the budget of the API key "thrifty"' in refused["error"]["message"]
+    # others see the job: it names neither the key nor what it spent
+    assert "the budget of the API key that began it" in refused["error"]["message"] and "thrifty" not in json.dumps(refused)
+    assert set(refused["error"]) == {"code", "message", "estimated"} and "0.000001" not in refused["error"]["message"]
     # a plan is charged to whoever launches it: what another may spend is no matter
     plan = client.post("/v1/plans", {"prefix_id": prefixes["mine/"], "prompt": "Planned?", "select": "all"}, 202).json()["id"]
     wait_until("the plan", lambda: client.get(f"/v1/plans/{plan}")["state"] in ("ready", "refused"))
     problem = client.post("/v1/jobs", {"plan_id": plan}, 409).json()
     assert problem["code"] == "budget_exceeded" and problem["limit"] == "0.000001", problem
+    assert 'the budget of the API key "thrifty"' in problem["detail"]
     assert admin.post("/v1/jobs", {"plan_id": plan}, 202)
     assert database.value("SELECT k.name FROM job j JOIN api_key k ON k.id = j.key_id WHERE j.prompt = 'Planned?'") == "admin"
