@@ -135,6 +135,7 @@ static bool is_wanted(enum sabotage what)
     return strstr(control->scopes, padded) != NULL;
 }
 
+static bool decide(enum sabotage what, const char *fmt, va_list args) PRINTF(2, 0);
 static bool decide(enum sabotage what, const char *fmt, va_list args)
 {
     char name[NAME];
