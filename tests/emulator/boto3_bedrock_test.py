@@ -320,6 +320,19 @@ def test_a_job_takes_its_time_and_can_be_stopped(tmp_path):
         emulator.stop()
 
 
+def test_tokens_and_names_are_forgotten_when_asked(tmp_path):
+    emulator = Emulator(tmp_path, "--token-seconds", "100", "--free-names")
+    try:
+        asked = job(folder=stage(emulator, "forgotten", 100))
+        first = run_to_end(emulator, asked)
+        again = emulator.bedrock.create_model_invocation_job(**asked)["jobArn"]
+        emulator.control("POST", "clock", {"offset_ms": 101_000})
+        other = emulator.bedrock.create_model_invocation_job(**asked)["jobArn"]
+        assert first["jobArn"] == again != other
+    finally:
+        emulator.stop()
+
+
 def test_fifty_thousand_records(emu):
     emu.control("POST", "buckets", {"name": "staging", "synthetic_count": 50_000, "synthetic_prefix": "large/v/"})
     lines = (json.dumps(record(n, f"s3://staging/large/v/{n:07d}.mp4")) for n in range(50_000))

@@ -36,6 +36,8 @@ struct emu_config {
     int64_t max_file_bytes;
     int64_t max_job_bytes;
     int64_t concurrent_jobs;
+    int64_t token_ms;     /* how long a clientRequestToken is known; 0: for ever */
+    bool names_are_freed; /* by jobs that have ended */
     int64_t latency_ms;
     int threads;
 };

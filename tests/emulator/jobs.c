@@ -175,6 +175,14 @@ static bool same_model(const struct job *job, const char *model_id)
     return emu_contains(span_of(job->model_id), span_of(model_id));
 }
 
+static bool knows_token(const struct job *job, const char *token)
+{
+    const int64_t lives_ms = job->emu->config.token_ms;
+
+    return token && strcmp(job->token, token) == 0 &&
+           (lives_ms == 0 || emu_now_ms(job->emu) - job->submit_ms < lives_ms);
+}
+
 /* What stands against a new job; JOBS_CREATED: nothing. Under the table's lock. */
 static enum jobs_create_result judge(struct jobs *jobs, const struct job_request *rq, struct job **out)
 {
@@ -183,15 +191,18 @@ static enum jobs_create_result judge(struct jobs *jobs, const struct job_request
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = jobs->table[i];
         bool same_name = strcmp(job->name, rq->name) == 0;
-        if (rq->token && strcmp(job->token, rq->token) == 0) {
+        bool is_running = false;
+
+        if (knows_token(job, rq->token)) {
             *out = job;
             return same_name ? JOBS_REPEATED : JOBS_TOKEN_TAKEN;
         }
-        if (same_name)
-            return JOBS_NAME_TAKEN;
         pthread_mutex_lock(&job->lock);
-        running += job->status < JOB_COMPLETED && same_model(job, rq->model_id);
+        is_running = job->status < JOB_COMPLETED;
         pthread_mutex_unlock(&job->lock);
+        if (same_name && (is_running || !jobs->emu->config.names_are_freed))
+            return JOBS_NAME_TAKEN;
+        running += is_running && same_model(job, rq->model_id);
     }
     return running >= jobs->emu->config.concurrent_jobs ? JOBS_TOO_MANY : JOBS_CREATED;
 }

@@ -33,6 +33,8 @@ static const char usage[] =
     "  --max-file-bytes N         1073741824\n"
     "  --max-job-bytes N          107374182400\n"
     "  --concurrent-jobs N        100\n"
+    "  --token-seconds N          how long a clientRequestToken is known       for ever\n"
+    "  --free-names               a job that has ended frees its name\n"
     "  --role-arn-prefix P        other roles may not be passed\n"
     "  --create-bucket NAME       may be repeated\n"
     "  --synthetic bucket=NAME,count=N,prefix=P   computed keys P0000000.mp4 ...; may be repeated\n"
@@ -90,6 +92,8 @@ enum option_id {
     OPT_MAX_FILE_BYTES,
     OPT_MAX_JOB_BYTES,
     OPT_CONCURRENT_JOBS,
+    OPT_TOKEN_SECONDS,
+    OPT_FREE_NAMES,
     OPT_ROLE_ARN_PREFIX,
     OPT_CREATE_BUCKET,
     OPT_SYNTHETIC,
@@ -114,6 +118,8 @@ static const struct option options[] = {
     { "max-file-bytes", required_argument, NULL, OPT_MAX_FILE_BYTES },
     { "max-job-bytes", required_argument, NULL, OPT_MAX_JOB_BYTES },
     { "concurrent-jobs", required_argument, NULL, OPT_CONCURRENT_JOBS },
+    { "token-seconds", required_argument, NULL, OPT_TOKEN_SECONDS },
+    { "free-names", no_argument, NULL, OPT_FREE_NAMES },
     { "role-arn-prefix", required_argument, NULL, OPT_ROLE_ARN_PREFIX },
     { "create-bucket", required_argument, NULL, OPT_CREATE_BUCKET },
     { "synthetic", required_argument, NULL, OPT_SYNTHETIC },
@@ -182,6 +188,12 @@ static void take_limit(struct emu_config *c, int id, const char *value)
         break;
     case OPT_CONCURRENT_JOBS:
         c->concurrent_jobs = number(value, "--concurrent-jobs");
+        break;
+    case OPT_TOKEN_SECONDS:
+        c->token_ms = number(value, "--token-seconds") * 1000;
+        break;
+    case OPT_FREE_NAMES:
+        c->names_are_freed = true;
         break;
     case OPT_LATENCY_MS:
         c->latency_ms = number(value, "--latency-ms");
