@@ -142,6 +142,11 @@ bool shard_store_submit_started(struct db *db, int64_t id, struct err *err)
     return change(db, Q_SHARD_SUBMIT_STARTED, DB_ARGS(param_i64(id)), id, err);
 }
 
+bool shard_store_submit_unsent(struct db *db, int64_t id, int64_t create_sent_ms, struct err *err)
+{
+    return change(db, Q_SHARD_SUBMIT_UNSENT, DB_ARGS(param_i64(id), param_i64(create_sent_ms)), id, err);
+}
+
 bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved, struct err *err)
 {
     return db_execute_one(db, Q_SHARD_SUBMITTED, DB_ARGS(param_i64(id), param_text(arn), param_text(status)), moved,

@@ -59,6 +59,8 @@ MUST_CHECK bool shard_store_staged(struct db *db, int64_t id, int64_t input_byte
                                    struct err *err); /* staging -> submitting */
 /* Before every CreateModelInvocationJob: sets submit_started_at where it is not set, and create_sent_at. */
 MUST_CHECK bool shard_store_submit_started(struct db *db, int64_t id, struct err *err);
+/* That one was refused, and so its answer is not missing: create_sent_at is what it was before. */
+MUST_CHECK bool shard_store_submit_unsent(struct db *db, int64_t id, int64_t create_sent_ms, struct err *err);
 /* Clears it: for certain AWS knows nothing of the shard (it refused, or the job did not show up in time). */
 MUST_CHECK bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err);
 MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved,

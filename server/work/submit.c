@@ -18,7 +18,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SLOT_POLL_MS = 2000, LOOK_BACK_MS = 24 * 3600 * 1000, SLEEP_WATCHES = 60, LONGEST_SLEEP_MS = 24 * 3600 * 1000 };
+enum {
+    SLOT_POLL_MS = 2000,
+    CLOCKS_DIFFER_MS = 24 * 3600 * 1000,
+    SLEEP_WATCHES = 60,
+    LONGEST_SLEEP_MS = 24 * 3600 * 1000
+};
 
 struct submit {
     struct step *step;
@@ -28,6 +33,7 @@ struct submit {
     struct stage_place place;
     struct db_rows shard_rows, job_rows, prefix_rows; /* what the three borrow from */
     bool has_slot;                                    /* of the quota: an earlier attempt took it */
+    bool is_first;                                    /* for certain AWS has no job of it from an earlier attempt */
     bool is_throttled;                                /* AWS's refusal was for the rate, not for the quota */
     struct slot_verdict slot;
     char arn[BEDROCK_ARN_SIZE];
@@ -55,12 +61,13 @@ static bool begin(struct db *db, void *arg, struct err *err)
     return !submit->slot.is_given || shard_store_submit_started(db, submit->shard.id, err);
 }
 
+/* From the shard's first moment: a database that was restored knows nothing of when it was submitted. */
 static bool find(struct submit *submit, bool *found, struct err *err)
 {
     struct bedrock_job job;
 
     if (!bedrock_find_job(submit->step->client, submit->shard.bedrock_name, submit->shard.client_token,
-                          submit->shard.submit_started_ms - LOOK_BACK_MS, &job, found, err))
+                          submit->shard.created_ms - CLOCKS_DIFFER_MS, &job, found, err))
         return false;
     if (*found) {
         memcpy(submit->arn, job.arn, sizeof submit->arn);
@@ -128,18 +135,16 @@ static bool store_cancelled(struct db *db, void *arg, struct err *err)
 /* AWS's refusals that mean "later": they put the shard back, they do not fail it. */
 static bool is_later(const struct err *err)
 {
-    return strcmp(err->code, "bedrock_quota") == 0 || strcmp(err->code, "bedrock_throttled") == 0 ||
-           strcmp(err->code, "bedrock_name_in_use") == 0;
+    return strcmp(err->code, "bedrock_quota") == 0 || strcmp(err->code, "bedrock_throttled") == 0;
 }
 
-/* AWS said no, or was not asked, so this attempt made nothing. A name in use may be that of our own job; and an answer
- * that could not be taken or understood may have been a yes. */
+/* AWS said no, or was not asked, so this attempt made nothing: an answer that could not be taken or understood may have
+ * been a yes. */
 static bool is_certain(const struct err *refusal)
 {
     const bool is_answered = refusal->kind != ERR_UPSTREAM || refusal->upstream_status >= 400;
 
-    return strcmp(refusal->code, "bedrock_name_in_use") != 0 &&
-           (is_later(refusal) || (!step_may_pass(refusal) && is_answered));
+    return is_later(refusal) || (!step_may_pass(refusal) && is_answered);
 }
 
 static bool forget(struct db *db, void *arg, struct err *err)
@@ -156,7 +161,7 @@ static bool put_back(struct db *db, void *arg, struct err *err)
 
     return task_store_fence(db, &submit->step->task, err) &&
            slots_refused(submit->step, submit->shard.id, submit->shard.model_key, submit->is_throttled, err) &&
-           (submit->has_slot || shard_store_submit_forgotten(db, submit->shard.id, err));
+           (!submit->is_first || shard_store_submit_forgotten(db, submit->shard.id, err));
 }
 
 /* In place others write into the folder too: a last look, after which AWS is asked at once. */
@@ -205,7 +210,33 @@ static bool later(struct submit *submit, const struct err *refusal, struct err *
     log_info("submit.later", "name=%s cause=%s", submit->shard.bedrock_name, LOGQ(refusal->what));
     submit->is_throttled = strcmp(refusal->code, "bedrock_throttled") == 0;
     wait_longer(submit);
-    return strcmp(refusal->code, "bedrock_name_in_use") == 0 || db_transaction(submit->step->db, put_back, submit, err);
+    return db_transaction(submit->step->db, put_back, submit, err);
+}
+
+static bool unsend(struct db *db, void *arg, struct err *err)
+{
+    struct submit *submit = arg;
+
+    return task_store_fence(db, &submit->step->task, err) &&
+           shard_store_submit_unsent(db, submit->shard.id, submit->shard.create_sent_ms, err);
+}
+
+/* The name may be that of our own job, which the list does not show yet; made by this attempt it is not. Where it would
+ * have shown up by now, it is another's, and the shard can't be submitted under it. */
+static bool name_in_use(struct submit *submit, const struct err *refusal, struct err *err)
+{
+    const bool is_final = submit->is_first && submit->has_slot; /* the list was given the time it may need */
+    struct err told = *refusal;
+
+    if (submit->has_slot && !db_transaction(submit->step->db, is_final ? forget : unsend, submit, err))
+        return false;
+    told.retryable = !is_final;
+    snprintf(told.what, sizeof told.what, "Bedrock says that the name %s is in use%s", submit->shard.bedrock_name,
+             is_final ? ", but shows no job with this part's token: it is another's. Look at that job in Bedrock; what "
+                        "it left can be taken over with POST /v1/imports, and POST /v1/jobs/{id}/retry asks for this "
+                        "part anew, under another name"
+                      : ", perhaps by this part's own job, which it does not show yet: that is looked for");
+    return err_pass(err, &told);
 }
 
 static bool ask(struct submit *submit, bool is_first, struct err *err)
@@ -213,7 +244,8 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
     struct step *step = submit->step;
     struct err refusal = { 0 };
 
-    submit->has_slot = !is_first;
+    submit->is_first = is_first;
+    submit->has_slot = submit->shard.submit_started_ms != 0;
     if (!db_transaction(step->db, begin, submit, err))
         return false;
     if (!submit->slot.is_given) {
@@ -228,6 +260,8 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
         return db_transaction(step->db, store, submit, err);
     if (is_later(&refusal))
         return later(submit, &refusal, err);
+    if (strcmp(refusal.code, "bedrock_name_in_use") == 0)
+        return name_in_use(submit, &refusal, err);
     if (is_first && is_certain(&refusal) && !db_transaction(step->db, forget, submit, err))
         return false;
     return err_pass(err, &refusal);
@@ -241,18 +275,21 @@ static bool resolve(struct submit *submit, struct err *err)
     struct step *step = submit->step;
     struct err refusal = { 0 };
     int64_t now_ms = 0, age_ms = 0;
-    bool found;
+    bool found, is_cancelling;
 
     if (!db_now_ms(step->db, &now_ms, err) || !find(submit, &found, err))
         return false;
     age_ms = now_ms - submit->shard.create_sent_ms;
+    is_cancelling = strcmp(submit->job.state, "cancelling") == 0;
     if (found)
         return db_transaction(step->db, store, submit, err);
-    if (age_ms >= step->settings->lookup_grace_ms) {
+    if (age_ms >= step->settings->lookup_grace_ms && is_cancelling) {
         step->again_ms = 0; /* from the start */
         return db_transaction(step->db, forget, submit, err);
     }
-    if (strcmp(submit->job.state, "cancelling") != 0) {
+    if (age_ms >= step->settings->lookup_grace_ms)
+        return ask(submit, true, err);
+    if (!is_cancelling) {
         if (look_again(submit, &refusal))
             return ask(submit, false, err); /* same name, same token: AWS ignores what it already has */
         if (refusal.retryable)

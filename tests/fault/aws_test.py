@@ -206,7 +206,7 @@ def test_a_job_that_aws_may_know_is_never_given_up(stack):
     """The answer of Create is lost, and then nothing may be listed: the shard shows what is wrong, and goes on once it is cured."""
     database, emulator = stack.database(), stack.emulator()
     emulator.put_videos("v/", VIDEOS)
-    service = stack.service(database, emulator)
+    service = stack.service(database, emulator, VIDBATCH_LOOKUP_GRACE="2s")  # it is tried again no sooner
     client = service.client()
     prefix = client.wait_scan(client.register("v/")["id"])
     emulator.fault(op="Bedrock.CreateModelInvocationJob", count=1, action="reset_after")
@@ -221,6 +221,28 @@ def test_a_job_that_aws_may_know_is_never_given_up(stack):
     assert shard["state"] == "submitting" and shard["error"]["upstream"]["code"] == "AccessDeniedException"
     emulator.clear_faults()
     assert_whole(client, client.wait_job(job["id"]), emulator, 0)
+
+
+def test_a_name_that_another_job_has_is_told_and_ends_the_part(stack):
+    """None with our token shows up, so it is not ours: the refusal is shown at once, and counts when that is certain."""
+    database, emulator = stack.database(), stack.emulator()
+    emulator.put_videos("v/", VIDEOS)
+    client = stack.service(database, emulator, VIDBATCH_LOOKUP_GRACE="3s").client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    emulator.fault(op="Bedrock.CreateModelInvocationJob",
+                   action={"status": 400, "code": "ValidationException", "message": "The provided job name is currently in use"})
+    job = client.launch(prefix["id"])
+
+    def trouble():
+        return client.get(f"/v1/jobs/{job['id']}")["trouble"]
+
+    shown = wait_until("the trouble to be shown", trouble, timeout_s=30)
+    assert shown["step"] == "submit" and "vidbatch-" in shown["message"] and "name" in shown["message"], shown
+    ended = client.wait_job(job["id"], timeout_s=30)
+    assert ended["state"] == "failed" and ended["counts"]["missing"] == VIDEOS
+    assert ended["error"]["code"] == "bedrock_name_in_use" and "retry" in ended["error"]["message"], ended["error"]
+    assert ended["error"]["upstream"]["message"] == "The provided job name is currently in use" and emulator.jobs() == []
+    assert database.value("SELECT count(*) FROM slot_taken") == 0
 
 
 def test_a_job_that_aws_does_not_know_any_more_ends(stack):

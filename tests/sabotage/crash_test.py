@@ -25,7 +25,7 @@ KILLS = 100  # at random, in each of three worlds
 # Statements that need more than these small worlds surely have: 50,000 keys, another Region, refusals of the quota, a failure that stays, a cancel
 # that AWS forbids, an answer of the database that is lost, a lease that runs out under a slow worker, a plan and a launch by different keys. Each
 # has its test elsewhere.
-SELDOM = {"prefix_scan_progress", "prefix_region", "slot_probe", "slot_refuse", "task_dead", "task_progress", "task_survived", "task_release_orphans",
+SELDOM = {"prefix_scan_progress", "prefix_region", "slot_probe", "slot_refuse", "task_dead", "shard_submit_unsent", "task_progress", "task_survived", "task_release_orphans",
           "shard_file_rewind", "shard_move", "job_begun_by"}
 
 

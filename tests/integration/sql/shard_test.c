@@ -102,6 +102,9 @@ static void bedrocks_view_counts_while_it_runs(void)
     testdb_sql(&t, "UPDATE shard SET submit_started_at = '2024-01-01Z' WHERE submit_started_at IS NOT NULL");
     OK(shard_store_submit_started(db, shard, &err));
     CHECK_I64(in_flight(db), 1);
+    CHECK(get_shard(db, shard, &rows).create_sent_ms > INT64_C(1704067200000));
+    OK(shard_store_submit_unsent(db, shard, INT64_C(1704067200123), &err));
+    CHECK_I64(get_shard(db, shard, &rows).create_sent_ms, INT64_C(1704067200123));
     OK(shard_store_submitted(db, shard, "arn", "Submitted", &moved, &err));
     CHECK_I64(in_flight(db), 1);
     OK(shard_store_status(db, shard, "InProgress", "soon", 3, &err));
@@ -144,6 +147,7 @@ static void no_shard_no_change(void)
     FAILS(shard_store_get(db, 1, &rows, &row, &err), ERR_NOT_FOUND, NULL);
     FAILS(shard_store_staged_through(db, 1, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(shard_store_submit_started(db, 1, &err), ERR_NOT_FOUND, NULL);
+    FAILS(shard_store_submit_unsent(db, 1, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(shard_store_manifest(db, 1, 1, 1, &err), ERR_NOT_FOUND, NULL);
     FAILS(shard_store_finish(db, 1, "completed", NULL, &err), ERR_NOT_FOUND, NULL);
     OK(shard_store_move(db, 1, "{planned}", "staging", NULL, &moved, &err));
