@@ -24,6 +24,8 @@
 /* A handler's thread serves others too: what a long transaction holds, is not waited for. */
 static const int64_t handler_lock_ms = 2000;
 static const int64_t http_grace_ms = 4000, stop_ms = 8000;
+/* What a step asks for may take long; that of a database which says nothing for so long, nobody waits for. */
+static const int64_t work_answer_ms = 30 * 60 * 1000;
 
 struct app {
     const struct config *config;
@@ -183,7 +185,9 @@ static bool start_doctor(struct app *app, struct err *err)
 static bool start_work(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
-    const struct db_options database = { .url = c->database_url, .application_name = "vidbatchd work" };
+    const struct db_options database = { .url = c->database_url,
+                                         .answer_timeout_ms = work_answer_ms,
+                                         .application_name = "vidbatchd work" };
 
     app->work = (struct work_settings){ .workers = (int)c->workers,
                                         .lease_ms = c->lease_ms,

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MORE_THAN_THE_SERVERS_MS = 3000 };
+
 /* The server's messages below errors; libpq would print them on standard error. */
 static void ignore_notice(void *arg, const char *message)
 {
@@ -76,6 +78,9 @@ struct db *db_open(const struct db_options *options, struct err *err)
     (void)pthread_mutex_init(&db->cancel_lock, NULL);
     buf_init(&db->texts, (size_t)64 * 1024 * 1024);
     snprintf(db->connect_timeout_s, sizeof db->connect_timeout_s, "%lld", (long long)((timeout_ms + 999) / 1000));
+    db->silence_ms = options->answer_timeout_ms;
+    if (db->silence_ms <= 0 && options->statement_timeout_ms > 0)
+        db->silence_ms = options->statement_timeout_ms + MORE_THAN_THE_SERVERS_MS;
     if (!read_url(db, options, err)) {
         db_close(db);
         return NULL;
@@ -134,7 +139,7 @@ void db_drop(struct db *db)
     if (db->conn)
         PQfinish(db->conn);
     db->conn = NULL;
-    db->copying = db->stale = false;
+    db->copying = db->stale = db->was_silent = false;
     memset(db->prepared, 0, sizeof db->prepared);
 }
 
@@ -172,6 +177,7 @@ static bool connect_now(struct db *db, struct err *err)
         return false;
     }
     keep_cancel(db, PQgetCancel(db->conn));
+    (void)PQsetnonblocking(db->conn, 1); /* db_answer.c waits, not libpq */
     PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
     if (!listen_again(db, err)) {
         db_drop(db);
@@ -182,15 +188,15 @@ static bool connect_now(struct db *db, struct err *err)
 
 /* An idle server says nothing, so anything to read is a notification or the end; a few reads find the end behind the
  * server's last words. */
-static bool is_alive(PGconn *conn)
+static bool is_alive(struct db *db)
 {
-    if (PQstatus(conn) != CONNECTION_OK)
+    if (PQstatus(db->conn) != CONNECTION_OK)
         return false;
     for (int i = 0; i < 8; i++) {
-        struct pollfd at = { .fd = PQsocket(conn), .events = POLLIN };
+        struct pollfd at = { .fd = PQsocket(db->conn), .events = POLLIN };
         if (poll(&at, 1, 0) <= 0)
             return true;
-        if (!PQconsumeInput(conn))
+        if (!db_answer_take(db))
             return false;
     }
     return true;
@@ -205,7 +211,7 @@ bool db_ready(struct db *db, struct err *err)
         err_set(err, ERR_DATABASE, true, HERE, "the connection was lost earlier in this transaction");
         return err_code(err, "connection_lost");
     }
-    if (db->conn && !db->stale && is_alive(db->conn))
+    if (db->conn && !db->stale && is_alive(db))
         return true;
     return connect_now(db, err);
 }
@@ -219,7 +225,7 @@ static bool is_good(const PGresult *result)
 
 bool db_script(struct db *db, const char *what, const char *sql, struct err *err)
 {
-    PGresult *result = PQexec(db->conn, sql);
+    PGresult *result = db_answer_script(db, sql);
     bool ok = is_good(result) || db_fail(db, result, what, HERE, err);
 
     PQclear(result);
@@ -238,7 +244,7 @@ static bool prepare(struct db *db, enum query query, struct err *err)
 
     if (db->prepared[query])
         return true;
-    result = PQprepare(db->conn, q->name, q->text, 0, NULL);
+    result = db_answer_prepare(db, q->name, q->text);
     db->prepared[query] = is_good(result) || db_fail(db, result, q->name, HERE, err);
     PQclear(result);
     return db->prepared[query];
@@ -253,7 +259,7 @@ static bool ready_to_send(struct db *db, enum query query, bool prepared, struct
         return false;
     if (!prepared || prepare(db, query, &first))
         return true;
-    if (db->in_transaction || PQstatus(db->conn) == CONNECTION_OK) {
+    if (db->in_transaction || db->was_silent || PQstatus(db->conn) == CONNECTION_OK) {
         err_set(err, first.kind, first.retryable, first.where, "%s", first.what);
         return err_code(err, first.code);
     }
@@ -303,9 +309,9 @@ static bool run(struct db *db, enum query query, const struct param *params, int
     if (!lay_out(db, params, count, values, err) || !ready_to_send(db, query, prepared, err))
         return false;
     if (prepared)
-        result = PQexecPrepared(db->conn, q->name, count, values, NULL, NULL, 0);
+        result = db_answer_prepared(db, q->name, count, values);
     else
-        result = PQexecParams(db->conn, q->text, count, NULL, values, NULL, NULL, 0);
+        result = db_answer_planned(db, q->text, count, values);
     if (!is_good(result)) {
         db_fail(db, result, q->name, HERE, err);
         PQclear(result);
@@ -349,9 +355,7 @@ bool db_send(struct db *db, enum query query, const struct param *params, int co
     assert(count <= DB_PARAMS);
     if (!lay_out(db, params, count, values, err) || !ready_to_send(db, query, true, err))
         return false;
-    for (PGresult *unread = NULL; (unread = PQgetResult(db->conn)) != NULL;) /* an earlier answer that nobody took */
-        PQclear(unread);
-    if (!PQsendQueryPrepared(db->conn, q->name, count, values, NULL, NULL, 0))
+    if (!db_answer_send(db, q->name, count, values))
         return db_fail(db, NULL, q->name, HERE, err);
     db->sent = query;
     return true;
@@ -364,7 +368,7 @@ bool db_receive(struct db *db, struct db_rows *rows, struct err *err)
 
     if (!db->conn)
         return err_set(err, ERR_INTERNAL, false, HERE, "nothing was sent");
-    while ((next = PQgetResult(db->conn)) != NULL) {
+    while ((next = db_answer_next(db)) != NULL) {
         PQclear(result);
         result = next;
     }

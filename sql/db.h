@@ -18,6 +18,8 @@ struct db_options {
     const char *url;              /* borrowed during db_open */
     int64_t connect_timeout_ms;   /* 0 = 5000 */
     int64_t statement_timeout_ms; /* 0 = none */
+    int64_t answer_timeout_ms;    /* 0 = statement_timeout_ms and three seconds more, or none without that: how long a
+                                     server that is asked may say nothing; then its connection is lost */
     int64_t lock_timeout_ms;      /* 0 = none: how long a statement waits for another transaction's rows and locks */
     const char *application_name;
     bool walks_indexes; /* reads pages and single rows: plans kept with its statements may never scan a table, however

@@ -23,7 +23,7 @@ static void send_bytes(struct db_copy *copy, const char *bytes, size_t len)
 {
     while (len > 0 && !copy->failed) {
         size_t piece = len < DB_COPY_BYTES ? len : DB_COPY_BYTES;
-        if (PQputCopyData(copy->db->conn, bytes, (int)piece) != 1)
+        if (!db_answer_copy_data(copy->db, bytes, piece))
             lose(copy, HERE);
         bytes += piece;
         len -= piece;
@@ -67,7 +67,7 @@ static bool finish(struct db *db, const char *what, struct err *err)
     PGresult *result = NULL;
 
     db->copying = false;
-    while ((result = PQgetResult(db->conn)) != NULL) {
+    while ((result = db_answer_next(db)) != NULL) {
         if (PQresultStatus(result) != PGRES_COMMAND_OK)
             ok = db_fail(db, result, what, HERE, err);
         PQclear(result);
@@ -91,7 +91,7 @@ bool db_copy_begin(struct db *db, enum query query, struct db_copy *copy, struct
         return err_memory(err, HERE);
     if (!db_ready(db, err))
         return false;
-    result = PQexec(db->conn, sql_queries[query].text);
+    result = db_answer_script(db, sql_queries[query].text);
     ok = PQresultStatus(result) == PGRES_COPY_IN || db_fail(db, result, sql_queries[query].name, HERE, err);
     PQclear(result);
     if (!ok)
@@ -164,7 +164,7 @@ bool db_copy_end(struct db_copy *copy, struct err *err)
         put_i16(copy, -1);
         flush(copy);
     }
-    if (!copy->failed && PQputCopyEnd(copy->db->conn, NULL) == 1)
+    if (!copy->failed && db_answer_copy_end(copy->db, NULL))
         return finish(copy->db, "copy", err);
     lose(copy, HERE);
     db_copy_stop(copy->db);
@@ -175,7 +175,7 @@ bool db_copy_end(struct db_copy *copy, struct err *err)
 
 void db_copy_stop(struct db *db)
 {
-    if (PQputCopyEnd(db->conn, "given up") == 1)
+    if (db_answer_copy_end(db, "given up"))
         (void)finish(db, "copy", NULL);
     db->copying = false;
 }

@@ -49,7 +49,10 @@ static bool fail_without_state(struct db *db, const char *what, const char *wher
 {
     char message[300];
 
-    one_line(message, sizeof message, db->conn ? PQerrorMessage(db->conn) : "not connected");
+    if (db->was_silent)
+        snprintf(message, sizeof message, "the server said nothing for %lld ms", (long long)db->silence_ms);
+    else
+        one_line(message, sizeof message, db->conn ? PQerrorMessage(db->conn) : "not connected");
     err_set(err, ERR_DATABASE, true, where, "%s: %s", what, message[0] ? message : "no answer");
     return err_code(err, "connection_lost");
 }

@@ -19,6 +19,8 @@ struct db {
     char *application_name; /* or NULL */
     char *settings;         /* libpq's "options": what the server sets for each session */
     char connect_timeout_s[24];
+    int64_t silence_ms;          /* how long the server may say nothing while it is asked; 0: for ever */
+    bool was_silent;             /* ... and did: that is why conn is lost */
     struct buf texts;            /* terminated copies of span parameters, for one call */
     char *copy_data;             /* DB_COPY_BYTES, made by the first COPY */
     char *channels[DB_CHANNELS]; /* listened to, again after a reconnect */
@@ -36,6 +38,21 @@ struct db {
 MUST_CHECK bool db_ready(struct db *db, struct err *err);
 /* Closes the connection and forgets what belonged to it. */
 void db_drop(struct db *db);
+/* Statements and what is answered to them; the server may be silent for db->silence_ms, then the connection is lost.
+ * The result of a whole statement is its last one: NULL or one that has failed where it did; db_fail tells. PQclear. */
+PGresult *db_answer_script(struct db *db, const char *sql);
+PGresult *db_answer_planned(struct db *db, const char *sql, int count, const char *const *values);
+PGresult *db_answer_prepared(struct db *db, const char *name, int count, const char *const *values);
+PGresult *db_answer_prepare(struct db *db, const char *name, const char *sql);
+/* Only sends. */
+MUST_CHECK bool db_answer_send(struct db *db, const char *name, int count, const char *const *values);
+/* As PQgetResult: NULL when there is no more. */
+PGresult *db_answer_next(struct db *db);
+/* As PQconsumeInput. */
+MUST_CHECK bool db_answer_take(struct db *db);
+/* At most DB_COPY_BYTES at a time. */
+MUST_CHECK bool db_answer_copy_data(struct db *db, const char *bytes, size_t len);
+MUST_CHECK bool db_answer_copy_end(struct db *db, const char *why);
 /* Turns a failed result into err by its SQLSTATE; result may be NULL. what: the query's name. Always false. */
 bool db_fail(struct db *db, const PGresult *result, const char *what, const char *where, struct err *err);
 /* Runs SQL text as it is, several statements if need be (the simple protocol). Not repeated, not prepared. */

@@ -19,7 +19,7 @@ static bool begin(struct db *db, struct err *err)
         return false;
     if (!db_script(db, "begin", sql, &first)) {
         /* An empty transaction that is lost can be begun again. */
-        if (PQstatus(db->conn) == CONNECTION_OK) {
+        if (db->was_silent || PQstatus(db->conn) == CONNECTION_OK) {
             err_set(err, first.kind, first.retryable, first.where, "%s", first.what);
             return err_code(err, first.code);
         }
@@ -53,7 +53,7 @@ static bool commit(struct db *db, struct err *err)
     assert(!db->copying);
     if (!db_ready(db, err))
         return false;
-    result = PQexec(db->conn, "COMMIT");
+    result = db_answer_script(db, "COMMIT");
     if (PQresultStatus(result) == PGRES_COMMAND_OK) {
         /* PostgreSQL answers a COMMIT of a transaction that has failed with ROLLBACK, and no error. */
         ok = strcmp(PQcmdStatus(result), "COMMIT") == 0;

@@ -1,6 +1,6 @@
-/* libpq's calls. A statement is named by its query's file, a transaction by the first and the last writing statement in
- * it. */
-#include "sql/db.h"
+/* The database's calls. A statement is named by its query's file, a transaction by the first and the last writing
+ * statement in it. */
+#include "sql/db_internal.h"
 #include "tests/sabotage/saboteur.h"
 
 #include <stdio.h>
@@ -10,32 +10,26 @@
 /* The linker's names for what was called and for what is. */
 PGconn *__wrap_PQconnectdbParams(const char *const *names, const char *const *values, int expand);
 PGconn *__real_PQconnectdbParams(const char *const *names, const char *const *values, int expand);
-PGresult *__wrap_PQexec(PGconn *conn, const char *sql);
-PGresult *__real_PQexec(PGconn *conn, const char *sql);
-PGresult *__wrap_PQexecParams(PGconn *conn, const char *sql, int count, const Oid *types, const char *const *values,
-                              const int *lengths, const int *formats, int result_format);
-PGresult *__real_PQexecParams(PGconn *conn, const char *sql, int count, const Oid *types, const char *const *values,
-                              const int *lengths, const int *formats, int result_format);
-PGresult *__wrap_PQexecPrepared(PGconn *conn, const char *name, int count, const char *const *values,
-                                const int *lengths, const int *formats, int result_format);
-PGresult *__real_PQexecPrepared(PGconn *conn, const char *name, int count, const char *const *values,
-                                const int *lengths, const int *formats, int result_format);
-PGresult *__wrap_PQprepare(PGconn *conn, const char *name, const char *sql, int count, const Oid *types);
-PGresult *__real_PQprepare(PGconn *conn, const char *name, const char *sql, int count, const Oid *types);
-int __wrap_PQsendQueryPrepared(PGconn *conn, const char *name, int count, const char *const *values, const int *lengths,
-                               const int *formats, int result_format);
-int __real_PQsendQueryPrepared(PGconn *conn, const char *name, int count, const char *const *values, const int *lengths,
-                               const int *formats, int result_format);
-PGresult *__wrap_PQgetResult(PGconn *conn);
-PGresult *__real_PQgetResult(PGconn *conn);
-int __wrap_PQputCopyData(PGconn *conn, const char *bytes, int len);
-int __real_PQputCopyData(PGconn *conn, const char *bytes, int len);
-int __wrap_PQputCopyEnd(PGconn *conn, const char *why);
-int __real_PQputCopyEnd(PGconn *conn, const char *why);
+PGresult *__wrap_db_answer_script(struct db *db, const char *sql);
+PGresult *__real_db_answer_script(struct db *db, const char *sql);
+PGresult *__wrap_db_answer_planned(struct db *db, const char *sql, int count, const char *const *values);
+PGresult *__real_db_answer_planned(struct db *db, const char *sql, int count, const char *const *values);
+PGresult *__wrap_db_answer_prepared(struct db *db, const char *name, int count, const char *const *values);
+PGresult *__real_db_answer_prepared(struct db *db, const char *name, int count, const char *const *values);
+PGresult *__wrap_db_answer_prepare(struct db *db, const char *name, const char *sql);
+PGresult *__real_db_answer_prepare(struct db *db, const char *name, const char *sql);
+bool __wrap_db_answer_send(struct db *db, const char *name, int count, const char *const *values);
+bool __real_db_answer_send(struct db *db, const char *name, int count, const char *const *values);
+PGresult *__wrap_db_answer_next(struct db *db);
+PGresult *__real_db_answer_next(struct db *db);
+bool __wrap_db_answer_copy_data(struct db *db, const char *bytes, size_t len);
+bool __real_db_answer_copy_data(struct db *db, const char *bytes, size_t len);
+bool __wrap_db_answer_copy_end(struct db *db, const char *why);
+bool __real_db_answer_copy_end(struct db *db, const char *why);
 PGcancel *__wrap_PQgetCancel(PGconn *conn);
 PGcancel *__real_PQgetCancel(PGconn *conn);
-int __wrap_PQconsumeInput(PGconn *conn);
-int __real_PQconsumeInput(PGconn *conn);
+bool __wrap_db_answer_take(struct db *db);
+bool __real_db_answer_take(struct db *db);
 
 /* ---- what a statement is ---- */
 
@@ -111,7 +105,7 @@ static PGresult *lost(PGconn *conn, PGresult *answer)
 {
     PQclear(answer);
     cut(conn);
-    for (int i = 0; i < 8 && __real_PQconsumeInput(conn); i++) {
+    for (int i = 0; i < 8 && PQconsumeInput(conn); i++) {
     }
     return PQmakeEmptyPGresult(conn, PGRES_FATAL_ERROR);
 }
@@ -166,9 +160,9 @@ PGconn *__wrap_PQconnectdbParams(const char *const *names, const char *const *va
     return __real_PQconnectdbParams(names, values, expand);
 }
 
-PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
+PGresult *__wrap_db_answer_script(struct db *db, const char *sql)
 {
-    struct meeting m = meeting_of(conn, sql);
+    struct meeting m = meeting_of(db->conn, sql);
 
     if (strncmp(sql, "BEGIN", 5) == 0)
         first[0] = last[0] = '\0';
@@ -177,71 +171,65 @@ PGresult *__wrap_PQexec(PGconn *conn, const char *sql)
         snprintf(m.name, sizeof m.name, "%s..%s", first[0] ? first : "COMMIT", last);
     }
     meet(&m);
-    return m.is_refused ? NULL : part(&m, __real_PQexec(conn, sql));
+    return m.is_refused ? NULL : part(&m, __real_db_answer_script(db, sql));
 }
 
-PGresult *__wrap_PQexecParams(PGconn *conn, const char *sql, int count, const Oid *types, const char *const *values,
-                              const int *lengths, const int *formats, int result_format)
+PGresult *__wrap_db_answer_planned(struct db *db, const char *sql, int count, const char *const *values)
 {
-    struct meeting m = meeting_of(conn, sql);
+    struct meeting m = meeting_of(db->conn, sql);
 
     meet(&m);
-    return m.is_refused
-               ? NULL
-               : part(&m, __real_PQexecParams(conn, sql, count, types, values, lengths, formats, result_format));
+    return m.is_refused ? NULL : part(&m, __real_db_answer_planned(db, sql, count, values));
 }
 
-PGresult *__wrap_PQexecPrepared(PGconn *conn, const char *name, int count, const char *const *values,
-                                const int *lengths, const int *formats, int result_format)
+PGresult *__wrap_db_answer_prepared(struct db *db, const char *name, int count, const char *const *values)
 {
-    struct meeting m = meeting_of(conn, name);
+    struct meeting m = meeting_of(db->conn, name);
 
     meet(&m);
-    return m.is_refused ? NULL
-                        : part(&m, __real_PQexecPrepared(conn, name, count, values, lengths, formats, result_format));
+    return m.is_refused ? NULL : part(&m, __real_db_answer_prepared(db, name, count, values));
 }
 
-PGresult *__wrap_PQprepare(PGconn *conn, const char *name, const char *sql, int count, const Oid *types)
+PGresult *__wrap_db_answer_prepare(struct db *db, const char *name, const char *sql)
 {
     if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused prepare %s", name))
         return NULL;
     if (sabotage_hits(SABOTAGE_DB_CUT, "cut prepare %s", name))
-        cut(conn);
-    return __real_PQprepare(conn, name, sql, count, types);
+        cut(db->conn);
+    return __real_db_answer_prepare(db, name, sql);
 }
 
-int __wrap_PQsendQueryPrepared(PGconn *conn, const char *name, int count, const char *const *values, const int *lengths,
-                               const int *formats, int result_format)
+bool __wrap_db_answer_send(struct db *db, const char *name, int count, const char *const *values)
 {
-    struct meeting m = meeting_of(conn, name);
+    struct meeting m = meeting_of(db->conn, name);
 
     meet(&m);
-    return m.is_refused ? 0 : __real_PQsendQueryPrepared(conn, name, count, values, lengths, formats, result_format);
+    return !m.is_refused && __real_db_answer_send(db, name, count, values);
 }
 
-PGresult *__wrap_PQgetResult(PGconn *conn)
+PGresult *__wrap_db_answer_next(struct db *db)
 {
-    PGresult *result = __real_PQgetResult(conn);
+    PGresult *result = __real_db_answer_next(db);
 
-    return result && sabotage_hits(SABOTAGE_DB_LOST, "lost a result") ? lost(conn, result) : result;
+    return result && sabotage_hits(SABOTAGE_DB_LOST, "lost a result") ? lost(db->conn, result) : result;
 }
 
-int __wrap_PQputCopyData(PGconn *conn, const char *bytes, int len)
+bool __wrap_db_answer_copy_data(struct db *db, const char *bytes, size_t len)
 {
     if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused copy data"))
-        return -1;
+        return false;
     if (sabotage_hits(SABOTAGE_DB_CUT, "cut copy data"))
-        cut(conn);
-    return __real_PQputCopyData(conn, bytes, len);
+        cut(db->conn);
+    return __real_db_answer_copy_data(db, bytes, len);
 }
 
-int __wrap_PQputCopyEnd(PGconn *conn, const char *why)
+bool __wrap_db_answer_copy_end(struct db *db, const char *why)
 {
     if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused copy end"))
-        return -1;
+        return false;
     if (sabotage_hits(SABOTAGE_DB_CUT, "cut copy end"))
-        cut(conn);
-    return __real_PQputCopyEnd(conn, why);
+        cut(db->conn);
+    return __real_db_answer_copy_end(db, why);
 }
 
 PGcancel *__wrap_PQgetCancel(PGconn *conn)
@@ -249,9 +237,9 @@ PGcancel *__wrap_PQgetCancel(PGconn *conn)
     return sabotage_hits(SABOTAGE_DB_REFUSED, "refused cancel") ? NULL : __real_PQgetCancel(conn);
 }
 
-int __wrap_PQconsumeInput(PGconn *conn)
+bool __wrap_db_answer_take(struct db *db)
 {
     if (sabotage_hits(SABOTAGE_DB_CUT, "cut input"))
-        cut(conn);
-    return __real_PQconsumeInput(conn);
+        cut(db->conn);
+    return __real_db_answer_take(db);
 }

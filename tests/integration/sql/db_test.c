@@ -9,6 +9,7 @@
 #include "tests/integration/sql/testdb.h"
 #include "tests/support/test.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -319,6 +320,37 @@ static void an_answer_that_nobody_took_is_thrown_away(void)
     CHECK_I64(db_i64(&rows, 0, 0), 7);
 }
 
+static void ping_of_a_frozen_server(struct testdb *t, struct db *db, struct err *err)
+{
+    const pid_t pid =
+        (pid_t)testdb_number(t, "SELECT pid FROM pg_stat_activity WHERE application_name = 'frozen' LIMIT 1");
+    const int64_t start_ms = clock_mono_ms();
+    bool ok = false;
+
+    if (!CHECK(pid > 1 && kill(pid, SIGSTOP) == 0))
+        return;
+    ok = db_ping(db, err);
+    CHECK(kill(pid, SIGCONT) == 0);
+    CHECK(!ok && clock_mono_ms() - start_ms < 10000);
+}
+
+/* statement_timeout is the server's: one that stands still keeps none. */
+static void a_server_that_says_nothing_is_lost(void)
+{
+    AUTO(testdb_end) struct testdb t;
+    AUTO(testdb_close) struct db *db = NULL;
+    struct err err = { 0 };
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open_with(&t, (struct db_options){ .application_name = "frozen", .answer_timeout_ms = 300 });
+    OK(db_ping(db, &err));
+    ping_of_a_frozen_server(&t, db, &err);
+    CHECK(err.retryable && strstr(err.what, "said nothing for 300 ms"));
+    FAILS(false, ERR_DATABASE, "connection_lost");
+    OK(db_ping(db, &err)); /* on another connection */
+}
+
 static const struct test tests[] = {
     { "pings and sets the session", pings_and_sets_the_session },
     { "refuses a bad URL without telling it", refuses_a_bad_url_without_telling_it },
@@ -332,6 +364,7 @@ static const struct test tests[] = {
     { "an answer that nobody took is thrown away", an_answer_that_nobody_took_is_thrown_away },
     { "what the server says has a code", what_the_server_says_has_a_code },
     { "a session that is read only is not kept", a_session_that_is_read_only_is_not_kept },
+    { "a server that says nothing is lost", a_server_that_says_nothing_is_lost },
     { "our own mistakes are not retryable", our_own_mistakes_are_not_retryable },
 };
 TEST_MAIN("sql/db", tests)
