@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 enum { CANCEL_EVERY_MS = 100 };
+/* What the keeper asks for is short. */
+static const int64_t keeper_answer_ms = 60 * 1000;
 
 static void pool_free(struct work_pool *pool)
 {
@@ -94,11 +96,13 @@ bool work_pool_start(const struct work_settings *settings, struct aws *aws, cons
                      struct work_pool **out, struct err *err)
 {
     struct work_pool *pool = pool_new(settings, aws, err);
+    struct db_options keeper = *database;
     bool opened;
 
     if (!pool)
         return false;
-    pool->keeper_db = db_open(database, err);
+    keeper.answer_timeout_ms = keeper_answer_ms;
+    pool->keeper_db = db_open(&keeper, err);
     opened = pool->keeper_db != NULL;
     for (int i = 0; opened && i < pool->worker_count; i++)
         opened = open_worker(pool, i, database, err);
@@ -132,18 +136,33 @@ static bool join_until(pthread_t thread, int64_t deadline_wall_ms)
 }
 
 /* Statements that still run after half of the grace are cancelled, again and again, for a step may begin another before
- * it looks up. */
-static bool join_worker(struct worker *worker, int64_t patient_until_ms, int64_t deadline_ms)
+ * it looks up. A thread of its own: to tell a server that stands still takes as long as that does. */
+static void *cancel_main(void *arg)
 {
-    if (!worker->started || join_until(worker->thread, patient_until_ms))
-        return true;
-    while (clock_wall_ms() < deadline_ms) {
-        db_cancel(worker->db);
-        db_cancel(worker->aside_db);
-        if (join_until(worker->thread, clock_wall_ms() + CANCEL_EVERY_MS))
-            return true;
+    struct work_pool *pool = arg;
+
+    while (!atomic_load(&pool->cancelled)) {
+        for (int i = 0; i < pool->worker_count; i++)
+            if (!atomic_load(&pool->workers[i].ended)) {
+                db_cancel(pool->workers[i].db);
+                db_cancel(pool->workers[i].aside_db);
+            }
+        (void)nanosleep(&(struct timespec){ 0, CANCEL_EVERY_MS * 1000000L }, NULL);
     }
-    return false;
+    return NULL;
+}
+
+/* The first who does not end patiently has all cancelled. */
+static bool join_worker(struct work_pool *pool, struct worker *worker, int64_t patient_until_ms, int64_t deadline_ms)
+{
+    if (worker->started && !join_until(worker->thread, patient_until_ms)) {
+        if (!pool->canceller_started)
+            pool->canceller_started = pthread_create(&pool->canceller, NULL, cancel_main, pool) == 0;
+        if (!join_until(worker->thread, deadline_ms))
+            return false;
+    }
+    atomic_store(&worker->ended, true);
+    return true;
 }
 
 bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
@@ -155,10 +174,13 @@ bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
         return true;
     work_pool_ask_stop(pool);
     for (int i = 0; i < pool->worker_count; i++)
-        if (!join_worker(&pool->workers[i], now + grace_ms / 2, now + grace_ms)) {
+        if (!join_worker(pool, &pool->workers[i], now + grace_ms / 2, now + grace_ms)) {
             log_warn("worker.left", "worker=%d note='its step did not end in time; its lease will run out'", i);
             all_ended = false;
         }
+    atomic_store(&pool->cancelled, true);
+    if (pool->canceller_started && !join_until(pool->canceller, now + grace_ms + 500))
+        all_ended = false;
     if (pool->keeper_started && !join_until(pool->keeper, now + grace_ms + 500))
         all_ended = false;
     if (!hints_stop(pool->hints, now + grace_ms + 500))

@@ -12,6 +12,7 @@ struct worker {
     struct work_pool *pool;
     pthread_t thread;
     bool started;
+    atomic_bool ended; /* joined: nothing of its is cancelled any more */
     int index;
     struct db *db;
     struct db *aside_db; /* of what a step does beside itself */
@@ -43,7 +44,10 @@ struct work_pool {
     struct hints *hints; /* NULL: there is no queue of events */
     pthread_t keeper;
     bool keeper_started;
-    int wake_pipe[2]; /* makes the keeper look up */
+    pthread_t canceller;
+    bool canceller_started;
+    atomic_bool cancelled; /* the canceller may end */
+    int wake_pipe[2];      /* makes the keeper look up */
     int worker_count;
     struct worker *workers;
     char name[64]; /* host:pid:chance, for the task table */
