@@ -68,7 +68,7 @@ bool db_bool(const struct db_rows *rows, int row, int column);
  * serialization, deadlock, lock and statement timeouts, too many connections, a full disk, read only, shutting down).
  * Unique violations: ERR_CONFLICT, code "unique_violation". Text that cannot be stored (U+0000, not UTF-8): ERR_INPUT.
  * Codes of ERR_DATABASE that callers may look at: connection_lost serialization_failure deadlock lock_timeout
- * query_timeout database_full database_read_only database_busy.
+ * query_timeout database_full database_read_only database_busy database_limit.
  * A statement is repeated after a lost connection only where it was certainly not executed, and never inside a
  * transaction. */
 MUST_CHECK bool db_query(struct db *db, enum query query, const struct param *params, int count, struct db_rows *rows,

@@ -21,6 +21,7 @@ static const struct {
     { "57P", ERR_DATABASE, true, "connection_lost" },      /* shutting down, crashed, starting up */
     { "08", ERR_DATABASE, true, "connection_lost" },
     { "53100", ERR_DATABASE, true, "database_full" },
+    { "53400", ERR_DATABASE, true, "database_limit" },     /* temp_file_limit, say: this statement wants too much */
     { "53", ERR_DATABASE, true, "database_busy" },         /* out of connections or memory */
     { "25006", ERR_DATABASE, true, "database_read_only" }, /* a standby, or set so; see below */
     { "42P01", ERR_DATABASE, false, "undefined_table" },

@@ -93,29 +93,32 @@ static void pause_while_working(const struct step *step)
 }
 
 /* A database that is gone, or has no time, is waited for, as long as the lease may still be ours: without this the task
- * would wait for its lease to run out. */
+ * would wait for its lease to run out. What sounds like that counts as a failure all the same where this is taken at
+ * once: then the database is there, and it is the step that it cannot bear. */
 static void put_back(struct step *step, int64_t delay_ms, const struct err *failure)
 {
     const int64_t until_ms = clock_mono_ms() + step->settings->lease_ms;
+    bool at_once = true;
 
     for (;;) {
         struct err err = { 0 };
 
         if (task_store_again(step->db, &step->task, delay_ms, failure ? failure->what : NULL,
-                             failure && !db_is_down(failure), &err))
+                             failure && (at_once || !db_is_down(failure)), &err))
             return;
         if (err.kind != ERR_DATABASE || !err.retryable || atomic_load(step->stopping) || clock_mono_ms() >= until_ms) {
             log_warn("task.not_put_back", "kind=%s cause=%s", step->task.kind, LOGQ(err.what));
             return;
         }
+        at_once = false;
         pause_while_working(step);
     }
 }
 
 static enum result settle_failure(struct step *step, const struct step_kind *kind, const struct err *cause)
 {
-    /* a database that is gone says nothing about the task, however long it is */
-    const bool is_last = step->task.failures + 1 >= step->settings->max_failures && !db_is_down(cause);
+    /* a database that is gone, however long, lets nothing be given up either */
+    const bool is_last = step->task.failures + 1 >= step->settings->max_failures;
     struct err err = { 0 };
 
     if (step_may_pass(cause) && !is_last) {

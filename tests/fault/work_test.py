@@ -77,6 +77,23 @@ def test_dead_steps_are_shown_and_go_on_when_asked(stack):
     assert len(emulator.jobs()) == 1
 
 
+def test_a_step_that_the_database_cannot_bear_dies(stack):
+    """It says that it has no room, but only to this step: then it is not down, and trying for ever helps nobody."""
+    emulator = stack.emulator()
+    emulator.put_videos("v/", VIDEOS)
+    database = stack.database()
+    client = stack.service(database, emulator, **QUICK_TO_GIVE_UP).client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    database.query("CREATE FUNCTION hinder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room' USING ERRCODE = '53100'; END $$")
+    database.query("CREATE TRIGGER hinder BEFORE INSERT ON record EXECUTE FUNCTION hinder()")
+    job = client.wait_job(client.launch(prefix["id"])["id"], timeout_s=15)
+    task = assert_dead(client, "plan", job["trouble"], "no room")
+    assert task["attempts"] == 3, task
+    database.query("DROP TRIGGER hinder ON record")
+    client.post(f"/v1/tasks/{task['id']}/requeue", want=202)
+    whole(client.wait_job(job["id"]))
+
+
 def test_what_cannot_go_on_says_what_to_do_instead(stack):
     emulator = stack.emulator()
     emulator.put_videos("v/", VIDEOS)

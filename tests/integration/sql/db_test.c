@@ -223,7 +223,7 @@ static const struct {
     bool retryable;
 } states[] = {
     { "53100", "database_full", true },      { "53200", "database_busy", true },
-    { "53300", "database_busy", true },      { "53400", "database_busy", true },
+    { "53300", "database_busy", true },      { "53400", "database_limit", true },
     { "25006", "database_read_only", true }, { "55P03", "lock_timeout", true },
     { "57014", "query_timeout", true },      { "57P01", "connection_lost", true },
     { "57P02", "connection_lost", true },    { "57P03", "connection_lost", true },
