@@ -11,6 +11,7 @@
 #include "sql/prefix_store.h"
 #include "sql/shard_file_store.h"
 #include "sql/shard_store.h"
+#include "sql/video_scan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,13 +45,21 @@ static bool scan_again(struct db *db, const struct requeue *requeue, int64_t sub
     return err_pass(err, &problem);
 }
 
-/* A plan that failed has stored nothing, so it begins anew. */
+/* A plan that failed has stored nothing, so it begins anew; from here on its prefix cannot be deleted. */
 static bool plan_again(struct db *db, const struct requeue *requeue, int64_t job_id, struct answer *out,
                        struct err *err)
 {
+    AUTO(db_rows_done) struct db_rows jobs = { 0 };
     AUTO(db_rows_done) struct db_rows shards = { 0 };
+    struct err problem = { 0 };
+    struct job_row job = { 0 };
     bool moved = false;
 
+    if (!job_store_get(db, job_id, &jobs, &job, err))
+        return false;
+    if (!video_scan_lock(db, job.prefix_id, &problem))
+        return problem.kind == ERR_NOT_FOUND ? refuse(requeue, out, err, "gone", "The prefix of the job was deleted.")
+                                             : err_pass(err, &problem);
     if (!shard_store_list(db, job_id, -1, 1, &shards, err))
         return false;
     if (shards.count == 0 && !job_store_move(db, job_id, "{failed}", "queued", NULL, NULL, &moved, err))

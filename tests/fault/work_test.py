@@ -94,6 +94,22 @@ def test_a_step_that_the_database_cannot_bear_dies(stack):
     whole(client.wait_job(job["id"]))
 
 
+def test_nothing_runs_for_a_deleted_prefix(stack):
+    emulator = stack.emulator()
+    emulator.put_videos("v/", VIDEOS)
+    database = stack.database()
+    client = stack.service(database, emulator, **QUICK_TO_GIVE_UP).client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    database.query("CREATE FUNCTION hinder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$")
+    database.query("CREATE TRIGGER hinder BEFORE INSERT ON record EXECUTE FUNCTION hinder()")
+    job = client.wait_job(client.launch(prefix["id"])["id"])
+    task = assert_dead(client, "plan", job["trouble"], "not today")
+    database.query("DROP TRIGGER hinder ON record")
+    client.call("DELETE", f"/v1/prefixes/{prefix['id']}", 204)
+    assert client.post(f"/v1/tasks/{task['id']}/requeue", want=409).json()["code"] == "gone"
+    assert client.get(f"/v1/jobs/{job['id']}")["state"] == "failed" and emulator.jobs() == []
+
+
 def test_what_cannot_go_on_says_what_to_do_instead(stack):
     emulator = stack.emulator()
     emulator.put_videos("v/", VIDEOS)
