@@ -155,6 +155,7 @@ bool step_import(struct step *step, struct err *err)
 struct failure {
     struct step *step;
     const char *error_json, *words;
+    bool is_askers; /* what was asked for cannot be imported: told by the job, and nothing to requeue */
 };
 
 static bool store_failure(struct db *db, void *arg, struct err *err)
@@ -179,14 +180,17 @@ static bool store_failure(struct db *db, void *arg, struct err *err)
     }
     if (!moved)
         return task_store_done(db, &step->task, err);
-    return event_store_add(db, step->task.subject_id, "job.failed", failure->error_json, err) &&
-           task_store_dead(db, &step->task, step->task.subject_id, failure->words, err);
+    if (!event_store_add(db, step->task.subject_id, "job.failed", failure->error_json, err))
+        return false;
+    if (failure->is_askers)
+        return task_store_done(db, &step->task, err);
+    return task_store_dead(db, &step->task, step->task.subject_id, failure->words, err);
 }
 
 bool step_import_give_up(struct step *step, const struct err *cause, struct err *err)
 {
     AUTO(buf_done) struct buf json = { .max = 8192 };
-    struct failure failure = { .step = step, .words = cause->what };
+    struct failure failure = { .step = step, .words = cause->what, .is_askers = cause->kind == ERR_INPUT };
 
     error_to_json(cause, &json);
     if (!buf_check(&json, "job error", err))

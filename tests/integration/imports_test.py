@@ -140,6 +140,7 @@ def test_refusals(client, emulator, database, code):
         emulator.s3().put_object(Bucket="videos", Key=f"refused-{code}/{name}", Body="\n".join(json.dumps(line) for line in lines))
     job = bring(client, f"s3://videos/refused-{code}/")
     assert (job["state"], job["outcome"], job["error"]["code"]) == ("failed", "failure", code), job["error"]
+    assert job["trouble"] is None and client.get("/v1/tasks?state=dead")["data"] == []
     assert database.value("SELECT count(*) FROM import_line") == 0
     # it failed, so it may be tried again
     assert bring(client, f"s3://videos/refused-{code}/")["error"]["code"] == code
