@@ -30,7 +30,7 @@ size_t ingest_find_key(const struct ingest *ingest, struct span record_id);
 bool ingest_is_import(const struct ingest *ingest);
 struct span ingest_owner(const struct ingest *ingest); /* of the output bucket, may be empty */
 
-enum { CHUNK_ROWS = 10000, CHUNK_TEXT_BYTES = 6 * 1024 * 1024 };
+enum { CHUNK_ROWS = 10000, CHUNK_TEXT_BYTES = 6 * 1024 * 1024, CHUNK_FILE_BYTES = 64 * 1024 * 1024 };
 
 struct chunk_row {
     size_t key;  /* index into ingest.keys */
@@ -47,7 +47,7 @@ struct chunk_unread { /* a line that could not be used */
     size_t head, head_len; /* in the arena */
 };
 
-struct chunk { /* bounded: rows and bytes. One is stored while the next is read */
+struct chunk { /* bounded: rows and bytes, its own and of the file. One is stored while the next is read */
     struct ingest *ingest;
     struct span file;
     struct chunk_row *rows;

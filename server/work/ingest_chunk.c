@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a chunk; what is kept tells of more, and the shard counts all. */
+enum { MALFORMED_LOGGED = 3 };
+
 bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, int64_t offset, struct err *err)
 {
     *chunk = (struct chunk){ .ingest = ingest, .file = file, .from = offset, .to = offset };
@@ -30,7 +33,8 @@ void chunk_done(struct chunk *chunk)
 
 bool chunk_is_full(const struct chunk *chunk)
 {
-    return chunk->count == CHUNK_ROWS || chunk->arena.len > CHUNK_TEXT_BYTES;
+    return chunk->count == CHUNK_ROWS || chunk->arena.len > CHUNK_TEXT_BYTES ||
+           chunk->to - chunk->from > CHUNK_FILE_BYTES; /* lines that nobody can use must be read only once too */
 }
 
 static void add_row(struct chunk *chunk, const struct batch_line *line, size_t key)
@@ -87,9 +91,9 @@ bool chunk_add(struct chunk *chunk, const struct batch_output *output, const str
 
     chunk->to = line->next_offset;
     if (line->kind == BATCH_LINE_MALFORMED) {
-        progress->malformed_lines++;
-        log_warn("ingest.malformed_line", "file=%.*s offset=%lld problem=%s", SPAN_ARG(chunk->file),
-                 (long long)line->offset, LOGQ(line->problem.what));
+        if (progress->malformed_lines++ < MALFORMED_LOGGED)
+            log_warn("ingest.malformed_line", "file=%.*s offset=%lld problem=%s", SPAN_ARG(chunk->file),
+                     (long long)line->offset, LOGQ(line->problem.what));
         return keep_unread(chunk, output, line, "malformed", line->problem.what, err);
     }
     key = ingest_find_key(chunk->ingest, line->record_id);
