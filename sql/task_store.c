@@ -82,7 +82,7 @@ bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, 
 
     return db_execute(db, Q_TASK_AGAIN,
                       DB_ARGS(param_i64(task->id), param_i64(task->attempt), param_i64(delay_ms),
-                              param_text(last_error), param_bool(counts)),
+                              param_text(last_error), param_bool(counts), param_i64(task->lost)),
                       &ours, err) &&
            still_ours(task, ours, err);
 }

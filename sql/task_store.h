@@ -33,7 +33,7 @@ MUST_CHECK bool task_store_progress(struct db *db, struct task *task, struct err
  * The step is complete: the row goes (or is ready again where it was poked). Inside the step's last transaction. */
 MUST_CHECK bool task_store_done(struct db *db, const struct task *task, struct err *err);
 /* Run again after delay_ms. last_error NULL: not a failure (failures becomes 0); else failures grows, or is 1 at least
- * where this one does not count. */
+ * where this one does not count. The leases that were lost in a row become task->lost: 0 where it was run. */
 MUST_CHECK bool task_store_again(struct db *db, const struct task *task, int64_t delay_ms, const char *last_error,
                                  bool counts, struct err *err);
 /* Given up; stays visible (ready again where it was poked meanwhile). job_id: of the job that it belongs to; 0: none.

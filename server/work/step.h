@@ -4,7 +4,7 @@
  * again_ms: then the runner puts the task back. It returns false with err on a failure: a retryable one is tried again
  * with backoff; any other, and the last of too many, goes to the kind's `give_up`, which writes the failure where users
  * see it and leaves the task dead. Every step may be killed anywhere and run again; one whose worker is lost too often
- * in a row is given up unrun, with the code "worker_lost": it may be what ends the process. */
+ * in a row is given up unrun, with the code "worker_lost": it may be what ends the process; not so the watch. */
 #ifndef VIDBATCH_WORK_STEP_H
 #define VIDBATCH_WORK_STEP_H
 

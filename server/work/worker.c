@@ -137,6 +137,7 @@ static enum result settle_failure(struct step *step, const struct step_kind *kin
         log_warn("task.retry", "note='the failure could not be stored' cause=%s", LOGQ(err.what));
         put_back(step, db_is_down(&err) ? step->settings->retry_base_ms : step->settings->retry_cap_ms, cause);
     } else if (step->again_ms >= 0) {
+        step->task.lost = 0;
         put_back(step, step->again_ms, cause);
     }
     return RESULT_GIVEN_UP;
@@ -166,7 +167,8 @@ static enum result settle_cancelled(struct step *step)
 /* Whoever ran it so far did not come back: perhaps it is what ended them. */
 static bool is_deadly(const struct step *step, struct err *err)
 {
-    if (step->task.lost < step->settings->max_failures)
+    /* nothing goes on anywhere without the watch */
+    if (step->task.lost < step->settings->max_failures || strcmp(step->task.kind, "watch") == 0)
         return false;
     err_set(
         err, ERR_INTERNAL, false, HERE,
@@ -183,6 +185,7 @@ static enum result run_step(struct step *step, const struct step_kind *kind)
 
     if (is_deadly(step, &err))
         return settle_failure(step, kind, &err);
+    step->task.lost = 0; /* whatever comes of it: whoever lived to tell was not lost */
     if (kind->run(step, &err)) {
         if (step->again_ms < 0)
             return RESULT_DONE;

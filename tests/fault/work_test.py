@@ -139,14 +139,17 @@ def test_a_step_that_ends_whoever_runs_it_is_left_alone(stack):
     client.wait_job(job, states=("running",))
     service.kill()
     # as three workers in a row leave it that were killed in the midst of it
-    database.query("UPDATE task SET state = 'running', lost = 2, lease_until = now() - interval '1 s', worker = 'gone' WHERE kind = 'watch'")
+    database.query("INSERT INTO task (kind, subject_id, run_at) SELECT 'finish', id, now() FROM job")
+    database.query("UPDATE task SET state = 'running', lost = 2, lease_until = now() - interval '1 s', worker = 'gone'")
     service.start()
     client = service.client()
-    wait_until("the watch to be dead", lambda: [t["step"] for t in dead(client)] == ["watch"])
+    wait_until("the finish to be dead", lambda: [t["step"] for t in dead(client)] == ["finish"])
     (task,) = dead(client)
     assert "whoever ran this step was lost, 3 times" in task["last_error"]
     trouble = client.get(f"/v1/jobs/{job}")["trouble"]
-    assert (trouble["step"], trouble["state"], trouble["task_id"]) == ("watch", "dead", task["id"])
+    assert (trouble["step"], trouble["state"], trouble["task_id"]) == ("finish", "dead", task["id"])
+    # without the watch nothing would go on anywhere
+    wait_until("the watch to have run", lambda: [t["leases_lost"] for t in client.get("/v1/tasks")["data"] if t["step"] == "watch"] == [0])
     client.post(f"/v1/tasks/{task['id']}/requeue", want=202)
     whole(client.wait_job(job))
 

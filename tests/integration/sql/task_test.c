@@ -209,6 +209,10 @@ static void leases_that_are_lost_are_counted(void)
     expire(&t, &task);
     task = claim(db, "{scan}", &found);
     CHECK_I64(task.lost, 1);
+    OK(task_store_again(db, &task, 0, "was not run", true, &err));
+    task = claim(db, "{scan}", &found);
+    CHECK_I64(task.lost, 1);
+    task.lost = 0;
     OK(task_store_again(db, &task, 0, "failed", true, &err));
     task = claim(db, "{scan}", &found);
     CHECK_I64(task.lost, 0);
