@@ -77,6 +77,17 @@ static bool find(struct submit *submit, bool *found, struct err *err)
     return true;
 }
 
+/* A shard that has been there for so long may come from a backup, and have been submitted since: how long AWS knows its
+ * token, and whether a job that has ended frees its name, nobody says. */
+static bool find_of_old(struct submit *submit, bool *found, struct err *err)
+{
+    int64_t now_ms = 0;
+
+    *found = false;
+    return db_now_ms(submit->step->db, &now_ms, err) &&
+           (now_ms - submit->shard.created_ms < submit->step->settings->lookup_grace_ms || find(submit, found, err));
+}
+
 static bool create(struct submit *submit, struct err *err)
 {
     const struct work_settings *settings = submit->step->settings;
@@ -243,6 +254,7 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
 {
     struct step *step = submit->step;
     struct err refusal = { 0 };
+    bool found = false;
 
     submit->is_first = is_first;
     submit->has_slot = submit->shard.submit_started_ms != 0;
@@ -252,6 +264,10 @@ static bool ask(struct submit *submit, bool is_first, struct err *err)
         step->again_ms = sleep_ms(submit);
         return true;
     }
+    if (is_first && !submit->has_slot && !find_of_old(submit, &found, err))
+        return false;
+    if (found)
+        return db_transaction(step->db, store, submit, err);
     if (is_first && !look_again(submit, &refusal))
         return db_transaction(step->db, forget, submit, err) && err_pass(err, &refusal);
     if (!step_alive(step, err)) /* a lease that is ours now outlives the call's timeout */

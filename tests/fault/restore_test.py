@@ -3,6 +3,8 @@
 import pathlib
 import subprocess
 
+import pytest
+
 from tests.support.vidbatch import wait_until
 
 VIDEOS = 440
@@ -23,9 +25,9 @@ def restore(file, database):
 class Disaster:
     """A service on a database that will be lost, and what comes after it."""
 
-    def __init__(self, stack, tmp_path, job_seconds):
+    def __init__(self, stack, tmp_path, job_seconds, *flags):
         self.stack, self.file = stack, tmp_path / "vidbatch.dump"
-        self.emulator = stack.emulator(job_seconds=job_seconds)
+        self.emulator = stack.emulator(*flags, job_seconds=job_seconds)
         self.emulator.put_videos("v/", VIDEOS)
         self.old = stack.database()
         self.service = stack.service(self.old, self.emulator, **SETTINGS)
@@ -83,3 +85,32 @@ def test_jobs_that_were_started_after_the_backup(stack, tmp_path):
     # what was written down before is there, under the same ids
     assert world.client.get(f"/v1/jobs/{job}")["counts"]["total"] == VIDEOS
     assert world.client.get(f"/v1/prefixes/{world.prefix['id']}")["eligible_count"] == VIDEOS
+
+
+DAYS_AGO = -3 * 24 * 3600 * 1000
+
+
+@pytest.mark.parametrize(
+    "flags, job_seconds",
+    [(["--token-seconds", "3600"], 600), (["--token-seconds", "3600", "--free-names"], 1)],
+    ids=["the_name_is_in_use", "the_name_is_free"],
+)
+def test_jobs_that_were_started_days_before_the_restore(stack, tmp_path, flags, job_seconds):
+    """Bedrock knows their tokens no more, and perhaps their names are free again: asked for, they would be refused, or paid for a second time."""
+    world = Disaster(stack, tmp_path, job_seconds, *flags)
+    world.emulator.control("POST", "clock", {"offset_ms": DAYS_AGO})
+    world.emulator.fault(op="S3.CopyObject", action={"delay_ms": 1000})
+    world.client.launch(world.prefix["id"])
+    wait_until("staging", lambda: world.old.value("SELECT count(*) FROM task WHERE kind = 'stage' AND state = 'running'"))
+    world.old.query("UPDATE shard SET created_at = created_at - interval '3 days'")
+    dump(world.old, world.file)
+    assert world.old.value("SELECT count(*) FROM shard WHERE bedrock_arn IS NOT NULL") == 0
+    world.emulator.clear_faults()
+    wait_until("the jobs", lambda: len([j for j in world.emulator.jobs() if job_seconds > 1 or j["status"] == "Completed"]) == SHARDS)
+    known, before = {j["arn"] for j in world.emulator.jobs()}, created(world.emulator)
+    world.service.kill()
+    world.emulator.control("POST", "clock", {"offset_ms": 0})
+    world.strike()
+    wait_until("all parts to be taken over", lambda: world.new.value("SELECT count(*) FROM shard WHERE bedrock_arn IS NOT NULL") == SHARDS)
+    assert {j["arn"] for j in world.emulator.jobs()} == known == {a for (a,) in world.new.query("SELECT bedrock_arn FROM shard")}
+    assert created(world.emulator) == before, "Bedrock was asked again"
