@@ -192,25 +192,40 @@ void staging_judge(const struct work_settings *settings, const char *region, con
 
 /* ---- the choice ---- */
 
-bool staging_choose(struct step *step, const struct staging_ask *ask, const struct staging_survey *survey,
-                    struct staging_choice *out, struct err *err)
+/* Looks once, at the folder as it is held now. is_held: by others, whose JSONL will be gone by the time that it is
+ * ours.
+ */
+static bool look_once(struct step *step, const struct staging_ask *ask, struct span key, struct staging_folder *out,
+                      struct err *err)
 {
     AUTO(db_rows_done) struct db_rows held = { 0 };
-    const char *region = aws_region(step->aws);
-    struct staging_folder folder = { 0 };
     const struct folder_look look = { .client = step->client,
-                                      .folder = { ask->bucket, span_of(survey->folder), ask->bucket_owner },
+                                      .folder = { ask->bucket, key, ask->bucket_owner },
                                       .held = &held,
                                       .alive = step_is_alive,
                                       .alive_arg = step };
 
+    memset(out, 0, sizeof *out);
+    if (!folder_store_holders(step->db, ask->bucket, key, 0, &held, err) || !folder_look(&look, out, err))
+        return false;
+    out->is_held = held.count > 0;
+    return true;
+}
+
+bool staging_choose(struct step *step, const struct staging_ask *ask, const struct staging_survey *survey,
+                    struct staging_choice *out, struct err *err)
+{
+    enum { LOOKS = 3 };
+    const char *region = aws_region(step->aws);
+    struct staging_folder folder = { 0 };
+
     staging_judge(step->settings, region, ask, survey, NULL, out);
     if (!out->mode || strcmp(out->mode, "in_place") != 0)
         return true;
-    if (!folder_store_holders(step->db, ask->bucket, span_of(survey->folder), 0, &held, err) ||
-        !folder_look(&look, &folder, err))
-        return false;
-    folder.is_held = held.count > 0; /* their JSONL will be gone by the time that it is ours */
+    /* A JSONL may be that of a job which took the folder after its holders were asked for: then it has a holder now. */
+    for (int i = 0; i < LOOKS && (i == 0 || folder.has_foreign); i++)
+        if (!look_once(step, ask, span_of(survey->folder), &folder, err))
+            return false;
     staging_judge(step->settings, region, ask, survey, &folder, out);
     return true;
 }

@@ -6,6 +6,7 @@ import io
 import json
 import re
 
+import psycopg
 import pytest
 
 from tests.support.vidbatch import ACCOUNT, ROOT, clip, wait_until
@@ -217,6 +218,25 @@ def test_two_jobs_over_one_folder_follow_each_other(client, emulator, database):
     assert one["ended_at"] <= two["submitted_at"] and (one["total"], two["total"]) == (100, 100), "neither ran the other's input"
     wait_until("both to be cleaned up", lambda: not [k for k in objects(emulator, prefix="shared/") if k.endswith(".jsonl")])
     wait_until("the folder to be free", lambda: database.value("SELECT count(*) FROM folder_lock") == 0)
+
+
+def test_a_job_that_takes_the_folder_while_the_next_is_planned(client, emulator, database):
+    """Its JSONL is none of a stranger's, although nobody held the folder when the plan asked the database."""
+    prefix_id = registered(client, emulator, "raced/", 100)
+    emulator.fault(job={"hold": True, "count": 1})
+    with psycopg.connect(database.url) as connection:
+        connection.execute("LOCK TABLE folder_lock IN SHARE MODE")
+        first = client.launch(prefix_id, staging="in_place")
+        wait_until("its staging to be about to hold the folder", lambda: database.value(
+            "SELECT count(*) FROM task t JOIN shard s ON s.id = t.subject_id WHERE t.kind = 'stage' AND t.state = 'running' AND s.job_id = (SELECT max(id) FROM job)"))
+        emulator.fault(op="S3.ListObjectsV2", count=1, action={"status": 503, "code": "SlowDown", "retry_after": "2"})
+        second = client.launch(prefix_id, prompt="Another question.", select="all", staging="in_place")
+        wait_until("the next plan to look into the folder", lambda: [f for f in emulator.control("GET", "faults") if f.get("used") and f.get("op")])
+    client.wait_job(first["id"], ("running",))
+    wait_until("the second to wait for the folder", lambda: [s["waiting"] for s in client.pages(f"/v1/jobs/{second['id']}/shards")] == [{"for": "folder"}], 20)
+    emulator.clear_faults()
+    emulator.control("POST", "release", {"name_contains": ""})
+    assert [client.wait_job(job["id"])["outcome"] for job in (first, second)] == ["success", "success"]
 
 
 # ---- cleanup ----
