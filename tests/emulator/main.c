@@ -33,7 +33,7 @@ static const char usage[] =
     "  --max-file-bytes N         1073741824\n"
     "  --max-job-bytes N          107374182400\n"
     "  --concurrent-jobs N        100\n"
-    "  --token-seconds N          how long a clientRequestToken is known       for ever\n"
+    "  --token-seconds N          how long a clientRequestToken is known, fractions allowed   for ever\n"
     "  --free-names               a job that has ended frees its name\n"
     "  --role-arn-prefix P        other roles may not be passed\n"
     "  --create-bucket NAME       may be repeated\n"
@@ -190,7 +190,7 @@ static void take_limit(struct emu_config *c, int id, const char *value)
         c->concurrent_jobs = number(value, "--concurrent-jobs");
         break;
     case OPT_TOKEN_SECONDS:
-        c->token_ms = number(value, "--token-seconds") * 1000;
+        c->token_ms = (int64_t)(strtod(value, NULL) * 1000);
         break;
     case OPT_FREE_NAMES:
         c->names_are_freed = true;
