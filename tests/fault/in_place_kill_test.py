@@ -43,7 +43,7 @@ def assert_clean(database, emulator, before, jobs):
     assert asked_to_delete(emulator) <= ours
     assert uploads(emulator) == []
     wait_until("the folder to be free", lambda: database.value("SELECT count(*) FROM folder_lock") == 0)
-    wait_until("the queue to be empty", lambda: database.value("SELECT count(*) FROM task WHERE kind <> 'watch'") == 0)
+    wait_until("the queue to be empty", lambda: database.value("SELECT count(*) FROM task WHERE kind <> 'watch' AND state <> 'dead'") == 0)
     assert len([j for j in emulator.jobs() if j["input"] == "s3://videos/films/"]) == jobs
     assert all(j["total"] == VIDEOS for j in emulator.jobs())
 
