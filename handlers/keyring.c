@@ -4,6 +4,7 @@
 #include "server/base/log.h"
 #include "server/base/mem.h"
 
+#include <assert.h>
 #include <pthread.h>
 
 /* Two keys that fall on one slot take turns in it: slower, never wrong. */
@@ -192,6 +193,7 @@ bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token
         grant_unref(grant);
         return false;
     }
+    assert(grant); /* grant_judge lets nobody pass without one */
     note_use(ring, db, grant);
     *caller = grant->caller;
     caller->grant = grant;
