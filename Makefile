@@ -109,6 +109,8 @@ soak: deps-build+test ## 20,000 requests held against the contract, then all at 
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
 	@$(PYTHON_READY)
 	@tests/contract/run.sh $(BUILD) 20000
+	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-million tests/support/run_pytest.sh $(BUILD) tests/fault/million_test.py -s
+	@HOSTILE_LEAST_SHARE=0.8 PYTEST_PASSES=alone PYTEST_LOGS=$(BUILD)/pytest-hostile tests/support/run_pytest.sh $(BUILD) tests/fault/hostile_test.py -s
 	@SOAK_MINUTES=$(or $(MINUTES),10) PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-soak tests/support/run_pytest.sh $(BUILD) tests/sabotage/soak_test.py -s
 
 valgrind: deps-build+test+valgrind ## One whole job under valgrind
