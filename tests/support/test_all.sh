@@ -1,7 +1,8 @@
 #!/bin/bash
 # What `make test` does: every suite, then one table and the sums. Fails when anything failed, or when a suite ran nothing.
 # All tests run under AddressSanitizer. In the release build run those that measure or that do more there, and what is slow under a
-# sanitizer: many videos (200,000; a million in `make integration` and `make soak`), the conformance tests, the image, the demo. `make unit integration` runs all of them in it.
+# sanitizer: many videos (200,000; a million in `make integration` and `make soak`), the conformance tests, the image, the
+# demo. `make unit integration` runs all of them in it.
 #   usage: test_all.sh [SUITE...]      (from the root of the tree; without names: all)
 set -uo pipefail
 # shellcheck source=tests/support/lib.sh
