@@ -105,7 +105,7 @@ nth: deps-build+test nth-bins ## Each allocation and each call of libpq and libc
 	@$(PYTHON_READY)
 	@PYTEST_PASSES=long PYTEST_LOGS=build/asan/pytest-nth tests/support/run_pytest.sh build/asan tests/sabotage/failure_test.py -s
 
-soak: deps-build+test ## 20,000 requests held against the contract, then all at once for MINUTES (10): faults of AWS, database crashes, replicas killed
+soak: deps-build+test ## 20,000 requests held against the contract, a million videos, hostile clients, then faults and kills for MINUTES (10)
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
 	@$(PYTHON_READY)
 	@tests/contract/run.sh $(BUILD) 20000

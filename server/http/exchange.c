@@ -178,7 +178,8 @@ static void take_body(struct request *rq, const char *bytes, size_t len)
     if (!limits_hold(rq, len)) {
         problem_unavailable(rq, "overloaded", "Too many bodies are on their way. Try again.");
         rq->phase = PHASE_DISCARD;
-        buf_done(&rq->body); /* this one makes room at once */
+        buf_done(&rq->body); /* this one makes room at once, though the rest of it is still to come */
+        limits_let_go(rq);
         return;
     }
     buf_add(&rq->body, bytes, len);

@@ -183,6 +183,8 @@ MUST_CHECK bool limits_accept(struct request *rq);
 MUST_CHECK bool limits_admit(struct request *rq);
 /* Counts memory that the request takes until its end. False: all of it is taken. Any thread. */
 MUST_CHECK bool limits_hold(struct request *rq, size_t bytes);
+/* And that is free again. */
+void limits_let_go(struct request *rq);
 /* It was answered 401. */
 void limits_note_denied(struct request *rq);
 /* A stream begins; where the client has too many it becomes a problem instead. */

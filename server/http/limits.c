@@ -107,6 +107,12 @@ bool limits_hold(struct request *rq, size_t bytes)
     return true;
 }
 
+void limits_let_go(struct request *rq)
+{
+    (void)atomic_fetch_sub(&rq->server->held_bytes, (long long)rq->held_bytes);
+    rq->held_bytes = 0;
+}
+
 void limits_note_denied(struct request *rq)
 {
     tally_denied(&rq->server->tally, rq->client, clock_mono_ms());
@@ -127,6 +133,5 @@ void limits_end(struct request *rq)
     if (rq->has_stream)
         tally_give(&rq->server->tally, rq->client, TALLY_STREAMS, clock_mono_ms());
     rq->has_stream = false;
-    (void)atomic_fetch_sub(&rq->server->held_bytes, (long long)rq->held_bytes);
-    rq->held_bytes = 0;
+    limits_let_go(rq);
 }

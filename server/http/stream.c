@@ -43,9 +43,10 @@ void stream_fill(struct request *rq, void *context)
         rq->reply.stream.failed = true;
         log_warn("http.stream_cut", "sent_bytes=%llu cause='its key is no longer good'",
                  (unsigned long long)rq->sent_bytes);
-    } else if (!fill_once(rq, context, &err))
+    } else if (!fill_once(rq, context, &err)) {
         log_warn("http.stream_cut", "sent_bytes=%llu at=%s cause=%s", (unsigned long long)rq->sent_bytes,
                  err.where ? err.where : "unknown", LOGQ(err.what));
+    }
 }
 
 ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)

@@ -248,31 +248,79 @@ static void bodies_are_bounded_for_all_routes(void)
     stop();
 }
 
+/* A whole body of that length; its answer is in `got`. */
+static void post(int length)
+{
+    char request[1200], bytes[1000];
+
+    memset(bytes, 'a', sizeof bytes);
+    (void)snprintf(request, sizeof request, "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%.*s", length,
+                   length, bytes);
+    client_ask(http_port(server), request, &got);
+}
+
+/* Clients that have sent so much of bodies which never end, and are held: a body of `probe` bytes finds no room beside
+ * them. Where it came between them it took the room of one, and all begin anew. */
+static void open_bodies(int *fds, int count, size_t len, int probe)
+{
+    char bytes[1000];
+
+    memset(bytes, 'a', sizeof bytes);
+    for (;;) {
+        for (int i = 0; i < count; i++) {
+            fds[i] = client_open(http_port(server));
+            CHECK(client_say(fds[i], "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n") &&
+                  client_send(fds[i], bytes, len));
+        }
+        post(probe);
+        if (got.status != 200)
+            return;
+        for (int i = 0; i < count; i++)
+            (void)close(fds[i]);
+        wait_connections(0);
+    }
+}
+
 /* Many small bodies that never end take no more than they may, all together. */
 static void memory_is_bounded(void)
 {
-    static const char part[] = "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
-    char bytes[900];
     int fds[4];
 
-    memset(bytes, 'a', sizeof bytes);
     start(false, (struct http_limits){ .max_held_bytes = 4000, .body_timeout_ms = 60000 }, NULL);
-    for (int i = 0; i < 4; i++) {
-        fds[i] = client_open(http_port(server));
-        CHECK(client_say(fds[i], part) && client_send(fds[i], bytes, sizeof bytes));
-    }
-    do { /* until all four have come */
-        char request[1200];
-        (void)snprintf(request, sizeof request, "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 401\r\n\r\n%.401s",
-                       bytes);
-        client_ask(http_port(server), request, &got);
-    } while (got.status == 200);
+    open_bodies(fds, 4, 900, 401);
     check_refused(503, "overloaded");
     for (int i = 0; i < 4; i++)
         (void)close(fds[i]);
     wait_connections(0);
-    client_ask(http_port(server), "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789", &got);
-    CHECK_I64(got.status, 200); /* all was given back */
+    post(1000); /* all was given back */
+    CHECK_I64(got.status, 200);
+    stop();
+}
+
+/* A body that was refused holds nothing, though its client is still sending it. */
+static void what_is_refused_holds_nothing(void)
+{
+    struct http_counts counts = { 0 };
+    uint64_t refused = 0;
+    int fd = -1;
+
+    start(false, (struct http_limits){ .max_held_bytes = 700, .body_timeout_ms = 60000 }, NULL);
+    open_bodies(&fd, 1, 500, 300);
+    check_refused(503, "overloaded");
+    http_counts(server, &counts);
+    refused = counts.refused[HTTP_REFUSED_MEMORY];
+    CHECK(client_say(
+        fd, "................................................................................................"
+            "................................................................................................"
+            "................................................................................................"));
+    do /* now it is refused itself */
+        http_counts(server, &counts);
+    while (counts.refused[HTTP_REFUSED_MEMORY] == refused);
+    do /* the count comes just before the room */
+        post(600);
+    while (got.status == 503 && ++refused < 1000);
+    CHECK_I64(got.status, 200);
+    (void)close(fd);
     stop();
 }
 
@@ -431,6 +479,7 @@ static const struct test tests[] = {
     { "heads are bounded", heads_are_bounded },
     { "bodies are bounded for all routes", bodies_are_bounded_for_all_routes },
     { "memory is bounded", memory_is_bounded },
+    { "what is refused holds nothing", what_is_refused_holds_nothing },
     { "waiting is bounded", waiting_is_bounded },
     { "streams are bounded", streams_are_bounded },
     { "rates are bounded", rates_are_bounded },
