@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from tests.support.previous import MIGRATIONS, Previous
+from tests.support.previous import MIGRATIONS, TOGETHER_SINCE, Previous
 from tests.support.vidbatch import Client, wait_until
 
 VIDEOS = 220
@@ -17,7 +17,6 @@ SHARDS = 2
 SETTINGS = {"VIDBATCH_SHARD_RECORDS": "200", "VIDBATCH_LEASE": "20s", "VIDBATCH_WORKERS": "3"}
 # What docs/operations.md knows of locks that others hold: a migration holds some.
 BUSY = ("being_changed", "database_busy", "query_timeout")
-TOGETHER_SINCE = 9  # the first migration that the version before it runs on beside
 
 FILES = [file.name for file in sorted(MIGRATIONS.glob("*.sql"))]
 NEWEST = int(FILES[-1][:4])

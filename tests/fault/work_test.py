@@ -3,14 +3,13 @@ by side. What cannot be done is told and kept, what can be done goes on, and not
 
 import os
 import pathlib
-import re
 import shutil
 import signal
 import time
 
 import pytest
 
-from tests.support.vidbatch import ROOT, SANITIZED, wait_until
+from tests.support.vidbatch import SANITIZED, wait_until
 
 VIDEOS = 110
 QUICK_TO_GIVE_UP = {"VIDBATCH_MAX_FAILURES": "3", "AWS_MAX_ATTEMPTS": "1", "VIDBATCH_RETRY_CAP": "100ms"}
@@ -273,48 +272,3 @@ def test_two_versions_side_by_side(stack):
     for job in jobs:
         whole(clients[1].wait_job(job))
     assert len(emulator.jobs()) == len(jobs)
-
-
-def statements(text):
-    """Of a migration, without comments and function bodies."""
-    text = re.sub(r"\$\$.*?\$\$", "''", re.sub(r"--[^\n]*", "", text), flags=re.S)
-    return [" ".join(part.split()) for part in text.split(";") if part.strip()]
-
-
-FORBIDDEN = [
-    (r"\bDROP (TABLE|COLUMN|VIEW|FUNCTION|TYPE|SEQUENCE)\b", "takes away what an older version uses"),
-    (r"\bRENAME\b", "takes away a name that an older version uses"),
-    (r"\bALTER (COLUMN )?\S+ (SET DATA )?TYPE\b", "changes what an older version reads"),
-    (r"\bSET NOT NULL\b", "refuses rows of an older version"),
-    (r"\bADD COLUMN (?:(?!,\s*ADD|DEFAULT).)*\bNOT NULL\b(?:(?!,\s*ADD).)*", "refuses rows of an older version, unless it has a DEFAULT"),
-    (r"\bALTER TABLE \S+ (?:.*, )?ADD (CONSTRAINT|CHECK|UNIQUE|FOREIGN|PRIMARY)\b", "refuses rows of an older version"),
-    (r"\bCREATE UNIQUE INDEX (?:.*) ON (?!NEW:)", "may refuse rows of an older version"),
-]
-ADDITIVE_SINCE = 9  # the first version that promises it is that of migration 8
-
-
-def broken_rules(text):
-    made = set(re.findall(r"CREATE TABLE (\w+)", text))
-    for statement in statements(text):
-        for rule, why in FORBIDDEN:
-            found = re.search(rule, statement, re.I)
-            if not found or ("NOT NULL" in rule and "ADD COLUMN" in rule and re.search(r"\bDEFAULT\b", found.group(0), re.I)):
-                continue
-            if "UNIQUE INDEX" in rule and re.search(r" ON (\w+)", statement).group(1) in made:
-                continue
-            yield f"{statement[:120]}: {why}"
-
-
-def test_migrations_only_add(tmp_path):
-    """So that the version before it runs on beside it: what an upgrade replica by replica rests on."""
-    for bad in ("DROP TABLE job", "ALTER TABLE a RENAME b TO c", "ALTER TABLE a ALTER COLUMN b TYPE int8", "ALTER TABLE a ADD COLUMN b int4 NOT NULL",
-                "ALTER TABLE a ADD COLUMN b int4 NOT NULL, ADD COLUMN c int4 DEFAULT 1", "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 1)",
-                "ALTER TABLE a DROP COLUMN b", "ALTER TABLE a ALTER b SET NOT NULL", "CREATE UNIQUE INDEX i ON a (b)"):
-        assert list(broken_rules(bad)), bad
-    for good in ("ALTER TABLE a ADD COLUMN b int4 NOT NULL DEFAULT 0, ADD COLUMN c text", "CREATE TABLE a (b int4 NOT NULL); CREATE UNIQUE INDEX i ON a (b)",
-                 "CREATE INDEX i ON a (b) WHERE c", "-- DROP TABLE a\nCREATE TABLE b (c int4)"):
-        assert not list(broken_rules(good)), good
-    files = sorted((ROOT / "sql/migrations").glob("*.sql"))
-    for file in files:
-        if int(file.name[:4]) >= ADDITIVE_SINCE:
-            assert not list(broken_rules(file.read_text())), file.name

@@ -13,6 +13,7 @@ from tests.support.contract import Contract
 from tests.support.vidbatch import ROOT
 
 MIGRATIONS = ROOT / "sql/migrations"
+TOGETHER_SINCE = 9  # the first migration that the version before it runs on beside
 BUILD_TIMEOUT_S = 900
 
 
