@@ -153,6 +153,12 @@ bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const cha
                           err);
 }
 
+bool shard_store_adopt(struct db *db, int64_t job_id, const char *name, const char *token, bool *moved, struct err *err)
+{
+    return db_execute_one(db, Q_SHARD_ADOPT, DB_ARGS(param_i64(job_id), param_text(name), param_text(token)), moved,
+                          err);
+}
+
 bool shard_store_invoke_begin(struct db *db, int64_t id, bool *moved, struct err *err)
 {
     return db_execute_one(db, Q_SHARD_INVOKE_BEGIN, DB_ARGS(param_i64(id)), moved, err);

@@ -63,6 +63,10 @@ MUST_CHECK bool shard_store_submit_started(struct db *db, int64_t id, struct err
 MUST_CHECK bool shard_store_submit_unsent(struct db *db, int64_t id, int64_t create_sent_ms, struct err *err);
 /* Clears it: for certain AWS knows nothing of the shard (it refused, or the job did not show up in time). */
 MUST_CHECK bool shard_store_submit_forgotten(struct db *db, int64_t id, struct err *err);
+/* A shard that Bedrock has, though it is planned, staging or not asked for here -> submitting, as if asked for just
+ * now. *moved false: there is none of that job, name and token, or it is further. */
+MUST_CHECK bool shard_store_adopt(struct db *db, int64_t job_id, const char *name, const char *token, bool *moved,
+                                  struct err *err);
 MUST_CHECK bool shard_store_submitted(struct db *db, int64_t id, const char *arn, const char *status, bool *moved,
                                       struct err *err); /* submitting -> running */
 /* A shard of the route "on_demand": submitting -> running. */

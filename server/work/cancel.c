@@ -1,5 +1,5 @@
-/* Step cancel: parts that AWS has not heard of end here; those at Bedrock are stopped, and what they did until then is
- * ingested as usual. */
+/* Step cancel: parts that Bedrock has not heard of end here; those at Bedrock are stopped, and what they did until then
+ * is ingested as usual. */
 #include "aws/bedrock.h"
 #include "server/base/buf.h"
 #include "server/base/log.h"
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { SHARD_PAGE = 1000 };
+enum { SHARD_PAGE = 1000, CLOCKS_DIFFER_MS = 24 * 3600 * 1000 };
 
 static bool is_unsubmitted(const struct shard_row *shard)
 {
@@ -32,6 +32,8 @@ static const char *step_that_ends(const struct shard_row *shard)
 struct cancel {
     struct step *step;
     bool again; /* a Stop was refused although the job goes on */
+    int64_t
+        oldest_ms; /* when the first part came to be that Bedrock was not asked about, as far as is known; 0: none */
 };
 
 static bool cancel_work(struct db *db, void *arg, struct err *err)
@@ -98,6 +100,16 @@ static bool stop_one(struct cancel *cancel, const char *arn, struct err *err)
     return true;
 }
 
+/* May Bedrock know it although nothing is written down of that? */
+static void note_unasked(struct cancel *cancel, const struct shard_row *shard)
+{
+    const bool is_submitting = strcmp(shard->state, "submitting") == 0 && shard->submit_started_ms == 0;
+
+    if ((is_unsubmitted(shard) || is_submitting) && strcmp(shard->route, "batch") == 0 &&
+        (cancel->oldest_ms == 0 || shard->created_ms < cancel->oldest_ms))
+        cancel->oldest_ms = shard->created_ms;
+}
+
 /* Before the transaction: a Stop that is sent twice does no harm, one that is lost does. */
 static bool stop_running(struct cancel *cancel, struct err *err)
 {
@@ -115,6 +127,7 @@ static bool stop_running(struct cancel *cancel, struct err *err)
 
             shard_row_read(&rows, i, &shard);
             ordinal = shard.ordinal;
+            note_unasked(cancel, &shard);
             if (strcmp(shard.state, "running") == 0 && shard.bedrock_arn &&
                 (!step_alive(cancel->step, err) || !stop_one(cancel, shard.bedrock_arn, err)))
                 return false;
@@ -122,11 +135,49 @@ static bool stop_running(struct cancel *cancel, struct err *err)
     }
 }
 
+struct look {
+    struct cancel *cancel;
+    bool ok;
+    struct err *err;
+};
+
+static bool adopt(void *arg, const struct bedrock_job *job)
+{
+    struct look *look = arg;
+    struct step *step = look->cancel->step;
+    bool moved = false;
+
+    look->ok = step_alive(step, look->err) &&
+               shard_store_adopt(step->db, step->task.subject_id, job->name, job->client_token, &moved, look->err);
+    if (moved)
+        log_info("cancel.adopted", "name=%s arn=%s", job->name, job->arn);
+    return look->ok;
+}
+
+/* Parts that have been there for a while may come from a backup, and have been submitted since. Those that Bedrock has
+ * become parts whose answer is missing, and step submit takes them over, to be stopped as the others are. */
+static bool look_for_unasked(struct cancel *cancel, struct err *err)
+{
+    struct look look = { cancel, true, err };
+    const struct bedrock_list rq = { .name_contains = "vidbatch-",
+                                     .submitted_after_ms = cancel->oldest_ms - CLOCKS_DIFFER_MS };
+    int64_t now_ms = 0;
+
+    if (cancel->oldest_ms == 0)
+        return true;
+    if (!db_now_ms(cancel->step->db, &now_ms, err))
+        return false;
+    if (now_ms - cancel->oldest_ms < cancel->step->settings->lookup_grace_ms)
+        return true;
+    return bedrock_list_jobs(cancel->step->client, &rq, adopt, &look, err) && look.ok;
+}
+
 bool step_cancel(struct step *step, struct err *err)
 {
     struct cancel cancel = { .step = step };
 
-    if (!stop_running(&cancel, err) || !db_transaction(step->db, cancel_work, &cancel, err))
+    if (!stop_running(&cancel, err) || !look_for_unasked(&cancel, err) ||
+        !db_transaction(step->db, cancel_work, &cancel, err))
         return false;
     if (cancel.again)
         step->again_ms = step->settings->watch_min_ms;

@@ -114,3 +114,22 @@ def test_jobs_that_were_started_days_before_the_restore(stack, tmp_path, flags, 
     wait_until("all parts to be taken over", lambda: world.new.value("SELECT count(*) FROM shard WHERE bedrock_arn IS NOT NULL") == SHARDS)
     assert {j["arn"] for j in world.emulator.jobs()} == known == {a for (a,) in world.new.query("SELECT bedrock_arn FROM shard")}
     assert created(world.emulator) == before, "Bedrock was asked again"
+
+
+def test_a_job_that_was_started_days_before_the_restore_and_is_cancelled(stack, tmp_path):
+    """What Bedrock works on for it is stopped, though the backup knows only parts that were not submitted."""
+    world = Disaster(stack, tmp_path, job_seconds=60)
+    world.emulator.fault(op="S3.CopyObject", action={"delay_ms": 1000})
+    job = world.client.launch(world.prefix["id"])["id"]
+    wait_until("staging", lambda: world.old.value("SELECT count(*) FROM task WHERE kind = 'stage' AND state = 'running'"))
+    world.old.query("UPDATE shard SET created_at = created_at - interval '3 days'")
+    dump(world.old, world.file)
+    assert world.old.value("SELECT count(*) FROM shard WHERE bedrock_arn IS NOT NULL") == 0
+    world.emulator.clear_faults()
+    wait_until("all parts to run", lambda: len(world.emulator.jobs()) == SHARDS)
+    world.emulator.fault(op="S3.CopyObject", action={"delay_ms": 500})
+    world.strike()
+    world.client.post(f"/v1/jobs/{job}/cancel", None, 202)
+    assert world.client.wait_job(job)["state"] == "cancelled"
+    assert {j["status"] for j in world.emulator.jobs()} == {"Stopped"} and created(world.emulator) == SHARDS
+    assert world.new.value("SELECT count(*) FROM shard WHERE bedrock_arn IS NOT NULL") == SHARDS
