@@ -70,20 +70,25 @@ bool summary_store_count_new(struct db *db, int ingest_round, int64_t *succeeded
     return true;
 }
 
-bool summary_store_put(struct db *db, const struct summary_new *row, struct err *err)
+bool summary_store_put(struct db *db, const struct summary_new *row, bool *changed, struct err *err)
 {
+    int64_t rows = 0;
     struct param retryable = row->has_error_retryable ? param_bool(row->error_retryable) : param_text(NULL);
 
-    return db_execute(db, Q_SUMMARY_PUT,
-                      DB_ARGS(param_i64(row->record_id), param_i64(row->job_id), param_i64(row->shard_id),
-                              param_i64(row->video_id), param_time_ms(row->created_ms), param_text(row->state),
-                              param_i64(row->ingest_round), param_i64_or_null(row->has_input_tokens, row->input_tokens),
-                              param_i64_or_null(row->has_output_tokens, row->output_tokens),
-                              param_i64_or_null(row->has_error_code, row->error_code), retryable,
-                              param_bool(row->text_altered), param_span(row->stop_reason),
-                              param_span(row->error_reason), param_span(row->error_message), param_span(row->text),
-                              param_span(row->summary), param_span(row->thinking)),
-                      NULL, err);
+    if (!db_execute(db, Q_SUMMARY_PUT,
+                    DB_ARGS(param_i64(row->record_id), param_i64(row->job_id), param_i64(row->shard_id),
+                            param_i64(row->video_id), param_time_ms(row->created_ms), param_text(row->state),
+                            param_i64(row->ingest_round), param_i64_or_null(row->has_input_tokens, row->input_tokens),
+                            param_i64_or_null(row->has_output_tokens, row->output_tokens),
+                            param_i64_or_null(row->has_error_code, row->error_code), retryable,
+                            param_bool(row->text_altered), param_span(row->stop_reason), param_span(row->error_reason),
+                            param_span(row->error_message), param_span(row->text), param_span(row->summary),
+                            param_span(row->thinking)),
+                    &rows, err))
+        return false;
+    if (changed)
+        *changed = rows > 0;
+    return true;
 }
 
 bool summary_store_mark_missing(struct db *db, int64_t shard_id, int ingest_round, const char *error_reason,

@@ -25,8 +25,8 @@ MUST_CHECK bool summary_store_merge(struct db *db, int64_t *changed, struct err 
  * failed and will have succeeded. Exact where other writers of the shard's rows are kept out (shard_store_lock). */
 MUST_CHECK bool summary_store_count_new(struct db *db, int ingest_round, int64_t *succeeded, int64_t *failed,
                                         int64_t *lifted, struct err *err);
-/* A single row, the same rule: for failures found while staging. */
-MUST_CHECK bool summary_store_put(struct db *db, const struct summary_new *row, struct err *err);
+/* A single row, the same rule. *changed (may be NULL): it was written; false where what is there stays. */
+MUST_CHECK bool summary_store_put(struct db *db, const struct summary_new *row, bool *changed, struct err *err);
 /* `missing` rows for every record of the shard that has none. */
 MUST_CHECK bool summary_store_mark_missing(struct db *db, int64_t shard_id, int ingest_round, const char *error_reason,
                                            const char *message, int64_t *count, struct err *err);

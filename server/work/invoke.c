@@ -114,13 +114,16 @@ static bool store(struct db *db, void *arg, struct err *err)
     struct result *result = arg;
     struct invoke *invoke = result->invoke;
     const struct summary_new *row = &result->row;
+    bool is_new = false;
     char state[16];
 
     if (!task_store_fence(db, &invoke->step->task, err) || !job_store_lock(db, invoke->job.id, state, err) ||
-        !summary_store_put(db, row, err) ||
-        !shard_store_count_answer(db, invoke->shard.id, strcmp(row->state, "succeeded") == 0,
-                                  row->has_input_tokens ? row->input_tokens : 0,
-                                  row->has_output_tokens ? row->output_tokens : 0, err))
+        !summary_store_put(db, row, &is_new, err))
+        return false;
+    /* It is there already where a commit's answer was lost on its way. */
+    if (is_new && !shard_store_count_answer(db, invoke->shard.id, strcmp(row->state, "succeeded") == 0,
+                                            row->has_input_tokens ? row->input_tokens : 0,
+                                            row->has_output_tokens ? row->output_tokens : 0, err))
         return false;
     invoke->is_cancelled = strcmp(state, "cancelling") == 0;
     return task_store_progress(db, &invoke->step->task, err);

@@ -57,7 +57,7 @@ bool stage_store_failure(struct db *db, const struct stage *stage, const struct 
                                      .error_reason = span_of(failure->reason),
                                      .error_message = span_of(failure->words) };
 
-    return !failure->reason || summary_store_put(db, &row, err);
+    return !failure->reason || summary_store_put(db, &row, NULL, err);
 }
 
 /* On demand no folder is handed to anybody. */

@@ -53,7 +53,7 @@ static void put(struct place *p, int record, const char *state, int round, const
                               .summary = summary ? span_of(summary) : (struct span){ 0 } };
     struct err err = { 0 };
 
-    OK(summary_store_put(p->db, &in, &err));
+    OK(summary_store_put(p->db, &in, NULL, &err));
 }
 
 static bool want(struct db *db, void *arg, struct err *err)

@@ -92,17 +92,18 @@ static void the_rule_of_merging(void)
         for (int by_put = 0; by_put < 2; by_put++) {
             struct summary_new old = make(&p, 0, cases[i].old_state, cases[i].old_round, "old");
             struct summary_new new = make(&p, 0, cases[i].new_state, cases[i].new_round, "new");
-            struct rows rows = { .rows = &new, .count = 1, .changed = cases[i].replaced };
+            struct rows rows = { .rows = &new, .count = 1 };
+            bool is_changed = false;
 
             test_case("%s in round %d, then %s in %d%s", cases[i].old_state, cases[i].old_round, cases[i].new_state,
                       cases[i].new_round, by_put ? ", put" : "");
             testdb_sql(&p.t, "TRUNCATE summary");
-            OK(summary_store_put(p.db, &old, &err));
+            OK(summary_store_put(p.db, &old, NULL, &err));
             if (by_put)
-                OK(summary_store_put(p.db, &new, &err));
+                OK(summary_store_put(p.db, &new, &is_changed, &err));
             else
                 OK(db_transaction(p.db, merge, &rows, &err));
-            CHECK_I64(rows.changed, cases[i].replaced);
+            CHECK_I64(by_put ? is_changed : rows.changed, cases[i].replaced);
             CHECK_I64(testdb_number(&p.t, "SELECT count(*) FROM summary WHERE text = '%s' AND state = '%s'",
                                     cases[i].replaced ? "new" : "old",
                                     cases[i].replaced ? cases[i].new_state : cases[i].old_state),
@@ -122,7 +123,7 @@ static void a_chunk_may_hold_old_new_and_doubled_rows(void)
     if (!place_begin(&p, 3))
         return;
     rows[0] = make(&p, 0, "failed", 1, "x");
-    OK(summary_store_put(p.db, &rows[0], &err));
+    OK(summary_store_put(p.db, &rows[0], NULL, &err));
     rows[0] = make(&p, 0, "succeeded", 2, "a");
     rows[1] = make(&p, 1, "failed", 2, "not this");
     rows[2] = make(&p, 1, "succeeded", 2, "b");
@@ -151,11 +152,11 @@ static void every_record_is_accounted_for(void)
     row.has_input_tokens = row.has_output_tokens = true;
     row.input_tokens = 2000000000;
     row.output_tokens = 20;
-    OK(summary_store_put(p.db, &row, &err));
+    OK(summary_store_put(p.db, &row, NULL, &err));
     row.record_id = p.records[1];
-    OK(summary_store_put(p.db, &row, &err));
+    OK(summary_store_put(p.db, &row, NULL, &err));
     row = make(&p, 2, "failed", 1, "");
-    OK(summary_store_put(p.db, &row, &err));
+    OK(summary_store_put(p.db, &row, NULL, &err));
     OK(summary_store_mark_missing(p.db, p.shard, 1, "no_result", "there was no line", &count, &err));
     CHECK_I64(count, 997);
     OK(summary_store_mark_missing(p.db, p.shard, 1, "no_result", "there was no line", &count, &err));
@@ -238,7 +239,7 @@ static void gets_one_with_its_provenance(void)
     in.has_output_tokens = true;
     in.output_tokens = 5;
     in.text_altered = true;
-    OK(summary_store_put(p.db, &in, &err));
+    OK(summary_store_put(p.db, &in, NULL, &err));
     OK(summary_store_get(p.db, p.records[1], &rows, &row, &err));
     CHECK_I64(row.record_id, p.records[1]);
     CHECK_I64(row.job_id, p.job);
@@ -321,7 +322,7 @@ static void lists_of_jobs_and_videos(void)
         return;
     for (int i = 0; i < 3; i++) {
         in[i] = make(&p, i, i == 1 ? "failed" : "succeeded", 1, "text");
-        OK(summary_store_put(p.db, &in[i], &err));
+        OK(summary_store_put(p.db, &in[i], NULL, &err));
     }
     OK(summary_store_list_job(p.db, p.job, NULL, 0, 2, &all, &err));
     CHECK_I64(all.count, 2);
@@ -392,7 +393,7 @@ static void what_new_rows_add(void)
                   cases[i].new_states[0]);
         testdb_sql(&p.t, "TRUNCATE summary");
         if (cases[i].old_state)
-            OK(summary_store_put(p.db, &old, &err));
+            OK(summary_store_put(p.db, &old, NULL, &err));
         OK(db_transaction(p.db, count_new, &rows, &err));
         CHECK_I64(rows.counts[0], cases[i].succeeded);
         CHECK_I64(rows.counts[1], cases[i].failed);
