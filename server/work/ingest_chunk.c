@@ -200,6 +200,9 @@ static bool merge_rows(struct db *db, struct chunk *chunk, struct shard_progress
 
 static bool store_unread(struct db *db, const struct chunk *chunk, struct err *err)
 {
+    /* how many are kept is counted, which other files of the shard may do too */
+    if (chunk->unread_count > 0 && !shard_store_lock(db, chunk->ingest->shard.id, err))
+        return false;
     for (size_t i = 0; i < chunk->unread_count; i++) {
         const struct chunk_unread *unread = &chunk->unread[i];
         const struct unread_line line = { .job_id = chunk->ingest->shard.job_id,
