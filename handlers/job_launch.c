@@ -135,14 +135,18 @@ static bool check_cost(struct db *db, const struct launching *l, struct err *err
                                       .high_micros = l->job->estimated_high_micros,
                                       .max_cost_micros = l->job->max_cost_micros };
     struct launch_refusal refusal;
+    bool is_anothers = false;
 
     if (!launch_judge(db, &rules, &cost, &refusal, err))
         return false;
     if (!refusal.code)
         return true;
-    reply_problem(l->rq, l->rp, 409, refusal.code, "%s", refusal.words);
-    if (strcmp(refusal.code, "budget_exceeded") == 0) {
+    /* What everybody together has spent is nothing that a key learns which is held to a part. */
+    is_anothers = refusal.is_of_service && grant_is_held(grant_of(l->rq));
+    reply_problem(l->rq, l->rp, 409, refusal.code, "%s", is_anothers ? refusal.stored : refusal.words);
+    if (strcmp(refusal.code, "budget_exceeded") == 0)
         put_amount(l->rp, "estimated", refusal.estimate_micros);
+    if (strcmp(refusal.code, "budget_exceeded") == 0 && !is_anothers) {
         put_amount(l->rp, "limit", refusal.limit_micros);
         put_amount(l->rp, "spent", refusal.spent_micros);
     }

@@ -120,6 +120,7 @@ static bool judge_month(struct db *db, const struct launch_rules *rules, const s
              "month, or raise the budget.",
              high, refusal->currency, month->stored);
     refusal->is_of_month = true;
+    refusal->is_of_service = month->key_id == 0;
     return true;
 }
 

@@ -22,6 +22,7 @@ struct launch_refusal {
     char words[LAUNCH_WORDS];  /* for the one that asked to launch it */
     char stored[LAUNCH_WORDS]; /* for the job, which others see: without the key's name and the sums of a month */
     bool is_of_month;          /* a month's budget was passed, not the job's own limit */
+    bool is_of_service;        /* and it was the whole service's, not a key's */
     int64_t estimate_micros, limit_micros; /* the two numbers of "budget_exceeded" */
     int64_t spent_micros;                  /* of the month, without this job; 0 where the job's own limit was passed */
     char currency[8];

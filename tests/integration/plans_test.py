@@ -6,7 +6,7 @@ import time
 import psycopg
 import pytest
 
-from tests.support.vidbatch import ROOT, clip, wait_until
+from tests.support.vidbatch import ROOT, clip, make_key, wait_until
 
 QUESTION = {"prompt": "What is to be seen?", "inference": {"max_tokens": 400}}
 
@@ -272,6 +272,12 @@ def test_monthly_budget(stack, emulator):
     assert set(job["error"]) == {"code", "message", "estimated"} and first["cost"]["actual"] not in job["error"]["message"]
     database.query("UPDATE job SET launched_at = launched_at - interval '32 days', planned_at = planned_at - interval '32 days' WHERE state = 'completed'")
     assert client.wait_job(launch_plan(client, told["id"])["id"])["outcome"] == "success"
+    # nor need a key that is held to a part
+    held = client.service.client(make_key(database, "run", "held", "--prefix", "s3://videos/month/"))
+    more = plan(held, prefix["id"], select="all")
+    refused = launch_plan(held, more["id"], 409)
+    assert refused["code"] == "budget_exceeded" and "VIDBATCH_MONTHLY_BUDGET" in refused["detail"], refused
+    assert "estimated" in refused and not {"limit", "spent"} & set(refused) and budget not in refused["detail"]
 
 
 def test_two_jobs_do_not_spend_the_same_rest_of_the_budget(stack, emulator):
