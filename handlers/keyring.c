@@ -118,6 +118,18 @@ static void keep(struct keyring *ring, int64_t key_id, struct grant *grant, int6
     grant_unref(old);
 }
 
+/* Was there such a key when it was looked at last? */
+static bool is_remembered(struct keyring *ring, int64_t key_id)
+{
+    const struct slot *slot = slot_of(ring, key_id);
+    bool is = false;
+
+    pthread_mutex_lock(&ring->lock);
+    is = slot->key_id == key_id && slot->grant;
+    pthread_mutex_unlock(&ring->lock);
+    return is;
+}
+
 /* Gives a reference in *out; NULL: there is no such key. */
 static bool find(struct keyring *ring, struct db *db, int64_t key_id, struct grant **out, struct err *err)
 {
@@ -165,8 +177,8 @@ static bool deny(struct err *err, const char *code, const char *words)
     return err_code(err, code);
 }
 
-bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, struct caller *caller,
-                          struct err *err)
+bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, bool known_only,
+                          struct caller *caller, struct err *err)
 {
     unsigned char hash[API_KEY_HASH];
     struct grant *grant = NULL;
@@ -176,6 +188,8 @@ bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token
     if (!asks(ring, db, &must, err))
         return false;
     is_key = token.ptr && api_key_parse(token, &key_id, hash);
+    if (is_key && known_only && !is_remembered(ring, key_id))
+        return deny(err, "key_unknown", "This key was not seen here before.");
     if (is_key && !find(ring, db, key_id, &grant, err))
         return false;
     if (!must && !grant) { /* a key that is there shows that keys are asked for, though this was not known yet */

@@ -75,11 +75,13 @@ static void interrupt_context(void *context)
     db_cancel(((struct handler_context *)context)->db);
 }
 
-static bool authenticate(void *arg, void *context, struct span token, struct caller *caller, struct err *err)
+static bool authenticate(void *arg, void *context, struct span token, bool known_only, struct caller *caller,
+                         struct err *err)
 {
     const struct handlers_app *handlers = arg;
 
-    return keyring_authenticate(handlers->keyring, ((struct handler_context *)context)->db, token, caller, err);
+    return keyring_authenticate(handlers->keyring, ((struct handler_context *)context)->db, token, known_only, caller,
+                                err);
 }
 
 static bool is_ready(void *arg, struct err *err)
@@ -234,6 +236,12 @@ static int handler_threads(const struct config *c)
     return processors < 32 ? 2 * (int)processors : 64;
 }
 
+/* The rest answers others, whatever one client asks. */
+static int running_per_client(int threads)
+{
+    return threads > 1 ? threads - (threads + 3) / 4 : 1;
+}
+
 static bool start_http(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
@@ -253,6 +261,9 @@ static bool start_http(struct app *app, struct err *err)
                                     .authenticate = authenticate,
                                     .admit = guard_admit,
                                     .arg = &app->handlers };
+
+    if (options.limits.max_running_per_client == 0)
+        options.limits.max_running_per_client = running_per_client(options.handler_threads);
 
     app->database = (struct db_options){ .url = c->database_url,
                                          .statement_timeout_ms = c->query_timeout_ms,

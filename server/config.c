@@ -92,7 +92,7 @@ static const struct setting settings[] = {
     { "VIDBATCH_IO_THREADS", INTEGER, AT(io_threads), "2", 1, 32, NULL, "threads that move bytes between sockets" },
     { "VIDBATCH_MAX_CONNECTIONS", INTEGER, AT(max_connections), "1024", 8, 60000, NULL,
       "HTTP connections at a time; more are closed as they come" },
-    { "VIDBATCH_MAX_CONNECTIONS_PER_ADDRESS", INTEGER, AT(max_connections_per_address), "512", 1, 60000, NULL,
+    { "VIDBATCH_MAX_CONNECTIONS_PER_ADDRESS", INTEGER, AT(max_connections_per_address), "384", 1, 60000, NULL,
       "of them from one address (an IPv6 address counts with its /64); trusted proxies have no such limit" },
     { "VIDBATCH_TLS_CERT", TEXT, AT(tls_cert), NULL, 0, 0, NULL,
       "PEM file with the certificate, and those that lead to its authority: serve HTTPS only; SIGHUP reads it again" },
@@ -117,6 +117,9 @@ static const struct setting settings[] = {
       "largest request body; most routes take less" },
     { "VIDBATCH_MAX_HELD_BYTES", SIZE, AT(max_held_bytes), "64MiB", 1024 * 1024, 1024LL * 1024 * 1024 * 1024, NULL,
       "memory for bodies that come and large answers that go, of all clients; more are answered 503" },
+    { "VIDBATCH_MAX_RUNNING_PER_CLIENT", INTEGER, AT(max_running_per_client), "0", 0, 128, NULL,
+      "requests that are handled at a time for one key, or one address where nobody is asked; its others wait, and "
+      "nobody with them; 0: three quarters of the handler threads" },
     { "VIDBATCH_MAX_QUEUE", INTEGER, AT(max_queue), "512", 1, 100000, NULL,
       "requests that wait for a handler thread; more are answered 503" },
     { "VIDBATCH_QUEUE_TIMEOUT", DURATION, AT(queue_timeout_ms), "10s", 100, DAY_MS, NULL,

@@ -17,9 +17,9 @@ struct config { /* texts are owned; "" where unset */
     char *models_file;
     char *log_format, *log_level;
     int64_t workers, handler_threads, io_threads;
-    int64_t max_connections, max_connections_per_address, max_queue, queue_timeout_ms, max_streams, max_held_bytes,
-        max_header_bytes, max_body_bytes, head_timeout_ms, idle_timeout_ms, body_timeout_ms, send_timeout_ms, send_rate,
-        rate_limit, rate_burst, denied_limit, drain_delay_ms;
+    int64_t max_connections, max_connections_per_address, max_running_per_client, max_queue, queue_timeout_ms,
+        max_streams, max_held_bytes, max_header_bytes, max_body_bytes, head_timeout_ms, idle_timeout_ms,
+        body_timeout_ms, send_timeout_ms, send_rate, rate_limit, rate_burst, denied_limit, drain_delay_ms;
     char *trusted_proxies, *cors_origins, *tls_cert, *tls_key;
     int64_t lease_ms, heartbeat_ms, watch_min_ms, watch_max_ms, poll_ms, retry_base_ms, retry_cap_ms, max_failures,
         lookup_grace_ms;

@@ -63,6 +63,7 @@ struct http_limits config_http_limits(const struct config *c)
     return (struct http_limits){ .max_connections = (int)c->max_connections,
                                  .max_connections_per_address = (int)c->max_connections_per_address,
                                  .max_queue = (int)c->max_queue,
+                                 .max_running_per_client = (int)c->max_running_per_client,
                                  .max_held_bytes = c->max_held_bytes,
                                  .max_streams = (int)c->max_streams,
                                  .max_header_bytes = (size_t)c->max_header_bytes,

@@ -13,36 +13,6 @@ static const struct {
 } scope_names[] = { { SCOPE_READ, "read" }, { SCOPE_RUN, "run" }, { SCOPE_ADMIN, "admin" } };
 enum { SCOPES = 3 };
 
-/* ---- the address ---- */
-
-void request_note_address(struct request *rq)
-{
-    const struct http_server *server = rq->server;
-    struct address from = rq->link ? rq->link->peer : (struct address){ 0 };
-
-    if (rq->link && rq->link->is_forwarder)
-        from = forwarded_client(&server->forwarders, &from, request_header_list(rq, "X-Forwarded-For"));
-    rq->client = client_of_address(&from);
-    address_text(&from, rq->address);
-}
-
-const char *rq_address(const struct request *rq)
-{
-    return rq->address;
-}
-
-const struct caller *rq_caller(const struct request *rq)
-{
-    return &rq->caller;
-}
-
-void caller_done(struct caller *caller)
-{
-    if (caller->grant && caller->drop)
-        caller->drop(caller->grant);
-    *caller = (struct caller){ 0 };
-}
-
 /* ---- the token ---- */
 
 /* What follows the word Bearer; ptr NULL: it is another scheme, or broken. */
@@ -87,24 +57,59 @@ static const char *find_token(struct request *rq, struct span *token)
     return NULL;
 }
 
+/* ---- who it is ---- */
+
+void caller_note(struct request *rq)
+{
+    const struct http_server *server = rq->server;
+    struct address from = rq->link ? rq->link->peer : (struct address){ 0 };
+
+    if (rq->link && rq->link->is_forwarder)
+        from = forwarded_client(&server->forwarders, &from, request_header_list(rq, "X-Forwarded-For"));
+    rq->client = client_of_address(&from);
+    address_text(&from, rq->address);
+    rq->token_trouble = find_token(rq, &rq->token);
+    rq->sender = server->authenticate && rq->token.ptr ? client_of_token(rq->token) : rq->client;
+}
+
+const char *rq_address(const struct request *rq)
+{
+    return rq->address;
+}
+
+const struct caller *rq_caller(const struct request *rq)
+{
+    return &rq->caller;
+}
+
+void caller_done(struct caller *caller)
+{
+    if (caller->grant && caller->drop)
+        caller->drop(caller->grant);
+    *caller = (struct caller){ 0 };
+}
+
 /* ---- may it? ---- */
 
-/* trouble: what is wrong with the headers, NULL: nothing. It is no matter where nobody is asked, as behind a proxy that
- * has credentials of its own. */
-static bool refuse_caller(struct request *rq, const char *trouble, bool gave_token, const struct err *err)
+/* What is wrong with the headers is no matter where nobody is asked, as behind a proxy that has credentials of its own.
+ */
+static bool refuse_caller(struct request *rq, int64_t tired_s, const struct err *err)
 {
     struct reply *rp = &rq->reply;
 
-    if (err->kind == ERR_DENIED && trouble) {
-        reply_problem(rq, rp, 400, "bad_credentials", "%s", trouble);
-        return false;
-    }
     if (err->kind != ERR_DENIED) {
         reply_error(rq, rp, err);
         return false;
     }
+    if (tired_s > 0)
+        return limits_refuse_tired(rq, tired_s);
+    limits_note_denied(rq);
+    if (rq->token_trouble) {
+        reply_problem(rq, rp, 400, "bad_credentials", "%s", rq->token_trouble);
+        return false;
+    }
     reply_problem(rq, rp, 401, err_code_of(err), "%s", err->what);
-    reply_header(rp, "WWW-Authenticate", gave_token ? REALM ", error=\"invalid_token\"" : REALM);
+    reply_header(rp, "WWW-Authenticate", rq->token.ptr ? REALM ", error=\"invalid_token\"" : REALM);
     return false;
 }
 
@@ -168,9 +173,8 @@ bool caller_admit(struct request *rq, void *context)
 {
     struct http_server *server = rq->server;
     const int level = (int)rq->match.route->access - (int)ACCESS_READ; /* of scope_names; public: -1 */
-    const char *trouble = NULL;
-    struct span token;
     struct err err = { 0 };
+    int64_t tired_s = 0;
 
     if (level < 0)
         return true;
@@ -178,12 +182,9 @@ bool caller_admit(struct request *rq, void *context)
         rq->caller.scopes = SCOPE_ALL;
         return admit_open(rq) && limits_admit(rq);
     }
-    trouble = find_token(rq, &token);
-    if (!server->authenticate(server->arg, context, token, &rq->caller, &err)) {
-        if (err.kind == ERR_DENIED)
-            limits_note_denied(rq);
-        return refuse_caller(rq, trouble, token.ptr != NULL, &err);
-    }
+    tired_s = limits_tired_s(rq);
+    if (!server->authenticate(server->arg, context, rq->token, tired_s > 0, &rq->caller, &err))
+        return refuse_caller(rq, tired_s, &err);
     if (rq->caller.key_id != 0)
         rq->client = client_of_key(rq->caller.key_id);
     else if (!admit_open(rq))
@@ -199,15 +200,13 @@ bool caller_may_go_on(struct request *rq, void *context)
 {
     struct http_server *server = rq->server;
     struct caller now = { .key_id = 0 };
-    struct span token;
     struct err err = { 0 };
     bool ok = true;
 
     if (!server->authenticate || rq->caller.key_id == 0)
         return true;
-    (void)find_token(rq, &token);
     /* A database that does not answer says nothing about the key. */
-    ok = server->authenticate(server->arg, context, token, &now, &err) || err.kind != ERR_DENIED;
+    ok = server->authenticate(server->arg, context, rq->token, false, &now, &err) || err.kind != ERR_DENIED;
     caller_done(&now);
     return ok;
 }

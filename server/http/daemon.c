@@ -176,6 +176,7 @@ static void start_tally(struct http_server *server)
 
     tally_init(&server->tally, &(struct tally_limits){ .connections = l->max_connections_per_address,
                                                        .streams = l->max_streams,
+                                                       .running = l->max_running_per_client,
                                                        .per_s = l->requests_per_s,
                                                        .burst = l->requests_burst,
                                                        .denied_per_s = l->denied_per_s,

@@ -158,7 +158,7 @@ static enum MHD_Result on_headers(struct request *rq, struct MHD_Connection *con
     metrics_begin(&rq->server->metrics);
     (void)snprintf(rq->method, sizeof rq->method, "%s", method);
     request_name(rq);
-    request_note_address(rq);
+    caller_note(rq);
     if (!accept_headers(rq))
         return refuse_early(rq);
     rq->phase = PHASE_BODY;

@@ -1,4 +1,5 @@
-/* The threads that run handlers: each has its own context and takes requests from one queue, first come, first served.
+/* The threads that run handlers: each has its own context and takes requests from one queue, first come, first served,
+ * where a client with all the turns it may have waits beside the queue, so that it keeps nobody else waiting.
  * A request is suspended before it is queued and resumed after its work, so between the two it is the pool's alone. */
 #include "server/http/internal.h"
 
@@ -63,6 +64,81 @@ static void set_busy(struct handler_thread *self, void *context)
     pthread_mutex_unlock(&self->lock);
 }
 
+/* ---- the queue, and whose turn it is ---- */
+
+static void list_add(struct request_list *list, struct request *rq)
+{
+    rq->next = NULL;
+    if (list->tail)
+        list->tail->next = rq;
+    else
+        list->head = rq;
+    list->tail = rq;
+}
+
+/* Takes `rq` out, which follows `before` (NULL: it is the first). */
+static struct request *list_remove(struct request_list *list, struct request *before, struct request *rq)
+{
+    if (before)
+        before->next = rq->next;
+    else
+        list->head = rq->next;
+    if (list->tail == rq)
+        list->tail = before;
+    rq->next = NULL;
+    return rq;
+}
+
+/* With the lock. NULL: none of that client waits for a turn. */
+static struct request *unpark(struct pool *p, struct client_id who)
+{
+    struct request *before = NULL;
+
+    for (struct request *rq = p->parked.head; rq; before = rq, rq = rq->next)
+        if (client_is(rq->sender, who))
+            return list_remove(&p->parked, before, rq);
+    return NULL;
+}
+
+/* Its turn goes to the next of the same client. True: there is one, and it is ready. */
+static bool end_turn(struct pool *p, struct request *rq)
+{
+    struct request *next = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    if (rq->has_turn) {
+        next = unpark(p, rq->sender);
+        if (next) {
+            next->has_turn = true;
+            list_add(&p->ready, next);
+        } else {
+            tally_give(&p->server->tally, rq->sender, TALLY_RUNNING, clock_mono_ms());
+        }
+        rq->has_turn = false;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return next != NULL;
+}
+
+/* The next request; NULL: the pool is closed. */
+static struct request *take(struct pool *p)
+{
+    struct request *rq = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    while (!p->ready.head && !p->closed)
+        pthread_cond_wait(&p->some, &p->lock);
+    if (p->ready.head) {
+        rq = list_remove(&p->ready, NULL, p->ready.head);
+        if (rq->work == WORK_HANDLER)
+            p->queued--;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return rq;
+}
+
+/* ---- the threads ---- */
+
 static void run(struct handler_thread *self, struct request *rq, void **context)
 {
     struct err err = { 0 };
@@ -86,27 +162,8 @@ static void run(struct handler_thread *self, struct request *rq, void **context)
         log_context(NULL);
     }
     set_busy(self, NULL);
+    (void)end_turn(self->pool, rq); /* this thread looks next */
     give_back(rq);
-}
-
-/* The next request; NULL: the pool is closed. */
-static struct request *take(struct pool *p)
-{
-    struct request *rq = NULL;
-
-    pthread_mutex_lock(&p->lock);
-    while (!p->head && !p->closed)
-        pthread_cond_wait(&p->some, &p->lock);
-    rq = p->head;
-    if (rq) {
-        p->head = rq->next;
-        if (!p->head)
-            p->tail = NULL;
-        if (rq->work == WORK_HANDLER)
-            p->queued--;
-    }
-    pthread_mutex_unlock(&p->lock);
-    return rq;
 }
 
 static void *thread_main(void *arg)
@@ -174,6 +231,7 @@ bool pool_start(struct pool *p, struct http_server *server, int threads, int max
 enum submitted pool_submit(struct pool *p, struct request *rq, enum work work)
 {
     enum submitted how = POOL_TAKEN;
+    bool is_ready = false;
 
     pthread_mutex_lock(&p->lock);
     if (p->closed) {
@@ -185,18 +243,15 @@ enum submitted pool_submit(struct pool *p, struct request *rq, enum work work)
         MHD_suspend_connection(rq->connection);
         rq->work = work;
         rq->queued_ms = clock_mono_ms();
-        rq->next = NULL;
-        if (p->tail)
-            p->tail->next = rq;
-        else
-            p->head = rq;
-        p->tail = rq;
+        is_ready = tally_take(&p->server->tally, rq->sender, TALLY_RUNNING, rq->queued_ms);
+        rq->has_turn = is_ready;
+        list_add(is_ready ? &p->ready : &p->parked, rq);
         if (work == WORK_HANDLER)
             p->queued++;
     }
     pthread_mutex_unlock(&p->lock);
     /* Not under the lock: whoever wakes up wants it. */
-    if (how == POOL_TAKEN)
+    if (is_ready)
         pthread_cond_signal(&p->some);
     return how;
 }
@@ -211,42 +266,37 @@ size_t pool_queued(struct pool *p)
     return queued;
 }
 
-/* With the lock: takes the handlers that came before this out of the queue, as a list. Fills are not handlers: they
- * hold an answer that has begun. */
-static struct request *take_expired(struct pool *p, int64_t before_ms)
+/* With the lock: moves the handlers that came before this out of the list. Fills are not handlers: they hold an answer
+ * that has begun. */
+static void take_expired(struct pool *p, struct request_list *list, int64_t before_ms, struct request_list *expired)
 {
-    struct request *expired = NULL, **last = &expired;
-    struct request **at = &p->head;
+    struct request *before = NULL, *next = NULL;
 
-    p->tail = NULL;
-    while (*at) {
-        struct request *rq = *at;
-
+    for (struct request *rq = list->head; rq; rq = next) {
+        next = rq->next;
         if (rq->work == WORK_HANDLER && rq->queued_ms <= before_ms) {
-            *at = rq->next;
-            rq->next = NULL;
-            *last = rq;
-            last = &rq->next;
+            list_add(expired, list_remove(list, before, rq));
             p->queued--;
         } else {
-            p->tail = rq;
-            at = &rq->next;
+            before = rq;
         }
     }
-    return expired;
 }
 
 void pool_expire(struct pool *p, int64_t wait_ms)
 {
-    struct request *expired = NULL;
+    const int64_t before_ms = clock_mono_ms() - wait_ms;
+    struct request_list expired = { 0 };
 
     pthread_mutex_lock(&p->lock);
-    expired = take_expired(p, clock_mono_ms() - wait_ms);
+    take_expired(p, &p->ready, before_ms, &expired);
+    take_expired(p, &p->parked, before_ms, &expired);
     pthread_mutex_unlock(&p->lock);
-    while (expired) {
-        struct request *rq = expired;
+    while (expired.head) {
+        struct request *rq = list_remove(&expired, NULL, expired.head);
 
-        expired = rq->next;
+        if (end_turn(p, rq))
+            pthread_cond_signal(&p->some);
         metrics_refused(&p->server->metrics, HTTP_REFUSED_WAIT);
         problem_unavailable(rq, "overloaded", "It waited too long for its turn, and was not begun. Try again.");
         give_back(rq);
@@ -296,20 +346,23 @@ static void *interrupt_main(void *arg)
 
 static void close_queue(struct pool *p)
 {
-    struct request *dropped = NULL;
+    struct request_list dropped[2];
 
     pthread_mutex_lock(&p->lock);
     p->closed = true;
-    dropped = p->head;
-    p->head = p->tail = NULL;
+    dropped[0] = p->ready;
+    dropped[1] = p->parked;
+    p->ready = p->parked = (struct request_list){ 0 };
     p->queued = 0;
     pthread_cond_broadcast(&p->some);
     pthread_mutex_unlock(&p->lock);
-    while (dropped) {
-        struct request *next = dropped->next;
-        drop(dropped);
-        dropped = next;
-    }
+    for (int i = 0; i < 2; i++)
+        while (dropped[i].head) {
+            struct request *rq = list_remove(&dropped[i], NULL, dropped[i].head);
+
+            (void)end_turn(p, rq);
+            drop(rq);
+        }
 }
 
 bool pool_stop(struct pool *p, int64_t wait_ms)

@@ -121,11 +121,15 @@ struct request {
     struct link *link;          /* NULL: there was no memory for it, and it is being closed */
     char address[ADDRESS_SIZE]; /* of the client */
     struct client_id client;    /* whose limits count: the key's, else the address's */
+    struct client_id sender;    /* whose turn it takes: known before the key is looked at */
     bool has_stream;            /* counted in the tally */
     size_t held_bytes;          /* counted in the server's */
     bool is_https;              /* its client speaks TLS, with us or with a trusted forwarder */
     struct span origin;         /* of the web page of another origin that may read the answer; ptr NULL: none */
+    bool has_turn;              /* counted in the tally, for sender */
     int64_t queued_ms;          /* when it began to wait for a handler thread */
+    struct span token;          /* as it came; ptr NULL: none that can be used */
+    const char *token_trouble;  /* what is wrong with it; NULL: nothing */
     struct caller caller;
     char method[METHOD_BYTES]; /* as sent, cut */
     char *target;              /* the raw path, terminated */
@@ -157,8 +161,8 @@ struct span request_header_list(struct request *rq, const char *name);
 bool request_reads(const struct request *rq); /* GET or HEAD */
 
 /* ---- who asks ---- */
-/* Notes the address of the connection's other end. I/O thread. */
-void request_note_address(struct request *rq);
+/* Notes the address of the client, its token, and so who it is for now. I/O thread. */
+void caller_note(struct request *rq);
 /* May the handler of the matched route run? False: the problem is filled (400, 401, 403, 503). */
 MUST_CHECK bool caller_admit(struct request *rq, void *context);
 /* Between pieces of a stream: false when its key has been revoked or has expired since. */
@@ -176,9 +180,14 @@ MUST_CHECK bool browser_add_headers(struct request *rq, struct MHD_Response *res
 /* ---- limits ---- */
 /* The defaults where *asked has zeros. */
 struct http_limits limits_of(const struct http_limits *asked);
-/* Does the head fit, and may anything with a key come from there? I/O thread. False: the problem is filled (431, 429).
+/* Does the head fit, and may what brings no token come from there? I/O thread. False: the problem is filled (431, 429).
  */
 MUST_CHECK bool limits_accept(struct request *rq);
+/* Seconds in which only known keys are looked at, for too many requests without a good one came from its address; 0:
+ * all are. */
+int64_t limits_tired_s(struct request *rq);
+/* And that is why it is refused: fills 429, and gives false. */
+bool limits_refuse_tired(struct request *rq, int64_t wait_s);
 /* The caller is known: may it ask now? Adds the RateLimit fields. False: 429. */
 MUST_CHECK bool limits_admit(struct request *rq);
 /* Counts memory that the request takes until its end. False: all of it is taken. Any thread. */
@@ -199,10 +208,15 @@ struct handler_thread {
     pthread_mutex_t lock; /* guards busy; held during an interrupt, for then the context must stay */
     void *busy;           /* the context of the request that runs now, NULL: none */
 };
-struct pool {
-    pthread_mutex_t lock; /* guards head, tail, queued, closed, running */
-    pthread_cond_t some;  /* work came, or the pool closed */
+struct request_list {
     struct request *head, *tail;
+};
+struct pool {
+    pthread_mutex_t lock;      /* guards ready, parked, queued, closed, running */
+    pthread_cond_t some;       /* work came, or the pool closed */
+    struct request_list ready; /* each has its client's turn */
+    struct request_list
+        parked;    /* their clients have as many turns as they may; whoever ends one gives it to the next */
     size_t queued; /* handlers that wait; fills are as few as connections and always welcome */
     size_t max_queued;
     bool closed;
@@ -261,7 +275,8 @@ struct http_server {
     void (*close_context)(void *context);
     void (*interrupt_context)(void *context);
     int64_t interrupt_ms;
-    bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
+    bool (*authenticate)(void *arg, void *context, struct span token, bool known_only, struct caller *caller,
+                         struct err *err);
     bool (*admit)(struct request *rq, struct reply *rp);
     bool open_is_local;
     void *arg;

@@ -19,7 +19,7 @@ struct http_limits limits_of(const struct http_limits *asked)
     struct http_limits l = *asked;
 
     l.max_connections = (int)or_else(l.max_connections, 1024);
-    l.max_connections_per_address = (int)or_else(l.max_connections_per_address, 512);
+    l.max_connections_per_address = (int)or_else(l.max_connections_per_address, 384);
     l.max_queue = (int)or_else(l.max_queue, 512);
     l.max_held_bytes = or_else(l.max_held_bytes, HELD_BYTES);
     l.max_streams = (int)or_else(l.max_streams, 128);
@@ -59,9 +59,21 @@ bool limits_accept(struct request *rq)
         rq->reply.close = true;
         return false;
     }
-    if (!server->authenticate || rq->match.route->access == ACCESS_PUBLIC ||
-        tally_may_try(&rq->server->tally, rq->client, clock_mono_ms(), &wait_s))
+    if (!server->authenticate || rq->match.route->access == ACCESS_PUBLIC || rq->token.ptr)
         return true;
+    wait_s = limits_tired_s(rq); /* what brings no token needs no look */
+    return wait_s == 0 || limits_refuse_tired(rq, wait_s);
+}
+
+int64_t limits_tired_s(struct request *rq)
+{
+    int64_t wait_s = 0;
+
+    return tally_may_try(&rq->server->tally, rq->client, clock_mono_ms(), &wait_s) ? 0 : wait_s;
+}
+
+bool limits_refuse_tired(struct request *rq, int64_t wait_s)
+{
     return refuse(rq, HTTP_REFUSED_DENIED, wait_s, "too_many_denied",
                   "Too many requests without a valid key came from this address. Wait, and send a valid key.");
 }
@@ -87,10 +99,10 @@ bool limits_admit(struct request *rq)
         return true;
     ok = tally_request(&server->tally, rq->client, clock_mono_ms(), &q);
     add_fields(&rq->reply, &q);
-    return ok ||
-           refuse(rq, HTTP_REFUSED_RATE, q.wait_s, "rate_limited",
-                  rq->client.is_key ? "This key sends requests faster than it may. Wait as Retry-After says."
-                                    : "This address sends requests faster than it may. Wait as Retry-After says.");
+    return ok || refuse(rq, HTTP_REFUSED_RATE, q.wait_s, "rate_limited",
+                        rq->client.kind == CLIENT_KEY
+                            ? "This key sends requests faster than it may. Wait as Retry-After says."
+                            : "This address sends requests faster than it may. Wait as Retry-After says.");
 }
 
 bool limits_hold(struct request *rq, size_t bytes)

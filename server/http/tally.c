@@ -14,13 +14,25 @@ enum { TOKEN = 1000 };
 struct tally_entry {
     struct tally_entry *next;
     struct client_id who;
-    int64_t open[2]; /* by tally_kind */
+    int64_t open[TALLY_KINDS];
     struct bucket requests, denied;
 };
 
 struct client_id client_of_key(int64_t key_id)
 {
-    return (struct client_id){ .high = (uint64_t)key_id, .is_key = true };
+    return (struct client_id){ .high = (uint64_t)key_id, .kind = CLIENT_KEY };
+}
+
+/* FNV-1a, from two starts: that two tokens fall together is as good as never, and would only make them share. */
+struct client_id client_of_token(struct span token)
+{
+    struct client_id who = { .high = 0xCBF29CE484222325U, .low = 0x84222325CBF29CE4U, .kind = CLIENT_TOKEN };
+
+    for (size_t i = 0; i < token.len; i++) {
+        who.high = (who.high ^ (unsigned char)token.ptr[i]) * 0x100000001B3U;
+        who.low = (who.low ^ (unsigned char)token.ptr[i]) * 0x100000001B3U;
+    }
+    return who;
 }
 
 struct client_id client_of_address(const struct address *a)
@@ -32,6 +44,11 @@ struct client_id client_of_address(const struct address *a)
     if (memcmp(a->bytes, v4_prefix, sizeof v4_prefix) == 0)
         memcpy(&who.low, a->bytes + 8, 8);
     return who;
+}
+
+bool client_is(struct client_id a, struct client_id b)
+{
+    return a.high == b.high && a.low == b.low && a.kind == b.kind;
 }
 
 void tally_init(struct tally *t, const struct tally_limits *limits)
@@ -82,11 +99,6 @@ static int64_t seconds_until(const struct bucket *b, int64_t lacking, int64_t pe
 
 /* ---- entries ---- */
 
-static bool is_same(struct client_id a, struct client_id b)
-{
-    return a.high == b.high && a.low == b.low && a.is_key == b.is_key;
-}
-
 /* Nothing of it would be missed. */
 static bool is_as_new(struct tally *t, struct tally_entry *e, int64_t now_ms)
 {
@@ -94,7 +106,10 @@ static bool is_as_new(struct tally *t, struct tally_entry *e, int64_t now_ms)
         refill(&e->requests, t->limits.per_s, now_ms);
     if (t->limits.denied_per_s > 0)
         refill(&e->denied, t->limits.denied_per_s, now_ms);
-    return e->open[0] == 0 && e->open[1] == 0 && e->requests.missing == 0 && e->denied.missing == 0;
+    for (int kind = 0; kind < TALLY_KINDS; kind++)
+        if (e->open[kind] > 0)
+            return false;
+    return e->requests.missing == 0 && e->denied.missing == 0;
 }
 
 /* With the lock. Whoever walks a slot throws away what has become as new there, so the table holds hardly more than who
@@ -102,14 +117,14 @@ static bool is_as_new(struct tally *t, struct tally_entry *e, int64_t now_ms)
 static struct tally_entry *find(struct tally *t, struct client_id who, bool add, int64_t now_ms)
 {
     /* Fibonacci's: addresses that follow each other go apart */
-    uint64_t hash = (who.high ^ who.low * 0x9E3779B97F4A7C15U ^ who.is_key) * 0x9E3779B97F4A7C15U;
+    uint64_t hash = (who.high ^ who.low * 0x9E3779B97F4A7C15U ^ who.kind) * 0x9E3779B97F4A7C15U;
     struct tally_entry **slot = &t->slots[(hash >> 40) % TALLY_SLOTS];
     struct tally_entry **at = slot;
 
     while (*at) {
         struct tally_entry *e = *at;
 
-        if (is_same(e->who, who))
+        if (client_is(e->who, who))
             return e;
         if (is_as_new(t, e, now_ms)) {
             *at = e->next;
@@ -127,9 +142,9 @@ static struct tally_entry *find(struct tally *t, struct client_id who, bool add,
 
 static bool is_full(const struct tally *t, const struct tally_entry *e, enum tally_kind kind)
 {
-    int64_t most = kind == TALLY_CONNECTIONS ? t->limits.connections : t->limits.streams;
+    const int64_t most[TALLY_KINDS] = { t->limits.connections, t->limits.streams, t->limits.running };
 
-    return e && most > 0 && e->open[kind] >= most;
+    return e && most[kind] > 0 && e->open[kind] >= most[kind];
 }
 
 bool tally_has_room(struct tally *t, struct client_id who, enum tally_kind kind, int64_t now_ms)

@@ -25,19 +25,24 @@ static int64_t make(struct db *db, const char *scopes, char text[API_KEY_SIZE])
 }
 
 /* "ok" and the scopes, or the code of the refusal. */
-static const char *asked(struct keyring *ring, struct db *db, const char *token, unsigned *scopes)
+static const char *asked_so(struct keyring *ring, struct db *db, const char *token, bool known_only, unsigned *scopes)
 {
     static _Thread_local struct err err;
     struct caller caller = { 0 };
 
     err_clear(&err);
-    if (!keyring_authenticate(ring, db, span_of(token), &caller, &err))
+    if (!keyring_authenticate(ring, db, span_of(token), known_only, &caller, &err))
         return err_code_of(&err);
     if (scopes)
         *scopes = caller.scopes;
     if (caller.grant)
         caller.drop(caller.grant);
     return "ok";
+}
+
+static const char *asked(struct keyring *ring, struct db *db, const char *token, unsigned *scopes)
+{
+    return asked_so(ring, db, token, false, scopes);
 }
 
 static void ring_done(struct keyring **ring)
@@ -98,6 +103,29 @@ static void the_first_key_closes(void)
     keyring_forget(ring, id);
     CHECK_TEXT(asked(ring, db, NULL, NULL), "key_required");
     CHECK_TEXT(asked(ring, db, key, NULL), "key_invalid");
+}
+
+/* Where only known keys are looked at, no other costs a query. */
+static void only_known_keys(void)
+{
+    AUTO(testdb_close) struct db *db = NULL;
+    AUTO(ring_done) struct keyring *ring = ring_new(true);
+    AUTO(testdb_end) struct testdb t;
+    char key[API_KEY_SIZE], other[API_KEY_SIZE];
+
+    if (!testdb_begin(&t, true))
+        return;
+    db = testdb_open(&t);
+    (void)make(db, "[\"read\"]", key);
+    (void)make(db, "[\"read\"]", other);
+    CHECK_TEXT(asked_so(ring, db, key, true, NULL), "key_unknown");
+    CHECK_TEXT(asked(ring, db, key, NULL), "ok");
+    CHECK_TEXT(asked_so(ring, db, key, true, NULL), "ok");
+    testdb_sql(&t, "ALTER TABLE api_key RENAME TO away"); /* a query would fail */
+    CHECK_TEXT(asked_so(ring, db, key, true, NULL), "ok");
+    CHECK_TEXT(asked_so(ring, db, other, true, NULL), "key_unknown");
+    CHECK_TEXT(asked_so(ring, db, "vb_nonsense", true, NULL), "key_malformed");
+    CHECK_TEXT(asked_so(ring, db, NULL, true, NULL), "key_required");
 }
 
 static void without_a_database(void)
@@ -312,6 +340,7 @@ static const struct test tests[] = {
     { "read while revoked", read_while_revoked },
     { "the first key closes", the_first_key_closes },
     { "without a database", without_a_database },
+    { "only known keys", only_known_keys },
     { "a failed look is never open", a_failed_look_is_never_open },
     { "made up keys push out nothing", made_up_keys_push_out_nothing },
     { "many threads", many_threads },

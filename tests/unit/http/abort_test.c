@@ -154,13 +154,14 @@ static void *run_client(void *arg)
 
 static void aborts_leave_nothing(void)
 {
-    struct http_options options = {
-        .host = "127.0.0.1",
-        .routes = routes,
-        .route_count = sizeof routes / sizeof routes[0],
-        .handler_threads = 3,
-        .limits = { .idle_timeout_ms = 600000, .body_timeout_ms = 600000, .head_timeout_ms = 600000 }
-    };
+    struct http_options options = { .host = "127.0.0.1",
+                                    .routes = routes,
+                                    .route_count = sizeof routes / sizeof routes[0],
+                                    .handler_threads = 3,
+                                    .limits = { .max_connections_per_address = 1024,
+                                                .idle_timeout_ms = 600000,
+                                                .body_timeout_ms = 600000,
+                                                .head_timeout_ms = 600000 } };
     pthread_t threads[CLIENTS];
     int numbers[CLIENTS];
     struct http_counts counts = { 0 };

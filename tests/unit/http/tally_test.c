@@ -51,6 +51,9 @@ static void a_network_of_ipv6_is_one_client(void)
     CHECK(tally_take(&t, address("2001:db8:0:1::1"), TALLY_CONNECTIONS, 0));
     CHECK(tally_take(&t, client_of_key(1), TALLY_CONNECTIONS, 0));
     CHECK(tally_take(&t, client_of_key(2), TALLY_CONNECTIONS, 0));
+    CHECK(tally_take(&t, client_of_token(SPAN_LIT("vb_1")), TALLY_CONNECTIONS, 0));
+    CHECK(tally_take(&t, client_of_token(SPAN_LIT("vb_2")), TALLY_CONNECTIONS, 0));
+    CHECK(!tally_take(&t, client_of_token(SPAN_LIT("vb_1")), TALLY_CONNECTIONS, 0));
     tally_done(&t);
 }
 
@@ -133,7 +136,7 @@ static void no_limit_and_no_memory_refuse_nobody(void)
     }
     CHECK_I64(entries(), 1);
     tally_done(&t);
-    tally_init(&t, &(struct tally_limits){ 1, 1, 1, 1, 1, 1 });
+    tally_init(&t, &(struct tally_limits){ 1, 1, 1, 1, 1, 1, 1 });
     mem_fail_at(1);
     for (int i = 0; i < 3; i++) {
         CHECK(tally_take(&t, client_of_key(1), TALLY_CONNECTIONS, 0));
