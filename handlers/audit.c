@@ -22,7 +22,7 @@ bool audited(struct db *db, const struct request *rq, const char *action, const 
     return audit_store_add(db, &row, err);
 }
 
-static void put_row(struct json_writer *w, const struct audit_row *row)
+static void put_change(struct json_writer *w, const struct audit_row *row)
 {
     json_begin_object(w);
     json_put_time(w, "at", row->at_ms);
@@ -35,13 +35,21 @@ static void put_row(struct json_writer *w, const struct audit_row *row)
     json_end_object(w);
 }
 
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *arg)
+{
+    struct audit_row change = { 0 };
+
+    (void)arg;
+    audit_row_read(rows, row, &change);
+    put_change(w, &change);
+    return change.id;
+}
+
 void audit_list(struct request *rq, struct reply *rp)
 {
     static const char *const known[] = { "key_id", "from", "to", "limit", "after", NULL };
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct json_writer w = json_writer_on(reply_body(rp));
     struct audit_filter filter = { 0 };
-    struct audit_row row = { 0 };
     struct err err = { 0 };
     bool has = false;
     int limit = 0;
@@ -55,15 +63,5 @@ void audit_list(struct request *rq, struct reply *rp)
         reply_failure(rq, rp, &err);
         return;
     }
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows.count && i < limit; i++) {
-        audit_row_read(&rows, i, &row);
-        put_row(&w, &row);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows.count > limit, "audit", row.id);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    reply_list(rq, rp, &rows, limit, "audit", put_row, NULL);
 }

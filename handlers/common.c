@@ -3,6 +3,7 @@
 #include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/base/text.h"
+#include "sql/db.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -79,6 +80,23 @@ void reply_page(struct request *rq, struct reply *rp)
 
     if (!buf_check(reply_body(rp), "an answer", &err))
         reply_error(rq, rp, &err);
+}
+
+void reply_list(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit, const char *cursor,
+                int64_t (*put)(struct json_writer *w, const struct db_rows *rows, int row, void *arg), void *arg)
+{
+    struct json_writer w = json_writer_on(reply_body(rp));
+    int64_t last = 0;
+
+    json_begin_object(&w);
+    json_name(&w, "data");
+    json_begin_array(&w);
+    for (int i = 0; i < rows->count && i < limit; i++)
+        last = put(&w, rows, i, arg);
+    json_end_array(&w);
+    reply_next_i64(rq, rp, &w, rows->count > limit, cursor, last);
+    json_end_object(&w);
+    reply_page(rq, rp);
 }
 
 void reply_resource(struct request *rq, struct reply *rp)

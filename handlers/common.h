@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct db_rows;
+
 /* ?name=: absent leaves *out as it is; a bad one fills a 400 problem, code "invalid_parameter", and returns false. */
 bool query_id(struct request *rq, struct reply *rp, const char *name, const char *id_prefix, int64_t *out);
 bool query_time(struct request *rq, struct reply *rp, const char *name, int64_t *wall_ms);
@@ -20,6 +22,10 @@ bool query_word(struct request *rq, struct reply *rp, const char *name, const ch
 /* Ends a single resource: an ETag from the body, answered 304 where the client has it. A body that did not fit is a
  * 500. */
 void reply_resource(struct request *rq, struct reply *rp);
+/* A page of a list: {"data": [...], "next": ...} of the first `limit` rows; that there is one more says that there is
+ * another page. put writes a row and gives what the cursor of that kind holds after it. */
+void reply_list(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit, const char *cursor,
+                int64_t (*put)(struct json_writer *w, const struct db_rows *rows, int row, void *arg), void *arg);
 /* For a page: a body that did not fit is a 500. */
 void reply_page(struct request *rq, struct reply *rp);
 /* As reply_error; but what was not found is called by the id that the path gave. */

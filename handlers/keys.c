@@ -119,11 +119,19 @@ void keys_create(struct request *rq, struct reply *rp)
 
 /* ---- read ---- */
 
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *arg)
+{
+    struct key_row key = { 0 };
+
+    (void)arg;
+    key_row_read(rows, row, &key);
+    put_key(w, &key, NULL);
+    return key.id;
+}
+
 void keys_list(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct json_writer w = json_writer_on(reply_body(rp));
-    struct key_row row = { 0 };
     struct err err = { 0 };
     int64_t after = 0;
     bool has = false;
@@ -136,17 +144,7 @@ void keys_list(struct request *rq, struct reply *rp)
         reply_failure(rq, rp, &err);
         return;
     }
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows.count && i < limit; i++) {
-        key_row_read(&rows, i, &row);
-        put_key(&w, &row, NULL);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows.count > limit, "keys", row.id);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    reply_list(rq, rp, &rows, limit, "keys", put_row, NULL);
 }
 
 void keys_get(struct request *rq, struct reply *rp)

@@ -87,12 +87,20 @@ void prefixes_create(struct request *rq, struct reply *rp)
 
 /* ---- read ---- */
 
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *arg)
+{
+    struct prefix_row prefix = { 0 };
+
+    (void)arg;
+    prefix_row_read(rows, row, &prefix);
+    prefix_json(w, &prefix, NULL);
+    return prefix.id;
+}
+
 void prefixes_list(struct request *rq, struct reply *rp)
 {
     AUTO(db_rows_done) struct db_rows seen = { 0 };
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    struct json_writer w = json_writer_on(reply_body(rp));
-    struct prefix_row row = { 0 };
     const char *within = NULL;
     struct err err = { 0 };
     int64_t after = 0;
@@ -107,17 +115,7 @@ void prefixes_list(struct request *rq, struct reply *rp)
         reply_failure(rq, rp, &err);
         return;
     }
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows.count && i < limit; i++) {
-        prefix_row_read(&rows, i, &row);
-        prefix_json(&w, &row, NULL);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows.count > limit, "prefixes", row.id);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    reply_list(rq, rp, &rows, limit, "prefixes", put_row, NULL);
 }
 
 void prefixes_get(struct request *rq, struct reply *rp)

@@ -26,22 +26,14 @@ static void put_record(struct json_writer *w, const struct record_row *row)
     json_end_object(w);
 }
 
-static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit)
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *arg)
 {
-    struct json_writer w = json_writer_on(reply_body(rp));
-    struct record_row row = { 0 };
+    struct record_row record = { 0 };
 
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows->count && i < limit; i++) {
-        record_row_read(rows, i, &row);
-        put_record(&w, &row);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows->count > limit, "records", row.id);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    (void)arg;
+    record_row_read(rows, row, &record);
+    put_record(w, &record);
+    return record.id;
 }
 
 void records_list(struct request *rq, struct reply *rp)
@@ -64,7 +56,7 @@ void records_list(struct request *rq, struct reply *rp)
         return;
     if (job_store_get(db_of(rq), id, &job_rows, &job, &err) &&
         record_store_list(db_of(rq), id, state, after, limit + 1, &rows, &err))
-        put_page(rq, rp, &rows, limit);
+        reply_list(rq, rp, &rows, limit, "records", put_row, NULL);
     else
         reply_failure(rq, rp, &err);
 }

@@ -19,26 +19,15 @@ static struct slot_wait wait_of(const struct db_rows *queue, int64_t shard_id)
 }
 
 /* queue: those shards of the job that wait for a slot. */
-static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, const struct db_rows *queue,
-                     int limit)
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *queue)
 {
-    struct json_writer w = json_writer_on(reply_body(rp));
-    struct shard_row row = { 0 };
+    struct shard_row shard = { 0 };
+    struct slot_wait wait;
 
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows->count && i < limit; i++) {
-        struct slot_wait wait;
-
-        shard_row_read(rows, i, &row);
-        wait = wait_of(queue, row.id);
-        shard_json(&w, &row, &wait);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows->count > limit, "shards", row.ordinal);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    shard_row_read(rows, row, &shard);
+    wait = wait_of(queue, shard.id);
+    shard_json(w, &shard, &wait);
+    return shard.ordinal;
 }
 
 void shards_list(struct request *rq, struct reply *rp)
@@ -61,7 +50,7 @@ void shards_list(struct request *rq, struct reply *rp)
         after = INT_MAX;
     if (job_store_get(db_of(rq), id, &job_rows, &job, &err) && slot_store_positions(db_of(rq), id, &queue, &err) &&
         shard_store_list(db_of(rq), id, (int)after, limit + 1, &rows, &err))
-        put_page(rq, rp, &rows, &queue, limit);
+        reply_list(rq, rp, &rows, limit, "shards", put_row, &queue);
     else
         reply_failure(rq, rp, &err);
 }

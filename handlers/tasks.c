@@ -5,22 +5,14 @@
 #include "handlers/task_json.h"
 #include "server/base/id.h"
 
-static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit)
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *arg)
 {
-    struct json_writer w = json_writer_on(reply_body(rp));
-    struct task_row row = { 0 };
+    struct task_row task = { 0 };
 
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows->count && i < limit; i++) {
-        task_row_read(rows, i, &row);
-        task_json(&w, &row);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows->count > limit, "tasks", row.id);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    (void)arg;
+    task_row_read(rows, row, &task);
+    task_json(w, &task);
+    return task.id;
 }
 
 void tasks_list(struct request *rq, struct reply *rp)
@@ -38,7 +30,7 @@ void tasks_list(struct request *rq, struct reply *rp)
         !rq_cursor_i64(rq, rp, "tasks", &has, &after))
         return;
     if (task_store_list(db_of(rq), state, after, limit + 1, &rows, &err))
-        put_page(rq, rp, &rows, limit);
+        reply_list(rq, rp, &rows, limit, "tasks", put_row, NULL);
     else
         reply_failure(rq, rp, &err);
 }

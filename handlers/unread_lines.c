@@ -19,22 +19,14 @@ static void put_line(struct json_writer *w, const struct unread_line *line)
     json_end_object(w);
 }
 
-static void put_page(struct request *rq, struct reply *rp, const struct db_rows *rows, int limit)
+static int64_t put_row(struct json_writer *w, const struct db_rows *rows, int row, void *arg)
 {
-    struct json_writer w = json_writer_on(reply_body(rp));
     struct unread_line line = { 0 };
 
-    json_begin_object(&w);
-    json_name(&w, "data");
-    json_begin_array(&w);
-    for (int i = 0; i < rows->count && i < limit; i++) {
-        unread_line_read(rows, i, &line);
-        put_line(&w, &line);
-    }
-    json_end_array(&w);
-    reply_next_i64(rq, rp, &w, rows->count > limit, "unread", line.id);
-    json_end_object(&w);
-    reply_page(rq, rp);
+    (void)arg;
+    unread_line_read(rows, row, &line);
+    put_line(w, &line);
+    return line.id;
 }
 
 void unread_lines_list(struct request *rq, struct reply *rp)
@@ -54,7 +46,7 @@ void unread_lines_list(struct request *rq, struct reply *rp)
         return;
     if (job_store_get(db_of(rq), id, &job_rows, &job, &err) &&
         unread_line_store_list(db_of(rq), id, after, limit + 1, &rows, &err))
-        put_page(rq, rp, &rows, limit);
+        reply_list(rq, rp, &rows, limit, "unread", put_row, NULL);
     else
         reply_failure(rq, rp, &err);
 }
