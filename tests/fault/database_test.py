@@ -51,10 +51,26 @@ class World:
         answer = self.client.call(method, path, timeout=20, **options)
         return answer.status_code, answer.json().get("code"), answer.headers.get("Retry-After")
 
-    def launch(self):
-        for op, wait in (("S3.CopyObject", 10), ("Bedrock.CreateModelInvocationJob", 60), ("S3.GetObject", 60)):
+    def launch(self, step="stage", read_ms=60):
+        """A job, when such a step of it runs."""
+        for op, wait in (("S3.CopyObject", 10), ("Bedrock.CreateModelInvocationJob", 60), ("S3.GetObject", read_ms)):
             self.emulator.fault(op=op, action={"delay_ms": wait})
-        return self.client.launch(self.prefix_id, select="all")["id"]
+        job = self.client.launch(self.prefix_id, select="all")["id"]
+        running = "SELECT count(*) FROM task WHERE kind = %s AND state = 'running'"
+        wait_until(f"the step {step}", lambda: self.cluster.value(running, step), pause_s=0.01)
+        return job
+
+    def asked(self, sql, *parameters):
+        """An answer of the database, as soon as it gives one."""
+        def answer():
+            with contextlib.suppress(psycopg.OperationalError):
+                return self.cluster.query(sql, *parameters)
+
+        return wait_until("the database", answer, READY_S)[0][0]
+
+    def assert_unfinished(self):
+        """Asked once the trouble is there, or was: so it has struck in the midst of the job."""
+        assert self.asked("SELECT completed_at IS NULL FROM job ORDER BY id DESC LIMIT 1")
 
     def await_ready(self):
         started = time.monotonic()
@@ -105,6 +121,7 @@ def kill_a_backend(world):
     """All others are ended too, and the database recovers as from a power cut."""
     pid = world.cluster.value("SELECT pid FROM pg_stat_activity WHERE application_name = 'vidbatchd work' LIMIT 1")
     os.kill(pid, signal.SIGKILL)
+    wait_until("its end", lambda: world.asked("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid) == 0, READY_S)
 
 
 def end_sessions(world):
@@ -114,11 +131,15 @@ def end_sessions(world):
         time.sleep(0.1)  # so that they are hit in different statements
 
 
-@pytest.mark.parametrize("trouble", [crash, kill_postmaster, kill_a_backend, end_sessions], ids=lambda f: f.__name__)
-def test_a_database_that_goes_away_comes_back(world, trouble):
-    job = world.launch()
-    time.sleep(0.4)  # somewhere in the midst of it
+@pytest.mark.parametrize(
+    "trouble, step, read_ms",
+    [(kill_postmaster, "stage", 60), (crash, "ingest", 600), (kill_a_backend, "submit", 60), (end_sessions, "stage", 60)],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_database_that_goes_away_comes_back(world, trouble, step, read_ms):
+    job = world.launch(step, read_ms)
     trouble(world)
+    world.assert_unfinished()
     print(f"{trouble.__name__}: ready after {world.await_ready():.1f} s")
     world.ends_whole(job)
 
@@ -129,6 +150,7 @@ def test_a_read_only_database_is_told(world):
     world.cluster.query("SELECT pg_reload_conf()")
     wait_until("readiness to fall", lambda: world.ask("/readyz")[:2] == (503, "database_read_only"), READY_S)
     refused(world, ("/readyz",), ("database_read_only",))
+    world.assert_unfinished()
     assert world.ask("/v1/jobs")[0] == 200
     status, code, retry_after = world.ask(f"/v1/prefixes/{world.prefix_id}/scan", "POST")
     assert (status, code) == (503, "database_read_only") and retry_after
@@ -166,6 +188,7 @@ def test_a_full_disk_is_told(world):
     with hindered(world, "53100", 2):
         wait_until("readiness to fall", lambda: world.ask("/readyz")[:2] == (503, "database_full"), READY_S)
         refused(world, ("/readyz",), ("database_full",))
+        world.assert_unfinished()
         assert world.ask("/v1/jobs")[0] == 200
         status, code, retry_after = world.ask(f"/v1/prefixes/{world.prefix_id}/scan", "POST")
         assert (status, code) == (503, "database_full") and retry_after
@@ -177,6 +200,7 @@ def test_statements_fail_in_every_way(world):
     """Lost races, deadlocks, locks, timeouts, memory: each statement that writes fails one time in twelve."""
     job = world.launch()
     with hindered(world, "40001,40P01,55P03,57014,53200,53100", 0.08):
+        world.assert_unfinished()
         world.ends_whole(job)
     text = world.service.log()
     assert all(state in text for state in ("55P03", "57014", "53200", "53100")), "a way that never came"
@@ -188,15 +212,19 @@ def test_no_connection_is_left(world):
     held = []
     with contextlib.ExitStack() as stack:
         deadline = time.monotonic() + 20
-        while "too many clients" not in world.service.log():
+        while True:
             assert time.monotonic() < deadline
             with contextlib.suppress(psycopg.OperationalError):
                 held.append(stack.enter_context(world.cluster.connect()))
             held[0].execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'vidbatchd%'")
-            world.ask("/readyz")
-        refused(world, ("/readyz",), GONE)
+            status, code, retry_after = world.ask("/readyz")
+            if status == 503 and "too many clients" in world.service.log():
+                break
+        assert code in GONE and int(retry_after) >= 1
+        assert world.ask("/livez")[0] == 200
         for connection in held:
             connection.close()
+        world.assert_unfinished()
     world.await_ready()
     world.ends_whole(job)
 
@@ -216,11 +244,11 @@ def test_it_follows_a_failover(tmp_path):
         emulator.put_videos("videos/", VIDEOS)
         client = service.start().client()
         world = World(standby, emulator, service, client.wait_scan(client.register("videos/")["id"])["id"])
-        job = world.launch()
-        time.sleep(0.5)
+        job = world.launch()  # it watches the standby
         primary.crash()
         refused(world, ("/readyz", "/v1/jobs"), GONE)
         standby.query("SELECT pg_promote()")
+        world.assert_unfinished()
         print(f"failover: ready after {world.await_ready():.1f} s")
         world.ends_whole(job)
         assert service.stop() == 0
