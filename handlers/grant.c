@@ -2,6 +2,7 @@
 
 #include "handlers/app.h"
 #include "handlers/common.h"
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "sql/job_store.h"
 
@@ -76,6 +77,7 @@ static bool read_row(struct grant *grant, const struct key_row *row, struct err 
     grant->expires_ms = row->expires_ms;
     grant->revoked_ms = row->revoked_ms;
     grant->last_used_ms = row->last_used_ms;
+    grant->ahead_ms = row->now_ms - clock_mono_ms();
     grant->caller.key_id = row->id;
     snprintf(grant->caller.name, sizeof grant->caller.name, "%s", row->name);
     return true;
@@ -119,6 +121,11 @@ static bool deny(struct err *err, const char *code, const char *words)
 {
     err_set(err, ERR_DENIED, false, HERE, "%s", words);
     return err_code(err, code);
+}
+
+int64_t grant_now_ms(const struct grant *grant)
+{
+    return grant ? clock_mono_ms() + grant->ahead_ms : 0;
 }
 
 bool grant_judge(const struct grant *grant, const unsigned char hash[API_KEY_HASH], int64_t now_ms, struct err *err)

@@ -15,8 +15,9 @@ struct grant {
     atomic_int refs;
     struct caller caller; /* as it goes into a request, without the grant itself */
     unsigned char hash[API_KEY_HASH], previous_hash[API_KEY_HASH];
-    int64_t previous_until_ms, expires_ms, revoked_ms; /* wall clock; 0: not */
+    int64_t previous_until_ms, expires_ms, revoked_ms; /* by the database's clock; 0: not */
     int64_t last_used_ms;                              /* as the row said */
+    int64_t ahead_ms;                                  /* the database's clock, of clock_mono_ms() */
     json_t *prefixes, *models;                         /* arrays of texts; NULL: all */
 };
 /* Gives: grant_unref. NULL: err says why. */
@@ -24,6 +25,9 @@ MUST_CHECK struct grant *grant_new(const struct key_row *row, struct err *err);
 struct grant *grant_ref(struct grant *grant);
 void grant_unref(void *grant); /* NULL is allowed */
 
+/* What the database's clock shows now, for it was asked when the row was read: one answer whichever replica is asked,
+ * and however wrong its own clock is. 0 for NULL. Any thread. */
+int64_t grant_now_ms(const struct grant *grant);
 /* Is the secret with this hash good at now_ms? False: err is ERR_DENIED, with the code and the words for the client.
  * Both hashes are compared in any case, and as long whatever they hold. grant NULL: nobody has this id. */
 MUST_CHECK bool grant_judge(const struct grant *grant, const unsigned char hash[API_KEY_HASH], int64_t now_ms,

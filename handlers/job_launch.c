@@ -6,7 +6,6 @@
 #include "handlers/grant.h"
 #include "handlers/plan_json.h"
 #include "handlers/video_json.h"
-#include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/base/money.h"
 #include "server/work/launch.h"
@@ -184,7 +183,8 @@ bool job_launch_plan(struct db *db, struct request *rq, struct reply *rp, const 
     struct job_row job = { 0 };
     struct launching l = { rq, rp, out, &job };
     char state[16];
-    const char *shown;
+    const char *shown = NULL;
+    int64_t now_ms = 0;
     bool sees = false;
 
     if (!may_see(db, rq, in->plan_id, &sees, err))
@@ -193,7 +193,9 @@ bool job_launch_plan(struct db *db, struct request *rq, struct reply *rp, const 
         return refuse_unknown(rq, rp, out, err);
     if (!job_store_lock(db, in->plan_id, state, err) || !job_store_get_any(db, in->plan_id, &rows, &job, err))
         return err->kind == ERR_NOT_FOUND ? refuse_unknown(rq, rp, out, err) : false;
-    shown = plan_state(&job, clock_wall_ms());
+    if (!db_now_ms(db, &now_ms, err))
+        return false;
+    shown = plan_state(&job, now_ms);
     if (strcmp(shown, "ready") != 0)
         return refuse_state(&l, shown, err);
     return check_model(&l, err) && check_differences(db, &l, err) && job_begun(db, rq, job.id, err) &&

@@ -163,7 +163,7 @@ static void note_use(struct keyring *ring, struct db *db, const struct grant *gr
 
     pthread_mutex_lock(&ring->lock);
     if (slot->key_id == grant->caller.key_id && slot->used_ms <= now_ms) {
-        due = clock_wall_ms() - grant->last_used_ms >= USED_EVERY_MS;
+        due = grant_now_ms(grant) - grant->last_used_ms >= USED_EVERY_MS;
         slot->used_ms = due ? now_ms + USED_EVERY_MS : now_ms + KEYRING_FRESH_MS;
     }
     pthread_mutex_unlock(&ring->lock);
@@ -203,7 +203,7 @@ bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token
             err, "key_malformed",
             "This is no API key: one is vb_, 11 characters, _ and 36 more, and its last six are a checksum. Look "
             "whether it was cut or mistyped.");
-    if (!grant_judge(grant, hash, clock_wall_ms(), err)) {
+    if (!grant_judge(grant, hash, grant_now_ms(grant), err)) {
         grant_unref(grant);
         return false;
     }

@@ -23,7 +23,7 @@ static const char *state_of(const struct key_row *row)
 {
     if (row->revoked_ms)
         return "revoked";
-    return row->expires_ms && row->expires_ms <= clock_wall_ms() ? "expired" : "active";
+    return row->expires_ms && row->expires_ms <= row->now_ms ? "expired" : "active";
 }
 
 /* text: the key itself, where it is shown; NULL elsewhere. */

@@ -3,7 +3,6 @@
 #include "handlers/app.h"
 #include "handlers/common.h"
 #include "handlers/job_json.h"
-#include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/work/models.h"
 #include "sql/plan_store.h"
@@ -69,12 +68,14 @@ static bool put_quota(struct json_writer *w, struct request *rq, const struct jo
 bool plan_json_put(struct json_writer *w, struct request *rq, const struct job_row *job, struct err *err)
 {
     AUTO(db_rows_done) struct db_rows rows = { 0 };
-    const char *state = plan_state(job, clock_wall_ms());
+    const char *state = NULL;
+    int64_t now_ms = 0;
 
-    if (!plan_store_get(db_of(rq), job->id, &rows, err))
+    if (!plan_store_get(db_of(rq), job->id, &rows, err) || !db_now_ms(db_of(rq), &now_ms, err))
         return false;
     if (rows.count == 0)
         return err_set(err, ERR_NOT_FOUND, false, HERE, "there is no plan %lld", (long long)job->id);
+    state = plan_state(job, now_ms);
     json_begin_object(w);
     json_put_id(w, "id", ID_PLAN, job->id);
     json_put_text(w, "name", job->name);

@@ -139,9 +139,8 @@ static void put_time(const char *name, int64_t at_ms)
 
 static void put_key(const struct key_row *row)
 {
-    const char *state = row->revoked_ms                                         ? "revoked"
-                        : row->expires_ms && row->expires_ms <= clock_wall_ms() ? "expired"
-                                                                                : "active";
+    const bool is_expired = row->expires_ms && row->expires_ms <= row->now_ms;
+    const char *state = row->revoked_ms ? "revoked" : is_expired ? "expired" : "active";
     char id[ID_SIZE];
 
     id_format(ID_KEY, row->id, id);

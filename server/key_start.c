@@ -1,6 +1,5 @@
 #include "server/key_start.h"
 
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "sql/audit_store.h"
 
@@ -35,7 +34,7 @@ static bool say_whether_good(struct db *db, const struct key_new *key, struct er
     grant = grant_new(&row, err);
     if (!grant)
         return false;
-    if (!grant_judge(grant, key->hash, clock_wall_ms(), &why))
+    if (!grant_judge(grant, key->hash, row.now_ms, &why))
         log_warn("key.bootstrap_is_over", "code=%s note='VIDBATCH_BOOTSTRAP_KEY opens nothing; remove it'", why.code);
     grant_unref(grant);
     return true;

@@ -21,7 +21,8 @@ void key_row_read(const struct db_rows *rows, int row, struct key_row *out)
                              .rotated_ms = db_i64(rows, row, 11),
                              .expires_ms = db_i64(rows, row, 12),
                              .revoked_ms = db_i64(rows, row, 13),
-                             .last_used_ms = db_i64(rows, row, 14) };
+                             .last_used_ms = db_i64(rows, row, 14),
+                             .now_ms = db_i64(rows, row, 15) };
 }
 
 bool key_store_add(struct db *db, const struct key_new *in, bool *added, struct err *err)

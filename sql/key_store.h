@@ -13,6 +13,7 @@ struct key_row { /* texts borrowed from the rows */
     const char *hash, *previous_hash; /* 64 hex digits; the second may be NULL */
     int64_t previous_until_ms;        /* 0: there is none; so are the other times */
     int64_t created_ms, created_by /* key, 0: none */, rotated_ms, expires_ms, revoked_ms, last_used_ms;
+    int64_t now_ms; /* of the database, by which they are judged */
 };
 void key_row_read(const struct db_rows *rows, int row, struct key_row *out);
 

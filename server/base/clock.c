@@ -6,6 +6,7 @@
 
 static const int64_t least_ms = -62167219200000;    /* 0000-01-01T00:00:00.000Z */
 static const int64_t greatest_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+enum { JOIN_PAUSE_MS = 2 };
 static const char day_names[] = "SunMonTueWedThuFriSat";
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
@@ -25,6 +26,18 @@ int64_t clock_wall_ms(void)
 int64_t clock_mono_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC);
+}
+
+bool clock_join(pthread_t thread, int64_t deadline_mono_ms)
+{
+    const struct timespec pause = { 0, JOIN_PAUSE_MS * 1000000L };
+
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        if (clock_mono_ms() >= deadline_mono_ms)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 /* Clamped to years 0 to 9999, which is all that either format can write. */

@@ -5,11 +5,15 @@
 #include "server/base/attr.h"
 #include "server/base/span.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 int64_t clock_wall_ms(void);
 int64_t clock_mono_ms(void);
+/* Joins the thread; false: it has not ended by this time of clock_mono_ms(), and may be joined later. A wall clock that
+ * jumps changes nothing, as it does for pthread_timedjoin_np(). */
+MUST_CHECK bool clock_join(pthread_t thread, int64_t deadline_mono_ms);
 /* "2026-11-01T12:00:00.000Z", 24 characters and the terminator. */
 enum { CLOCK_RFC3339_SIZE = 32 };
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_SIZE]);

@@ -116,13 +116,11 @@ bool hints_start(const char *queue_url, struct aws *aws, const struct db_options
     return false;
 }
 
-bool hints_stop(struct hints *hints, int64_t deadline_ms)
+bool hints_stop(struct hints *hints, int64_t deadline_mono_ms)
 {
-    const struct timespec until = { deadline_ms / 1000, deadline_ms % 1000 * 1000000 };
-
     if (!hints)
         return true;
-    if (pthread_timedjoin_np(hints->thread, NULL, &until) != 0)
+    if (!clock_join(hints->thread, deadline_mono_ms))
         return false;
     hints_free(hints);
     return true;

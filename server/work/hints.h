@@ -13,8 +13,8 @@ struct hints;
 /* Keeps queue_url, aws and stopping; the thread ends soon after *stopping is true. Gives: hints_stop. */
 MUST_CHECK bool hints_start(const char *queue_url, struct aws *aws, const struct db_options *database,
                             const atomic_bool *stopping, struct hints **out, struct err *err);
-/* Joins the thread and frees; false: it does not end before the wall clock time deadline_ms. NULL is fine. */
-MUST_CHECK bool hints_stop(struct hints *hints, int64_t deadline_ms);
+/* Joins the thread and frees; false: it does not end by this time of clock_mono_ms(). NULL is fine. */
+MUST_CHECK bool hints_stop(struct hints *hints, int64_t deadline_mono_ms);
 
 struct hint_counts {
     uint64_t received; /* messages */

@@ -58,7 +58,7 @@ struct chunk { /* bounded: rows and bytes, its own and of the file. One is store
     int64_t from, to; /* offsets in the file that the chunk covers */
     struct shard_progress progress;
     bool meets_rows; /* some records have a row already: they are merged */
-    int64_t now_ms;
+    int64_t now_ms;  /* of the database */
 };
 MUST_CHECK bool chunk_init(struct chunk *chunk, struct ingest *ingest, struct span file, int64_t offset,
                            struct err *err);

@@ -1,5 +1,4 @@
 /* A chunk of answers: collected in one arena, stored by COPY together with the offset that it reaches. */
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/text.h"
@@ -226,7 +225,7 @@ static bool store(struct db *db, void *arg, struct err *err)
     struct chunk *chunk = arg;
     struct shard_progress progress = chunk->progress;
 
-    if (!task_store_fence(db, &chunk->ingest->step->task, err))
+    if (!task_store_fence(db, &chunk->ingest->step->task, err) || !db_now_ms(db, &chunk->now_ms, err))
         return false;
     if (chunk->count && !(chunk->meets_rows ? merge_rows(db, chunk, &progress, err) : copy_rows(db, chunk, false, err)))
         return false;
@@ -241,7 +240,6 @@ bool chunk_store(struct db *db, void *arg, struct err *err)
 
     if (chunk->from == chunk->to)
         return true;
-    chunk->now_ms = clock_wall_ms();
     if (db_transaction(db, store, chunk, &problem))
         return true;
     /* another worker, on another file, has stored one of these records meanwhile */

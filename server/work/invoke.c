@@ -5,7 +5,6 @@
 #include "aws/batch_input.h"
 #include "aws/bedrock_runtime.h"
 #include "server/base/buf.h"
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/work/answer.h"
@@ -113,12 +112,12 @@ static bool store(struct db *db, void *arg, struct err *err)
 {
     struct result *result = arg;
     struct invoke *invoke = result->invoke;
-    const struct summary_new *row = &result->row;
+    struct summary_new *row = &result->row;
     bool is_new = false;
     char state[16];
 
     if (!task_store_fence(db, &invoke->step->task, err) || !job_store_lock(db, invoke->job.id, state, err) ||
-        !summary_store_put(db, row, &is_new, err))
+        !db_now_ms(db, &row->created_ms, err) || !summary_store_put(db, row, &is_new, err))
         return false;
     /* It is there already where a commit's answer was lost on its way. */
     if (is_new && !shard_store_count_answer(db, invoke->shard.id, strcmp(row->state, "succeeded") == 0,
@@ -154,8 +153,7 @@ static bool store_line(struct invoke *invoke, const struct call *call, const str
                              .row = { .record_id = call->record_id,
                                       .job_id = invoke->job.id,
                                       .shard_id = invoke->shard.id,
-                                      .video_id = call->video_id,
-                                      .created_ms = clock_wall_ms() } };
+                                      .video_id = call->video_id } };
 
     answer_to_summary(line, &result.row);
     return store_patiently(&result, err);

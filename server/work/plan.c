@@ -3,7 +3,6 @@
  * launch it. Everything before the transaction may be repeated: it only finds out. */
 #include "server/work/plan.h"
 
-#include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/base/json_writer.h"
 #include "server/base/log.h"
@@ -217,16 +216,18 @@ static bool rescan(struct db *db, void *arg, struct err *err)
 static bool await_scan(struct plan *plan, bool *ready, struct err *err)
 {
     const char *scan = plan->prefix.scan_state;
-    const int64_t age_ms = clock_wall_ms() - plan->prefix.scan_finished_ms;
     struct scan_refusal refusal = { plan, NULL };
+    int64_t now_ms = 0;
 
     *ready = false;
+    if (!db_now_ms(plan->step->db, &now_ms, err))
+        return false;
     if (strcmp(scan, "queued") == 0 || strcmp(scan, "running") == 0) {
         *ready = strcmp(plan->job.state, "planning") == 0;
         plan->step->again_ms = *ready ? -1 : SCAN_POLL_MS;
         return true;
     }
-    if (plan->job.waiting && age_ms >= plan->step->settings->wait_rescan_ms) {
+    if (plan->job.waiting && now_ms - plan->prefix.scan_finished_ms >= plan->step->settings->wait_rescan_ms) {
         plan->step->again_ms = SCAN_POLL_MS;
         return db_transaction(plan->step->db, rescan, plan, err);
     }

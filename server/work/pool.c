@@ -128,13 +128,6 @@ void work_pool_ask_stop(struct work_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static bool join_until(pthread_t thread, int64_t deadline_wall_ms)
-{
-    const struct timespec until = { deadline_wall_ms / 1000, (deadline_wall_ms % 1000) * 1000000 };
-
-    return pthread_timedjoin_np(thread, NULL, &until) == 0;
-}
-
 /* Statements that still run after half of the grace are cancelled, again and again, for a step may begin another before
  * it looks up. A thread of its own: to tell a server that stands still takes as long as that does. */
 static void *cancel_main(void *arg)
@@ -155,10 +148,10 @@ static void *cancel_main(void *arg)
 /* The first who does not end patiently has all cancelled. */
 static bool join_worker(struct work_pool *pool, struct worker *worker, int64_t patient_until_ms, int64_t deadline_ms)
 {
-    if (worker->started && !join_until(worker->thread, patient_until_ms)) {
+    if (worker->started && !clock_join(worker->thread, patient_until_ms)) {
         if (!pool->canceller_started)
             pool->canceller_started = pthread_create(&pool->canceller, NULL, cancel_main, pool) == 0;
-        if (!join_until(worker->thread, deadline_ms))
+        if (!clock_join(worker->thread, deadline_ms))
             return false;
     }
     atomic_store(&worker->ended, true);
@@ -167,7 +160,7 @@ static bool join_worker(struct work_pool *pool, struct worker *worker, int64_t p
 
 bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
 {
-    const int64_t now = clock_wall_ms();
+    const int64_t now = clock_mono_ms();
     bool all_ended = true;
 
     if (!pool)
@@ -179,9 +172,9 @@ bool work_pool_stop(struct work_pool *pool, int64_t grace_ms)
             all_ended = false;
         }
     atomic_store(&pool->cancelled, true);
-    if (pool->canceller_started && !join_until(pool->canceller, now + grace_ms + 500))
+    if (pool->canceller_started && !clock_join(pool->canceller, now + grace_ms + 500))
         all_ended = false;
-    if (pool->keeper_started && !join_until(pool->keeper, now + grace_ms + 500))
+    if (pool->keeper_started && !clock_join(pool->keeper, now + grace_ms + 500))
         all_ended = false;
     if (!hints_stop(pool->hints, now + grace_ms + 500))
         all_ended = false;

@@ -2,7 +2,6 @@
 
 #include "aws/s3.h"
 #include "server/base/buf.h"
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mem.h"
 #include "server/base/text.h"
@@ -200,10 +199,11 @@ static struct span text_or_null(const char *text)
 static bool store(struct db *db, void *arg, struct err *err)
 {
     struct page *page = arg;
-    const int64_t now_ms = clock_wall_ms();
     struct db_copy copy = { 0 };
+    int64_t now_ms = 0;
 
-    if (!task_store_fence(db, &page->step->task, err) || !media_store_copy(db, &copy, err))
+    if (!task_store_fence(db, &page->step->task, err) || !db_now_ms(db, &now_ms, err) ||
+        !media_store_copy(db, &copy, err))
         return false;
     for (int i = 0; i < page->count; i++) {
         const struct item *it = &page->items[i];

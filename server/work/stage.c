@@ -5,7 +5,6 @@
 #include "server/work/stage.h"
 
 #include "server/base/buf.h"
-#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "sql/event_store.h"
@@ -48,16 +47,15 @@ bool stage_lock(struct db *db, struct stage *stage, bool *yes, struct err *err)
 
 bool stage_store_failure(struct db *db, const struct stage *stage, const struct stage_failure *failure, struct err *err)
 {
-    const struct summary_new row = { .record_id = failure->record_id,
-                                     .job_id = stage->job.id,
-                                     .shard_id = stage->shard.id,
-                                     .video_id = failure->video_id,
-                                     .created_ms = clock_wall_ms(),
-                                     .state = "failed",
-                                     .error_reason = span_of(failure->reason),
-                                     .error_message = span_of(failure->words) };
+    struct summary_new row = { .record_id = failure->record_id,
+                               .job_id = stage->job.id,
+                               .shard_id = stage->shard.id,
+                               .video_id = failure->video_id,
+                               .state = "failed",
+                               .error_reason = span_of(failure->reason),
+                               .error_message = span_of(failure->words) };
 
-    return !failure->reason || summary_store_put(db, &row, NULL, err);
+    return !failure->reason || (db_now_ms(db, &row.created_ms, err) && summary_store_put(db, &row, NULL, err));
 }
 
 /* On demand no folder is handed to anybody. */

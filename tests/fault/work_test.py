@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.support.vidbatch import SANITIZED, wait_until
+from tests.support.vidbatch import SANITIZED, key_id, make_key, wait_until
 
 VIDEOS = 110
 QUICK_TO_GIVE_UP = {"VIDBATCH_MAX_FAILURES": "3", "AWS_MAX_ATTEMPTS": "1", "VIDBATCH_RETRY_CAP": "100ms"}
@@ -249,6 +249,43 @@ def test_a_clock_that_jumps_does_no_harm(stack, tmp_path):
     assert sorted(arns) == sorted(j["arn"] for j in emulator.jobs()) and len(arns) == 3
     assert "aws.clock_skew" in replicas[0].log() and "aws.clock_skew" not in replicas[1].log(), "no clock has jumped"
     assert database.value("SELECT count(*) FROM task WHERE state = 'running' AND lease_until > now() + interval '1 minute'") == 0
+
+
+@pytest.mark.both
+@pytest.mark.skipif(SANITIZED, reason="libfaketime and a sanitizer both want to be loaded first; times are compared there as here")
+@pytest.mark.parametrize("offset", ["+3600", "-3600"])
+def test_a_clock_that_is_wrong_decides_nothing(stack, offset):
+    """The only replica's clock is an hour off. When a plan or a key ends, when to look again, and when a thing was made, the database says."""
+    (library,) = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    emulator, database = stack.emulator(), stack.database()
+    emulator.put_videos("v/", VIDEOS)
+    emulator.put_videos("few/", 10)
+    wrong = {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    service = stack.service(database, emulator, VIDBATCH_PLAN_EXPIRES="30m", VIDBATCH_WAIT_RESCAN="30m", **wrong)
+    client = service.client()
+    few = client.wait_scan(client.register("few/")["id"])
+    client.launch(few["id"], below_minimum="wait")
+    prefix = client.wait_scan(client.register("v/")["id"])
+    body = {"prefix_id": prefix["id"], "prompt": "Describe the video.", "staging": "copy"}
+    plan = client.post("/v1/plans", body, 202).json()["id"]
+    wait_until("the plan", lambda: client.get(f"/v1/plans/{plan}")["state"] == "ready")
+    job = client.post("/v1/jobs", {"plan_id": plan}, 202).json()["id"]
+    whole(client.wait_job(job))
+    stored = "SELECT count(*) FROM {} WHERE abs(extract(epoch FROM now() - {})) < 600"
+    assert database.value(stored.format("summary", "created_at")) == VIDEOS
+    assert database.value(stored.format("video_media", "checked_at")) == VIDEOS + 10
+    assert database.value("SELECT count(*) FROM task WHERE kind = 'plan'") == 1, "the other job waits"
+    assert sum("step.end" in line and "step=scan" in line for line in service.log().splitlines()) == 2, "scanned again and again"
+    in_half_an_hour = database.value("SELECT to_char(now() AT TIME ZONE 'UTC' + interval '30 minutes', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
+    good, stale = (make_key(database, "admin", name, "--expires-at", in_half_an_hour) for name in ("good", "stale"))
+    database.query("UPDATE api_key SET expires_at = now() - interval '30 minutes' WHERE name = 'stale'")
+    keys = wait_until("the keys", lambda: service.client(good).get("/v1/keys", want=None).get("data"))
+    assert {key["name"]: key["state"] for key in keys} == {"good": "active", "stale": "expired"}
+    assert service.client(stale).call("GET", "/v1/jobs", 401).json()["code"] == "key_expired"
+    # A secret that was replaced is good for as long as was said.
+    client = service.client(good)
+    client.post(f"/v1/keys/{key_id(good)}/rotate", {"overlap": "30m"}, 200)
+    assert client.get("/v1/jobs")["data"]
 
 
 def test_two_versions_side_by_side(stack):

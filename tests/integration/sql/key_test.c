@@ -45,6 +45,7 @@ static void keys_come_and_go(void)
     OK(key_store_get(db, 1, &rows, &row, &err));
     CHECK_TEXT(row.scopes, "[\"read\"]");
     CHECK_TEXT(row.hash, "0101010101010101010101010101010101010101010101010101010101010101");
+    CHECK(row.now_ms >= row.created_ms && row.now_ms < row.created_ms + 60000);
     CHECK(!row.previous_hash && !row.prefixes && !row.models && !row.has_budget && row.created_ms > 0);
     db_rows_done(&rows);
     OK(key_store_rotate(db, 1, hash, 60000, &yes, &err));

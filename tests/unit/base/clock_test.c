@@ -2,6 +2,8 @@
 
 #include "tests/support/test.h"
 
+#include <time.h>
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static void written(void)
@@ -149,9 +151,34 @@ static void clocks_run(void)
     CHECK(after > before);
 }
 
+static void *sleep_a_bit(void *arg)
+{
+    const struct timespec pause = { 0, 100 * 1000000L };
+
+    (void)nanosleep(&pause, NULL);
+    return arg;
+}
+
+static void a_thread_is_joined_in_time(void)
+{
+    const int64_t start = clock_mono_ms();
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, sleep_a_bit, NULL) == 0);
+    CHECK(!clock_join(thread, start - 1));
+    CHECK(!clock_join(thread, start + 20));
+    CHECK(clock_mono_ms() >= start + 20);
+    CHECK(clock_join(thread, start + 30000));
+    CHECK(clock_mono_ms() < start + 20000);
+}
+
 static const struct test tests[] = {
-    { "written", written },       { "rfc3339_read", rfc3339_read }, { "http_date_read", http_date_read },
-    { "round_trip", round_trip }, { "clocks_run", clocks_run },
+    { "written", written },
+    { "rfc3339_read", rfc3339_read },
+    { "http_date_read", http_date_read },
+    { "round_trip", round_trip },
+    { "clocks_run", clocks_run },
+    { "a_thread_is_joined_in_time", a_thread_is_joined_in_time },
 };
 
 TEST_MAIN("clock", tests)
