@@ -1,7 +1,8 @@
 -- A page of launched jobs, newest first. Walks the primary key, job_by_prefix or job_by_state backward (planned for what is given), and
 -- shard_by_job for each job.
 -- $1 int8 before this id, $2 int8 prefix or NULL, $3 text state or NULL, $4 int8 limit, $5 int8[] only of these prefixes (an import: if
--- all of its are among them), NULL: all, $6 int8 and, of imports that have no prefix yet, what this key began.  Columns: job_row_read.
+-- all of its are among them; of one that a former version ended its records are asked), NULL: all, $6 int8 and, of imports that have no
+-- prefix yet, what this key began.  Columns: job_row_read.
 SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.system,
        j.max_tokens, j.temperature, j.top_p, j.top_k, j.select_mode, j.staging, j.metadata::text, j.error::text, j.version,
        epoch_ms(j.created_at), epoch_ms(j.started_at), epoch_ms(j.completed_at),
@@ -22,6 +23,8 @@ SELECT j.id, j.prefix_id, j.name, j.state, j.outcome, j.model_id, j.prompt, j.sy
               count(*) AS shards
          FROM shard WHERE job_id = j.id) s
  WHERE j.launched_at IS NOT NULL AND j.id < $1 AND ($2::int8 IS NULL OR j.prefix_id = $2) AND ($3::text IS NULL OR j.state = $3)
-   AND ($5::int8[] IS NULL OR (j.prefix_id = ANY($5) AND (j.import_output_uri IS NULL OR j.import_prefixes <@ $5))
+   AND ($5::int8[] IS NULL OR (j.prefix_id = ANY($5) AND (j.import_output_uri IS NULL OR j.import_prefixes <@ $5
+            OR (j.import_prefixes IS NULL AND NOT EXISTS (SELECT FROM record r JOIN video v ON v.id = r.video_id
+                                                           WHERE r.job_id = j.id AND v.prefix_id <> ALL ($5)))))
         OR (j.prefix_id IS NULL AND j.key_id = $6))
  ORDER BY j.id DESC LIMIT $4

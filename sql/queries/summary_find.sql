@@ -3,7 +3,7 @@
 -- are more, or the index can't answer.
 -- $1 text words (websearch syntax), $2 int8 prefix or NULL, $3 int8 job or NULL, $4 timestamptz from or NULL, $5 timestamptz to or NULL,
 -- $6 int8 below this record, $7 int8 hits wanted, $8 int8 most,
--- $9 int8[] only of these prefixes, NULL: all.  Gives record_id int8, seen int8.
+-- $9 int8[] only of these prefixes, NULL: all; there each hit's video is asked too, see summary_walk.  Gives record_id int8, seen int8.
 WITH query AS MATERIALIZED (
     SELECT q, coalesce(querytree(q) = 'T', false) AS is_open FROM summary_query_within($1, $2, $3, $9) q
 ), hit AS MATERIALIZED (
@@ -13,4 +13,6 @@ SELECT NULL::int8 AS record_id, CASE WHEN (SELECT is_open FROM query) THEN $8::i
 UNION ALL
 (SELECT record_id, NULL FROM hit
   WHERE ($4::timestamptz IS NULL OR created_at >= $4) AND ($5::timestamptz IS NULL OR created_at < $5)
+    AND ($9::int8[] IS NULL OR (SELECT v.prefix_id FROM summary s JOIN video v ON v.id = s.video_id
+                                 WHERE s.record_id = hit.record_id) = ANY ($9))
   ORDER BY record_id DESC LIMIT $7)
