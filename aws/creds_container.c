@@ -14,13 +14,14 @@ enum { ATTEMPTS = 3, TIMEOUT_MS = 2000, PAUSE_MS = 100, MAX_URL_BYTES = 4096, MA
 
 struct parts {
     CURLU *url;
-    char *scheme, *host;
+    char *scheme, *host, *user;
 };
 
 static void parts_done(struct parts *p)
 {
     curl_free(p->scheme);
     curl_free(p->host);
+    curl_free(p->user);
     curl_url_cleanup(p->url);
 }
 
@@ -60,19 +61,21 @@ static void bare_host(const char *host, char out[256])
 static bool judge(const char *uri, bool *is_near, struct err *err)
 {
     AUTO(parts_done) struct parts p = { .url = curl_url() };
+    CURLUcode is = CURLUE_OK, has_user = CURLUE_NO_USER;
     char host[256];
-    char *user = NULL;
 
     if (!p.url)
         return err_memory(err, HERE);
-    if (curl_url_set(p.url, CURLUPART_URL, uri, 0) != CURLUE_OK ||
-        curl_url_get(p.url, CURLUPART_SCHEME, &p.scheme, 0) != CURLUE_OK ||
-        curl_url_get(p.url, CURLUPART_HOST, &p.host, 0) != CURLUE_OK)
+    if ((is = curl_url_set(p.url, CURLUPART_URL, uri, 0)) == CURLUE_OK &&
+        (is = curl_url_get(p.url, CURLUPART_SCHEME, &p.scheme, 0)) == CURLUE_OK &&
+        (is = curl_url_get(p.url, CURLUPART_HOST, &p.host, 0)) == CURLUE_OK)
+        has_user = curl_url_get(p.url, CURLUPART_USER, &p.user, 0);
+    if (is == CURLUE_OUT_OF_MEMORY || has_user == CURLUE_OUT_OF_MEMORY)
+        return err_memory(err, HERE);
+    if (is != CURLUE_OK)
         return creds_refuse(err, "AWS_CONTAINER_CREDENTIALS_FULL_URI is not a URL");
-    if (curl_url_get(p.url, CURLUPART_USER, &user, 0) == CURLUE_OK) {
-        curl_free(user);
+    if (has_user == CURLUE_OK)
         return creds_refuse(err, "AWS_CONTAINER_CREDENTIALS_FULL_URI must not hold a user name");
-    }
     bare_host(p.host, host);
     *is_near = is_agent(host);
     if (!strcmp(p.scheme, "https") || (!strcmp(p.scheme, "http") && *is_near))

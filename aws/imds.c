@@ -20,22 +20,39 @@ static bool refuse(const char *endpoint, struct err *err)
     return err_code(err, "bad_credentials");
 }
 
-/* http or https, a host, nothing that the paths could get mixed up with. */
-static bool is_base(const char *url)
+/* http or https, a host, nothing that the paths could get mixed up with: CURLUE_OK. CURLUE_OUT_OF_MEMORY: nobody knows.
+ */
+static CURLUcode read_base(CURLU *u, const char *url)
+{
+    static const CURLUPart unwanted[] = { CURLUPART_USER, CURLUPART_QUERY, CURLUPART_FRAGMENT };
+    char *scheme = NULL, *other = NULL;
+    CURLUcode is = curl_url_set(u, CURLUPART_URL, url, 0);
+
+    if (is == CURLUE_OK)
+        is = curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
+    if (is == CURLUE_OK && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+        is = CURLUE_UNSUPPORTED_SCHEME;
+    for (size_t i = 0; i < sizeof unwanted / sizeof unwanted[0] && is == CURLUE_OK; i++) {
+        const CURLUcode has = curl_url_get(u, unwanted[i], &other, 0);
+
+        if (has == CURLUE_OK || has == CURLUE_OUT_OF_MEMORY)
+            is = has == CURLUE_OK ? CURLUE_MALFORMED_INPUT : has;
+        curl_free(other);
+        other = NULL;
+    }
+    curl_free(scheme);
+    return is;
+}
+
+static bool judge_base(const char *url, struct err *err)
 {
     CURLU *u = curl_url();
-    char *scheme = NULL, *other = NULL;
-    bool ok = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              (!strcmp(scheme, "http") || !strcmp(scheme, "https")) &&
-              curl_url_get(u, CURLUPART_USER, &other, 0) != CURLUE_OK &&
-              curl_url_get(u, CURLUPART_QUERY, &other, 0) != CURLUE_OK &&
-              curl_url_get(u, CURLUPART_FRAGMENT, &other, 0) != CURLUE_OK;
+    const CURLUcode is = u ? read_base(u, url) : CURLUE_OUT_OF_MEMORY;
 
-    curl_free(scheme);
-    curl_free(other);
     curl_url_cleanup(u);
-    return ok;
+    if (is == CURLUE_OUT_OF_MEMORY)
+        return err_memory(err, HERE);
+    return is == CURLUE_OK || refuse(url, err);
 }
 
 bool imds_init(struct imds *imds, const char *endpoint, const char *mode, bool is_off, struct creds_stop stop,
@@ -47,8 +64,10 @@ bool imds_init(struct imds *imds, const char *endpoint, const char *mode, bool i
 
     *imds = (struct imds){ .is_off = is_off, .stop = stop };
     if (endpoint && endpoint[0]) {
-        if (strlen(endpoint) >= sizeof(imds->base) || !is_base(endpoint))
+        if (strlen(endpoint) >= sizeof(imds->base))
             return refuse(endpoint, err);
+        if (!judge_base(endpoint, err))
+            return false;
         base = endpoint;
     }
     len = strlen(base);

@@ -170,6 +170,10 @@ static void judge_models(const struct config *config, struct buf *problems)
     models_free(models);
     if (models)
         return;
+    if (err.kind == ERR_MEMORY) {
+        complain(problems, MODEL_FROM_FILE, "", "there is no memory");
+        return;
+    }
     if (strcmp(name, MODEL_FROM_FILE) == 0) {
         complain(problems, name, config->models_file, err.what);
         return;
@@ -212,7 +216,8 @@ static void judge_bootstrap(const struct config *config, struct buf *problems)
 
 bool config_require_database(const struct config *config, struct buf *problems)
 {
-    if (config->database_url[0])
+    if (!config->database_url ||
+        config->database_url[0]) /* NULL: there was no memory for it, which is a problem already */
         return true;
     complain(problems, "VIDBATCH_DATABASE_URL", "", "must be set, such as postgresql://localhost/vidbatch");
     return false;

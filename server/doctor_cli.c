@@ -196,7 +196,11 @@ int doctor_cli(int count, char **arguments, config_lookup_fn *lookup)
     if (!report)
         return 2;
     log_setup(LOG_ERROR_LEVEL, false, STDERR_FILENO); /* what the log would say is in the report */
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fprintf(stderr, "vidbatchd: libcurl does not start; is there memory?\n");
+        mem_free(report);
+        return 2;
+    }
     if (config_read(&config, lookup, &problems)) {
         check_database(&config, &rows, &wanted, report);
         if (config_find_region(&config, &err))

@@ -246,7 +246,10 @@ int iam_cli(int count, char **arguments, config_lookup_fn *lookup)
     if (!read_arguments(count, arguments, &k))
         return 2;
     log_setup(LOG_ERROR_LEVEL, false, STDERR_FILENO);
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fprintf(stderr, "vidbatchd: libcurl does not start; is there memory?\n");
+        return 2;
+    }
     ok = config_read(&config, lookup, &problems);
     if (!ok)
         fprintf(stderr, "vidbatchd: these settings are wrong:\n%s", buf_cstr(&problems));

@@ -287,7 +287,11 @@ int main(int argc, char **argv)
     }
     /* many short-lived threads' worth of arenas would cost more memory than they save time */
     mallopt(M_ARENA_MAX, 2);
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fprintf(stderr, "vidbatchd: libcurl does not start; is there memory?\n");
+        config_done(&config);
+        return 1;
+    }
     setup_log(&config);
     status = run(&config, command);
     curl_global_cleanup();

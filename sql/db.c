@@ -52,9 +52,12 @@ static bool read_url(struct db *db, const struct db_options *options, struct err
     char *message = NULL;
     const char *from_url = NULL;
     PQconninfoOption *parts = options->url ? PQconninfoParse(options->url, &message) : NULL;
+    const bool has_no_memory = options->url && !parts && !message;
 
     /* libpq's message may quote the URL, and the URL may hold a password. */
     PQfreemem(message);
+    if (has_no_memory)
+        return err_memory(err, HERE);
     if (!parts)
         return err_set(err, ERR_INPUT, false, HERE,
                        "the database URL cannot be read: write postgresql://user:password@host:port/database");
