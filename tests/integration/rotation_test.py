@@ -1,62 +1,15 @@
 """Credentials that change under way: a container's agent gives new ones again and again while a large upload runs, and the first set is refused in
 the middle of it."""
 
-import datetime
-import http.server
 import json
 import subprocess
-import threading
 
 import pytest
 
+from tests.support.agent import Agent
 from tests.support.vidbatch import BUILD, wait_until
 
 PROMPT_BYTES = 100_000
-
-
-class Agent:
-    """What ECS and EKS run beside a container: credentials for whoever knows the token of the file. The first set claims an hour, all
-    later ones three seconds."""
-
-    def __init__(self, emulator, token_file):
-        self.emulator, self.token_file, self.given = emulator, token_file, []
-        self.renew()
-        agent = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                known = self.path == "/v1/credentials" and self.headers["Authorization"] == agent.token
-                body = json.dumps(agent.give()).encode() if known else b"{}"
-                self.send_response(200 if known else 401)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/credentials"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def give(self):
-        number, lives_s = len(self.given) + 1, 3 if self.given else 3600
-        keys = {"access_key": f"ASIAROTATES{number:05d}", "secret_key": f"hidden-secret-{number}", "session_token": f"hidden-token-{number}"}
-        self.emulator.control("POST", "sessions", {**keys, "lives_ms": lives_s * 1000 + 20_000})
-        self.given.append(keys)
-        self.renew()
-        ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=lives_s)
-        return {"AccessKeyId": keys["access_key"], "SecretAccessKey": keys["secret_key"], "Token": keys["session_token"],
-                "Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"), "RoleArn": "arn"}
-
-    def renew(self):
-        """EKS renews the token in the file."""
-        self.token = f"agent-token-{len(self.given)}"
-        self.token_file.write_text(self.token + "\n")
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -71,18 +24,13 @@ def agent(emulator, tmp_path):
     agent.stop()
 
 
-def by_agent(agent):
-    return {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.url,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(agent.token_file)}
-
-
 @pytest.mark.parametrize("videos, part_ms", [
     pytest.param(500, 900, id="50 MB"),
     pytest.param(9_500, 50, id="950 MB", marks=pytest.mark.long),  # Bedrock takes 1 GB at most
 ])
 def test_an_upload_goes_on_with_the_next_credentials(stack, emulator, agent, videos, part_ms):
     emulator.put_videos("big/", videos)
-    service = stack.service(stack.database(), emulator, **by_agent(agent))
+    service = stack.service(stack.database(), emulator, **agent.settings())
     client = service.client()
     prefix = client.wait_scan(client.register("big/")["id"])
     emulator.fault(op="S3.UploadPart", action={"delay_ms": part_ms})
@@ -125,12 +73,12 @@ def show(emulator, **settings):
 
 
 def test_the_command_tells_whose_credentials_they_are(emulator, agent, tmp_path):
-    shown = show(emulator, **by_agent(agent))
+    shown = show(emulator, **agent.settings())
     assert shown.returncode == 0 and "provider:  container\n" in shown.stdout and "key id:    ...0001\n" in shown.stdout, shown
     assert ("(in 59 min;" in shown.stdout or "(in 60 min;" in shown.stdout) and "Region:    us-east-1 (AWS_REGION)\n" in shown.stdout
     assert "hidden" not in shown.stdout + shown.stderr and "ASIA" not in shown.stdout + shown.stderr
     agent.token_file.write_text("wrong")
-    shown = show(emulator, **by_agent(agent))
+    shown = show(emulator, **agent.settings())
     assert shown.returncode == 1 and "refuses the authorization token (HTTP 401)" in shown.stderr, shown
 
     config = tmp_path / "config"

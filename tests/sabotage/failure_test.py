@@ -2,15 +2,18 @@
 a transaction left open. Under AddressSanitizer, which also looks for leaks when the service ends (make nth)."""
 
 import collections
-import itertools
+import contextlib
+import subprocess
 import uuid
 
 import pytest
 import requests
 
-from tests.sabotage import scenarios
-from tests.sabotage.saboteur import DB_CUT, DB_LOST, DB_REFUSED, MEMORY, NET_LOST, NET_MEMORY, NTH, POINTS, inventory
+from tests.sabotage import asked, calls, scenarios
+from tests.sabotage.saboteur import DB_CUT, DB_LOST, DB_REFUSED, MEMORY, NET_LOST, NET_MEMORY, ONE, POINTS, PROGRAM, Control, Sabotaged, inventory
 from tests.sabotage.worlds import in_parallel, world_in
+from tests.support.agent import Agent
+from tests.support.vidbatch import Database, Emulator, wait_until
 
 pytestmark = pytest.mark.long
 
@@ -36,111 +39,184 @@ def fail_at_points(folder, points, stream, kinds):
     return world.service.deaths
 
 
-def test_every_call_of_every_step(tmp_path):
+def test_every_call_of_every_step(tmp_path, counted):
     points = tmp_path / "points"
     kinds = inventory()["kind"]
     deaths = sum(in_parallel(fail_at_points, *((tmp_path / f"stream{n}", points, stream, kinds) for n, stream in enumerate(STREAMS))))
     found = [line.split() for line in points.read_text().splitlines()]
-    print(f"{len(found)} calls failed: {dict(collections.Counter(point[1] for point in found if point[1] in ('memory', 'refused', 'cut', 'lost')))}, "
-          f"by step {dict(collections.Counter(point[0] for point in found))}")
+    counted(f"{len(found)} calls failed: {dict(collections.Counter(point[1] for point in found))}, by step {dict(collections.Counter(point[0] for point in found))}")
     assert deaths == 0
     assert [kind for kind in kinds if kind not in {point[0] for point in found}] == []
+    met = {word for point in found for word in point}
+    assert calls.wrapped() - met - calls.AT_START - calls.FOR_CREDENTIALS == set(), "these calls are made to fail, but were never met"
 
 
-def paths(world):
-    """Each route that reads, with something behind it; and those that do something, with a maker of bodies."""
-    client = world.client
-    prefix = world.prefix("asked", 110)
-    few = world.prefix("asked-few", 3)
-    job = world.run(prefix, {"succeeded": 110}, prompt="What is it?")
-    video = client.get(f"/v1/prefixes/{prefix['id']}/videos?limit=1")["data"][0]["id"]
-    summary = client.get(f"/v1/jobs/{job['id']}/summaries?limit=1")["data"][0]["id"]
-    reads = [
-        "/v1/prefixes", f"/v1/prefixes/{prefix['id']}", f"/v1/prefixes/{prefix['id']}/videos?limit=20", f"/v1/videos/{video}",
-        f"/v1/videos/{video}/content", "/v1/plans", f"/v1/plans/{job['plan_id']}", f"/v1/plans/{job['plan_id']}/videos?limit=20", "/v1/jobs",
-        f"/v1/jobs/{job['id']}", f"/v1/jobs/{job['id']}/shards", f"/v1/jobs/{job['id']}/records?limit=20", f"/v1/jobs/{job['id']}/failures",
-        f"/v1/jobs/{job['id']}/summaries?limit=20", f"/v1/jobs/{job['id']}/summaries?format=csv", f"/v1/jobs/{job['id']}/summaries?format=ndjson",
-        f"/v1/jobs/{job['id']}/report", f"/v1/summaries?q=emulated&job={job['id']}", f"/v1/summaries/{summary}", "/v1/models", "/livez", "/readyz", "/metrics", "/openapi.yaml",
-        "/openapi.json", "/v1/nothing", "/v1/jobs?limit=x",
-    ]
-    number = itertools.count()
-    writes = [
-        ("POST", "/v1/prefixes", lambda: {"bucket": "videos", "prefix": f"made{next(number)}/"}),
-        ("PATCH", f"/v1/prefixes/{prefix['id']}", lambda: {"name": f"name {next(number)}"}),
-        ("POST", f"/v1/prefixes/{prefix['id']}/scan", lambda: None),
-        ("POST", f"/v1/prefixes/{prefix['id']}/check", lambda: None),
-        ("POST", f"/v1/prefixes/{prefix['id']}/uploads", lambda: {"files": [{"name": f"{next(number)}.mp4"}]}),
-        ("POST", "/v1/plans", lambda: {"prefix_id": prefix["id"], "prompt": f"{next(number)}?"}),
-        ("POST", "/v1/jobs", lambda: {"prefix_id": few["id"], "prompt": f"{next(number)}?", "below_minimum": "wait"}),
-        ("POST", f"/v1/jobs/{job['id']}/retry", lambda: None),
-        ("POST", f"/v1/jobs/{job['id']}/cancel", lambda: None),
-        ("POST", f"/v1/jobs/{job['id']}/reingest", lambda: None),
-        ("POST", "/v1/imports", lambda: {"output_uri": f"s3://videos/none{next(number)}/x/", "model_id": scenarios.MODEL}),
-    ]
-    return [("GET", path, lambda: None) for path in reads] + writes
+def test_every_imported_function_is_judged(counted):
+    """libpq's and libcurl's."""
+    imported, wrapped = calls.imported(), calls.wrapped()
+    judged = wrapped | set(calls.BEHIND) | set(calls.SPARED)
+    assert len(imported) > 50 and imported - judged == set(), "calls that nobody makes fail, and of which nobody says why not"
+    assert (set(calls.BEHIND) | set(calls.SPARED)) - imported == set(), "of these nobody needs to say anything any more"
+    assert set(calls.BEHIND) & set(calls.SPARED) == set() and wrapped & set(calls.SPARED) == set()
+    callers = calls.callers()
+    for name, (file, doors) in calls.BEHIND.items():
+        assert set(doors) <= wrapped, name
+        assert callers[name] == {file}, f"{name} is called past {doors}"
+    counted(f"{len(imported)} functions of libpq and libcurl: {len(imported & wrapped)} made to fail, {len(calls.BEHIND)} behind others that are, "
+            f"{len(calls.SPARED)} that cannot, or at which nobody looks")
+
+
+def test_every_call_of_a_start(tmp_path, counted):
+    """It starts all the same, or says why not and ends."""
+    database, emulator, points = Database(), Emulator(tmp_path).start(), tmp_path / "points"
+    service = Sabotaged(tmp_path / "world", database, emulator, points, **QUICK)
+    ends = collections.Counter()
+    try:
+        while True:
+            service.control.arm(ONE, EVERYTHING, "start", "start")
+            service.spawn()
+            service.port = None
+
+            def is_up_or_over():
+                with contextlib.suppress(AssertionError):
+                    return service._listens()
+                return True
+
+            wait_until("a start", is_up_or_over)
+            fired = service.control.fired
+            service.control.disarm()
+            status = service.stop()
+            point = points.read_text().splitlines()[-1].split()
+            assert status in (0, 1, 2) and (status == 0 or fired), service.log()[-3000:]
+            if not fired:
+                break
+            assert status != 0 or calls.AT_START.isdisjoint(point), point
+            ends[status] += 1
+    finally:
+        service.kill()
+        emulator.stop()
+        database.drop()
+    found = [line.split() for line in points.read_text().splitlines()]
+    counted(f"{len(found)} calls of a start failed: {dict(collections.Counter(point[1] for point in found))}; ends {dict(ends)}")
+    assert {word for point in found for word in point} >= calls.AT_START
 
 
 class Asker:
-    def __init__(self, world):
-        self.world, self.control = world, world.service.control
+    """Makes each call of a request fail once, one a request."""
+
+    def __init__(self, world, things):
+        self.world, self.things, self.control = world, things, world.service.control
         self.session = requests.Session()
         self.counts = collections.Counter()
+        self.reached = {}
 
-    def ask(self, method, path, body, key):
+    def ask(self, method, path, body, headers):
         try:
-            answer = self.session.request(method, self.world.service.url + path, json=body, timeout=20, allow_redirects=False,
-                                          headers={"Idempotency-Key": key} if method == "POST" else {})
+            return self.session.request(method, self.world.service.url + path, json=body, timeout=20, allow_redirects=False, headers=headers)
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             return None
-        return answer
 
-    def fail_each(self, method, path, make, what):
-        # An examination makes dozens of calls to AWS, each with the same allocations: every 16th of them.
-        for n in itertools.count(1, 16 if path.endswith("/check") else 1):
-            body, key = make(), str(uuid.uuid4())
-            self.control.arm(NTH, what, "request io", n)
-            answer = self.ask(method, path, body, key)
+    def one(self, route, ask):
+        """What makes the request, unlike any before it."""
+        method, path = route.split()
+        thing = ask.thing() if callable(ask.thing) else ask.thing
+        assert ("{" in path) == (thing is not None), f"{route}: what is {{id}}?"
+        key = ask.caller() or self.things.operator
+        headers = {"Authorization": "Bearer " + key} if key else {}
+        if method == "POST":
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        return method, path.replace("{id}", thing or "") + ask.query, ask.body(), headers
+
+    def fail_each(self, route, ask, label):
+        kinds = collections.Counter()
+        while True:
+            one = self.one(route, ask)
+            self.control.arm(ONE, EVERYTHING, "request io", label)
+            answer = self.ask(*one)
             self.control.disarm()
             if not self.control.fired:
                 break
-            assert n < 1000, (method, path)
-            self.counts["failed calls"] += 1
-            self.judge(method, path, answer)
+            kinds[self.control.last] += 1
+            assert kinds.total() < 1000, route
+            self.judge(route, answer)
             if answer is None or answer.status_code >= 500:  # the same request again, unhurt
-                answer = self.ask(method, path, body, key)
-                assert answer is not None and answer.status_code < 500, (method, path, what, n, answer and answer.text)
-        assert answer is not None and answer.status_code < 500, (method, path, what, n, answer and answer.text)
+                answer = self.ask(*one)
+                assert answer is not None and answer.status_code < 500, (route, kinds, answer and answer.text)
+        assert answer is not None and answer.status_code in ask.want, (route, answer and (answer.status_code, answer.text))
+        self.judge_reach(route, ask, (kinds[MEMORY], sum(kinds[kind] for kind in (DB_REFUSED, DB_CUT, DB_LOST)), kinds[NET_MEMORY] + kinds[NET_LOST]))
 
-    def judge(self, method, path, answer):
+    def judge(self, route, answer):
         """Cut off where nothing can be said any more, absorbed, or a problem that says what is wrong."""
         if answer is None:
             self.counts["cut off"] += 1
         elif answer.status_code < 500:
             self.counts["absorbed"] += 1
         else:
-            assert answer.status_code in (500, 502, 503) and answer.headers["Content-Type"] == "application/problem+json", (method, path, answer.text)
+            assert answer.status_code in (500, 502, 503) and answer.headers["Content-Type"] == "application/problem+json", (route, answer.text)
             assert answer.json()["code"], answer.text
             self.counts[answer.status_code] += 1
 
+    def judge_reach(self, route, ask, reached):
+        self.reached.setdefault(route, []).append(reached)
+        assert all(got >= least for got, least in zip(reached, ask.least)), f"{route} reaches {reached}, which is less than {ask.least}"
+        assert ask.least[0] > 0 and (ask.least[1] > 0 or route in asked.IN_MEMORY or ask.want[0] >= 400), route
 
-def test_every_call_of_every_request(tmp_path):
+    def fail_all(self, table, more):
+        for n, (route, ask) in enumerate([*table.items(), *more]):
+            self.fail_each(route, ask, f"{route.replace(' ', ':')}{'+' * (n >= len(table))}{ask.query}")
+            open_ones = self.world.database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vidbatchd http'"
+                                                  " AND starts_with(state, 'idle in transaction')")
+            assert open_ones == 0, route
+
+
+def test_every_call_that_credentials_take(tmp_path, counted):
+    """Of a container's agent, while the settings name the machine's metadata too: an answer that is lost is asked for again, and a short memory is no
+    mistake in the settings."""
+    emulator, control, points = Emulator(tmp_path).start(), Control(tmp_path), tmp_path / "points"
+    agent = Agent(emulator, tmp_path / "token")
+    env = {"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", **agent.settings(),
+           "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9/", "SABOTAGE_CONTROL": str(control.path), "SABOTAGE_POINTS": str(points)}
+    ends = collections.Counter()
+    try:
+        while True:
+            control.arm(ONE, MEMORY | NET_MEMORY | NET_LOST, "start", "credentials")
+            shown = subprocess.run([PROGRAM, "credentials"], env=env, capture_output=True, text=True, timeout=60)
+            if not control.fired:
+                break
+            assert shown.returncode in (0, 1, 2), shown
+            assert shown.returncode == 0 or "memory" in shown.stderr, (points.read_text().splitlines()[-1], shown)
+            assert not any(text in shown.stderr for text in ("Sanitizer", "runtime error")), shown.stderr
+            ends[shown.returncode] += 1
+    finally:
+        agent.stop()
+        emulator.stop()
+    assert shown.returncode == 0 and "container" in shown.stdout, shown
+    found = [line.split() for line in points.read_text().splitlines()]
+    counted(f"{len(found)} calls for credentials failed; ends {dict(ends)}")
+    assert {word for point in found for word in point} >= calls.FOR_CREDENTIALS
+
+
+def test_every_call_of_every_request(tmp_path, counted):
     with world_in(tmp_path / "world", tmp_path / "points", **QUICK) as world:
         world.service.keep()
         scenarios.wait_until("the service", world.service.answers)
-        world.given_up = 1000  # imports of what is not there
-        asker = Asker(world)
-        for method, path, make in paths(world):
-            for what in (MEMORY, DB_REFUSED, DB_CUT, DB_LOST, NET_MEMORY, NET_LOST):
-                asker.fail_each(method, path, make, what)
-            open_ones = world.database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vidbatchd http'"
-                                             " AND starts_with(state, 'idle in transaction')")
-            assert open_ones == 0, (method, path)
+        world.given_up = 1000  # imports of what is not there, retries of too few
+        things = asked.Things(world)
+        first = asked.before_keys(things)
+        asker = Asker(world, things)
+        asker.fail_all(first, asked.more_before_keys(things))
         jobs = world.client.pages("/v1/jobs?limit=100")
         assert len(jobs) > 30
         for job in jobs:
             if job["waiting"]:
                 world.client.post(f"/v1/jobs/{job['id']}/cancel", want=202)
+        things.ask_for_keys()
+        then = asked.with_keys(things)
+        asker.fail_all(then, asked.more_with_keys(things))
         twice = world.database.query("SELECT bucket, key_prefix FROM prefix GROUP BY 1, 2 HAVING count(*) > 1")
         assert twice == [], twice
-    print(f"{asker.counts.pop('failed calls')} calls of requests failed, and were {dict(asker.counts)}")
+    table = set(asked.routes())
+    assert table == set(first) | set(then), f"routes without a request, or requests without a route: {table ^ (set(first) | set(then))}"
+    rows = "\n".join(f"  {route:36} {' '.join(map(str, reached))}" for route, reached in asker.reached.items())
+    counted(f"{asker.counts.total()} calls of {len(table)} routes failed, and were {dict(asker.counts)}; of memory, database, libcurl:\n{rows}")
     assert world.service.deaths == 0

@@ -25,12 +25,25 @@ CURLMcode __wrap_curl_multi_poll(CURLM *multi, struct curl_waitfd fds[], unsigne
 CURLMcode __real_curl_multi_poll(CURLM *multi, struct curl_waitfd fds[], unsigned count, int timeout_ms, int *ready);
 CURLMsg *__wrap_curl_multi_info_read(CURLM *multi, int *left);
 CURLMsg *__real_curl_multi_info_read(CURLM *multi, int *left);
+CURLcode __wrap_curl_global_init(long flags);
+CURLcode __real_curl_global_init(long flags);
+CURLU *__wrap_curl_url(void);
+CURLU *__real_curl_url(void);
+CURLUcode __wrap_curl_url_set(CURLU *url, CURLUPart what, const char *text, unsigned flags);
+CURLUcode __real_curl_url_set(CURLU *url, CURLUPart what, const char *text, unsigned flags);
+CURLUcode __wrap_curl_url_get(const CURLU *url, CURLUPart what, char **text, unsigned flags);
+CURLUcode __real_curl_url_get(const CURLU *url, CURLUPart what, char **text, unsigned flags);
 struct curl_slist *__wrap_curl_slist_append(struct curl_slist *list, const char *text);
 struct curl_slist *__real_curl_slist_append(struct curl_slist *list, const char *text);
 
+/* The place of the call is part of the point. */
 static bool no_memory(const char *call)
 {
-    return sabotage_hits(SABOTAGE_NET_MEMORY, "%s", call);
+    enum { FRAMES = 2 }; /* the function below, and who calls it */
+    char trace[SABOTAGE_TRACE];
+
+    sabotage_trace(FRAMES, trace);
+    return sabotage_hits(SABOTAGE_NET_MEMORY, "memory %s%s", call, trace);
 }
 
 static const struct aws_request *request_of(CURL *easy)
@@ -70,7 +83,7 @@ CURLcode __wrap_curl_easy_perform(CURL *easy)
     if (no_memory("curl_easy_perform"))
         return code;
     code = __real_curl_easy_perform(easy);
-    return code == CURLE_OK && sabotage_hits(SABOTAGE_NET_LOST, "curl_easy_perform") ? CURLE_RECV_ERROR : code;
+    return code == CURLE_OK && sabotage_hits(SABOTAGE_NET_LOST, "lost curl_easy_perform") ? CURLE_RECV_ERROR : code;
 }
 
 CURLM *__wrap_curl_multi_init(void)
@@ -107,7 +120,7 @@ CURLMsg *__wrap_curl_multi_info_read(CURLM *multi, int *left)
         return message;
     if (changes_something(rq))
         sabotage_kill("%s after", rq->operation);
-    if (sabotage_hits(SABOTAGE_NET_LOST, "lost %s", rq->operation))
+    if (sabotage_hits(SABOTAGE_NET_LOST, "lost curl_multi_info_read %s", rq->operation))
         message->data.result = CURLE_RECV_ERROR;
     return message;
 }
@@ -115,4 +128,24 @@ CURLMsg *__wrap_curl_multi_info_read(CURLM *multi, int *left)
 struct curl_slist *__wrap_curl_slist_append(struct curl_slist *list, const char *text)
 {
     return no_memory("curl_slist_append") ? NULL : __real_curl_slist_append(list, text);
+}
+
+CURLcode __wrap_curl_global_init(long flags)
+{
+    return no_memory("curl_global_init") ? CURLE_OUT_OF_MEMORY : __real_curl_global_init(flags);
+}
+
+CURLU *__wrap_curl_url(void)
+{
+    return no_memory("curl_url") ? NULL : __real_curl_url();
+}
+
+CURLUcode __wrap_curl_url_set(CURLU *url, CURLUPart what, const char *text, unsigned flags)
+{
+    return no_memory("curl_url_set") ? CURLUE_OUT_OF_MEMORY : __real_curl_url_set(url, what, text, flags);
+}
+
+CURLUcode __wrap_curl_url_get(const CURLU *url, CURLUPart what, char **text, unsigned flags)
+{
+    return no_memory("curl_url_get") ? CURLUE_OUT_OF_MEMORY : __real_curl_url_get(url, what, text, flags);
 }

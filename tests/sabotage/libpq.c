@@ -26,6 +26,10 @@ bool __wrap_db_answer_copy_data(struct db *db, const char *bytes, size_t len);
 bool __real_db_answer_copy_data(struct db *db, const char *bytes, size_t len);
 bool __wrap_db_answer_copy_end(struct db *db, const char *why);
 bool __real_db_answer_copy_end(struct db *db, const char *why);
+PQconninfoOption *__wrap_PQconninfoParse(const char *url, char **message);
+PQconninfoOption *__real_PQconninfoParse(const char *url, char **message);
+PGnotify *__wrap_PQnotifies(PGconn *conn);
+PGnotify *__real_PQnotifies(PGconn *conn);
 PGcancel *__wrap_PQgetCancel(PGconn *conn);
 PGcancel *__real_PQgetCancel(PGconn *conn);
 bool __wrap_db_answer_take(struct db *db);
@@ -113,6 +117,7 @@ static PGresult *lost(PGconn *conn, PGresult *answer)
 /* What one call of a statement may meet, in the order in which it would. */
 struct meeting {
     PGconn *conn;
+    const char *call;
     char name[100];
     bool is_commit; /* of a transaction that wrote, or a statement that commits by itself */
     bool is_refused;
@@ -122,8 +127,8 @@ static void meet(struct meeting *m)
 {
     if (m->is_commit)
         sabotage_kill("%s before", m->name);
-    m->is_refused = sabotage_hits(SABOTAGE_DB_REFUSED, "refused %s", m->name);
-    if (!m->is_refused && sabotage_hits(SABOTAGE_DB_CUT, "cut %s", m->name))
+    m->is_refused = sabotage_hits(SABOTAGE_DB_REFUSED, "refused %s %s", m->call, m->name);
+    if (!m->is_refused && sabotage_hits(SABOTAGE_DB_CUT, "cut %s %s", m->call, m->name))
         cut(m->conn);
 }
 
@@ -131,12 +136,12 @@ static PGresult *part(const struct meeting *m, PGresult *answer)
 {
     if (m->is_commit)
         sabotage_kill("%s after", m->name);
-    return sabotage_hits(SABOTAGE_DB_LOST, "lost %s", m->name) ? lost(m->conn, answer) : answer;
+    return sabotage_hits(SABOTAGE_DB_LOST, "lost %s %s", m->call, m->name) ? lost(m->conn, answer) : answer;
 }
 
-static struct meeting meeting_of(PGconn *conn, const char *text_or_name)
+static struct meeting meeting_of(PGconn *conn, const char *call, const char *text_or_name)
 {
-    struct meeting m = { .conn = conn };
+    struct meeting m = { .conn = conn, .call = call };
 
     name_of(text_or_name, m.name);
     if (PQtransactionStatus(conn) == PQTRANS_IDLE)
@@ -153,16 +158,16 @@ PGconn *__wrap_PQconnectdbParams(const char *const *names, const char *const *va
     static const char *const nowhere_names[] = { "host", NULL };
     static const char *const nowhere[] = { "/nonexistent", NULL };
 
-    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused connect"))
+    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused PQconnectdbParams"))
         return NULL;
-    if (sabotage_hits(SABOTAGE_DB_CUT, "cut connect"))
+    if (sabotage_hits(SABOTAGE_DB_CUT, "cut PQconnectdbParams"))
         return __real_PQconnectdbParams(nowhere_names, nowhere, 0);
     return __real_PQconnectdbParams(names, values, expand);
 }
 
 PGresult *__wrap_db_answer_script(struct db *db, const char *sql)
 {
-    struct meeting m = meeting_of(db->conn, sql);
+    struct meeting m = meeting_of(db->conn, "db_answer_script", sql);
 
     if (strncmp(sql, "BEGIN", 5) == 0)
         first[0] = last[0] = '\0';
@@ -176,7 +181,7 @@ PGresult *__wrap_db_answer_script(struct db *db, const char *sql)
 
 PGresult *__wrap_db_answer_planned(struct db *db, const char *sql, int count, const char *const *values)
 {
-    struct meeting m = meeting_of(db->conn, sql);
+    struct meeting m = meeting_of(db->conn, "db_answer_planned", sql);
 
     meet(&m);
     return m.is_refused ? NULL : part(&m, __real_db_answer_planned(db, sql, count, values));
@@ -184,7 +189,7 @@ PGresult *__wrap_db_answer_planned(struct db *db, const char *sql, int count, co
 
 PGresult *__wrap_db_answer_prepared(struct db *db, const char *name, int count, const char *const *values)
 {
-    struct meeting m = meeting_of(db->conn, name);
+    struct meeting m = meeting_of(db->conn, "db_answer_prepared", name);
 
     meet(&m);
     return m.is_refused ? NULL : part(&m, __real_db_answer_prepared(db, name, count, values));
@@ -192,16 +197,16 @@ PGresult *__wrap_db_answer_prepared(struct db *db, const char *name, int count, 
 
 PGresult *__wrap_db_answer_prepare(struct db *db, const char *name, const char *sql)
 {
-    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused prepare %s", name))
+    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused db_answer_prepare %s", name))
         return NULL;
-    if (sabotage_hits(SABOTAGE_DB_CUT, "cut prepare %s", name))
+    if (sabotage_hits(SABOTAGE_DB_CUT, "cut db_answer_prepare %s", name))
         cut(db->conn);
     return __real_db_answer_prepare(db, name, sql);
 }
 
 bool __wrap_db_answer_send(struct db *db, const char *name, int count, const char *const *values)
 {
-    struct meeting m = meeting_of(db->conn, name);
+    struct meeting m = meeting_of(db->conn, "db_answer_send", name);
 
     meet(&m);
     return !m.is_refused && __real_db_answer_send(db, name, count, values);
@@ -211,35 +216,52 @@ PGresult *__wrap_db_answer_next(struct db *db)
 {
     PGresult *result = __real_db_answer_next(db);
 
-    return result && sabotage_hits(SABOTAGE_DB_LOST, "lost a result") ? lost(db->conn, result) : result;
+    return result && sabotage_hits(SABOTAGE_DB_LOST, "lost db_answer_next") ? lost(db->conn, result) : result;
 }
 
 bool __wrap_db_answer_copy_data(struct db *db, const char *bytes, size_t len)
 {
-    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused copy data"))
+    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused db_answer_copy_data"))
         return false;
-    if (sabotage_hits(SABOTAGE_DB_CUT, "cut copy data"))
+    if (sabotage_hits(SABOTAGE_DB_CUT, "cut db_answer_copy_data"))
         cut(db->conn);
     return __real_db_answer_copy_data(db, bytes, len);
 }
 
 bool __wrap_db_answer_copy_end(struct db *db, const char *why)
 {
-    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused copy end"))
+    if (sabotage_hits(SABOTAGE_DB_REFUSED, "refused db_answer_copy_end"))
         return false;
-    if (sabotage_hits(SABOTAGE_DB_CUT, "cut copy end"))
+    if (sabotage_hits(SABOTAGE_DB_CUT, "cut db_answer_copy_end"))
         cut(db->conn);
     return __real_db_answer_copy_end(db, why);
 }
 
 PGcancel *__wrap_PQgetCancel(PGconn *conn)
 {
-    return sabotage_hits(SABOTAGE_DB_REFUSED, "refused cancel") ? NULL : __real_PQgetCancel(conn);
+    return sabotage_hits(SABOTAGE_DB_REFUSED, "refused PQgetCancel") ? NULL : __real_PQgetCancel(conn);
+}
+
+/* As libpq has it without memory: no message either. */
+PQconninfoOption *__wrap_PQconninfoParse(const char *url, char **message)
+{
+    return sabotage_hits(SABOTAGE_DB_REFUSED, "refused PQconninfoParse") ? NULL : __real_PQconninfoParse(url, message);
+}
+
+/* A notification that is lost. */
+PGnotify *__wrap_PQnotifies(PGconn *conn)
+{
+    PGnotify *note = __real_PQnotifies(conn);
+
+    if (!note || !sabotage_hits(SABOTAGE_DB_REFUSED, "refused PQnotifies"))
+        return note;
+    PQfreemem(note);
+    return NULL;
 }
 
 bool __wrap_db_answer_take(struct db *db)
 {
-    if (sabotage_hits(SABOTAGE_DB_CUT, "cut input"))
+    if (sabotage_hits(SABOTAGE_DB_CUT, "cut db_answer_take"))
         cut(db->conn);
     return __real_db_answer_take(db);
 }

@@ -7,9 +7,10 @@
 
 static bool fails(void)
 {
+    enum { FRAMES = 5 };
     char trace[SABOTAGE_TRACE];
 
-    sabotage_trace(trace);
+    sabotage_trace(FRAMES, trace);
     return sabotage_hits(SABOTAGE_MEMORY, "memory%s", trace);
 }
 

@@ -22,7 +22,13 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows 
 static int points = -1;
 static char line[NAME]; /* of the file, as far as it was read */
 static size_t line_len;
-static uint64_t seen[SLOTS]; /* names by their hash */
+static uint64_t seen[SLOTS];                                 /* names by their hash */
+static pthread_mutex_t one_lock = PTHREAD_MUTEX_INITIALIZER; /* guards met; held before lock */
+static struct {
+    uint64_t place;
+    int64_t armed;
+    int times;
+} met[SLOTS]; /* places of CONTROL_ONE, and how often each was met since it was armed */
 
 static void must(bool is_so, const char *what)
 {
@@ -127,7 +133,7 @@ static bool is_wanted(enum sabotage what)
     const char *scope = sabotage_scope();
     char padded[40];
 
-    if (!control || atomic_load(&control->mode) == CONTROL_OFF || !(atomic_load(&control->what) & (int)what))
+    if (!(atomic_load(&control->what) & (int)what))
         return false;
     if (!control->scopes[0])
         return true;
@@ -135,24 +141,57 @@ static bool is_wanted(enum sabotage what)
     return strstr(control->scopes, padded) != NULL;
 }
 
+/* How often has this place been met since the last arming, this time included? No more than SABOTAGE_TIMES. */
+static int times_of(const char *name)
+{
+    const uint64_t place = hash_of(name);
+    const int64_t armed = atomic_load(&control->armed);
+    uint64_t at = place % SLOTS;
+
+    while (met[at].place && met[at].place != place)
+        at = (at + 1) % SLOTS;
+    if (met[at].armed != armed)
+        met[at].times = 0;
+    met[at].place = place;
+    met[at].armed = armed;
+    met[at].times += met[at].times < SABOTAGE_TIMES;
+    return met[at].times;
+}
+
+static bool is_the_one(char name[NAME])
+{
+    size_t len = strlen(name);
+    bool is_it = false;
+
+    pthread_mutex_lock(&one_lock);
+    if (atomic_load(&control->fired) == 0) {
+        (void)snprintf(name + len, NAME - len, " #%d", times_of(name));
+        is_it = is_first(name);
+        atomic_fetch_add(&control->fired, is_it);
+    }
+    pthread_mutex_unlock(&one_lock);
+    return is_it;
+}
+
 static bool decide(enum sabotage what, const char *fmt, va_list args) PRINTF(2, 0);
 static bool decide(enum sabotage what, const char *fmt, va_list args)
 {
     char name[NAME];
-    int len = 0;
+    int len = 0, mode = control ? atomic_load(&control->mode) : CONTROL_OFF;
 
-    if (!is_wanted(what))
+    if (mode == CONTROL_OFF || !is_wanted(what))
         return false;
-    if (atomic_load(&control->mode) == CONTROL_NTH) {
-        if (atomic_fetch_sub(&control->countdown, 1) != 1)
+    len = snprintf(name, sizeof name, "%s ", mode == CONTROL_ONE ? control->label : sabotage_place());
+    vsnprintf(name + len, sizeof name - (size_t)len, fmt, args);
+    if (mode == CONTROL_ONE) {
+        if (!is_the_one(name))
             return false;
     } else {
-        len = snprintf(name, sizeof name, "%s ", sabotage_scope());
-        vsnprintf(name + len, sizeof name - (size_t)len, fmt, args);
         if (!is_first(name))
             return false;
+        atomic_fetch_add(&control->fired, 1);
     }
-    atomic_fetch_add(&control->fired, 1);
+    atomic_store(&control->last, (int)what);
     return true;
 }
 
@@ -192,15 +231,15 @@ void sabotage_kill(const char *fmt, ...)
 /* Ours alone: a library's functions may keep something else where a frame's pointer is due. */
 extern const char __executable_start[], etext[];
 
-__attribute__((no_sanitize("address"))) void sabotage_trace(char out[SABOTAGE_TRACE])
+__attribute__((no_sanitize("address"))) void sabotage_trace(int frames, char out[SABOTAGE_TRACE])
 {
-    enum { SKIP = 1, FRAMES = 5, HIGHEST = 8 * 1024 * 1024 };
+    enum { SKIP = 1, HIGHEST = 8 * 1024 * 1024 };
     const uintptr_t *frame = __builtin_frame_address(0);
     const uintptr_t first = (uintptr_t)frame;
     size_t len = 0;
 
     out[0] = '\0';
-    for (int i = 0; i < SKIP + FRAMES; i++) {
+    for (int i = 0; i < SKIP + frames; i++) {
         const uintptr_t next = frame[0], from = frame[1];
 
         if (from < (uintptr_t)__executable_start || from > (uintptr_t)etext)

@@ -26,21 +26,27 @@ enum sabotage {
 enum control_mode {
     CONTROL_OFF,
     CONTROL_POINTS, /* each point once, at its first hit, over all processes: its name is added to the file of points */
-    CONTROL_NTH     /* the call that brings countdown to zero */
+    CONTROL_ONE /* each point once, but at most one after each arming; a place that is met again counts as a new one,
+                   SABOTAGE_TIMES times: the second failure of a loop may meet what the first has left */
 };
+enum { SABOTAGE_TIMES = 3 };
 
 /* As tests/sabotage/saboteur.py writes it: no padding. */
 struct control {
     _Atomic int32_t mode;
-    _Atomic int32_t what;      /* of enum sabotage, or'ed */
-    _Atomic int64_t countdown; /* CONTROL_NTH */
-    _Atomic int64_t fired;     /* how often something was made to fail */
-    char scopes[112];          /* " scan plan ": only there; empty: everywhere */
+    _Atomic int32_t what;  /* of enum sabotage, or'ed */
+    _Atomic int64_t armed; /* CONTROL_ONE: another number for each arming */
+    _Atomic int64_t fired; /* how often something was made to fail */
+    _Atomic int32_t last;  /* of enum sabotage: what did so last */
+    char scopes[116];      /* " scan plan ": only there; empty: everywhere */
+    char label[80];        /* CONTROL_ONE: what the names of points begin with */
 };
 
 /* ---- scope.c: what the thread is doing ---- */
 /* The step's kind; "request" in a handler; "io" in libmicrohttpd's threads; "idle" between; "start" in main. */
 const char *sabotage_scope(void);
+/* The same as the names of points begin with it: of a request the route is said, "POST:/v1/jobs/{id}/cancel". */
+const char *sabotage_place(void);
 
 /* ---- points.c ---- */
 /* Is this call the one? fmt: the point's name without its scope. Any thread. */
@@ -49,9 +55,9 @@ bool sabotage_hits(enum sabotage what, const char *fmt, ...) PRINTF(2, 3);
 void sabotage_kill(const char *fmt, ...) PRINTF(1, 2);
 /* Where kills are wanted: adds "writes QUERY" to the file of points. */
 void sabotage_note(const char *query);
-/* Where in the program: the return addresses of some frames, relative to the program's start. */
+/* Where in the program: the return addresses of so many frames, relative to the program's start. */
 enum { SABOTAGE_TRACE = 120 };
-void sabotage_trace(char out[SABOTAGE_TRACE]);
+void sabotage_trace(int frames, char out[SABOTAGE_TRACE]);
 
 /* ---- libpq.c ---- */
 /* Does this statement, an SQL text, change anything? */

@@ -17,8 +17,8 @@ from tests.support.vidbatch import BUILD, PATIENCE_S, Client, Service, wait_unti
 
 PROGRAM = str(BUILD / "bin/vidbatchd-sabotaged")
 KILL, MEMORY, DB_REFUSED, DB_CUT, DB_LOST, NET_MEMORY, NET_LOST = (1 << n for n in range(7))
-OFF, POINTS, NTH = range(3)
-LAYOUT = struct.Struct("=iiqq112s")
+OFF, POINTS, ONE = range(3)
+LAYOUT = struct.Struct("=iiqqi116s80s")
 
 
 def inventory():
@@ -36,14 +36,15 @@ class Control:
 
     def __init__(self, folder):
         self.path = folder / "control"
-        self.path.write_bytes(LAYOUT.pack(OFF, 0, 0, 0, b""))
+        self.path.write_bytes(LAYOUT.pack(OFF, 0, 0, 0, 0, b"", b""))
+        self.armed = 0
         with open(self.path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), LAYOUT.size)
 
-    def arm(self, mode, what, scopes="", countdown=0):
-        self.memory[:4] = struct.pack("=i", OFF)
-        text = f" {scopes} ".encode() if scopes else b""
-        self.memory[4:] = LAYOUT.pack(OFF, what, countdown, 0, text)[4:]
+    def arm(self, mode, what, scopes="", label=""):
+        self.armed += 1
+        self.disarm()
+        self.memory[4:] = LAYOUT.pack(OFF, what, self.armed, 0, 0, f" {scopes} ".encode() if scopes else b"", label.encode())[4:]
         self.memory[:4] = struct.pack("=i", mode)
 
     def disarm(self):
@@ -52,6 +53,10 @@ class Control:
     @property
     def fired(self):
         return LAYOUT.unpack(self.memory[:])[3]
+
+    @property
+    def last(self):
+        return LAYOUT.unpack(self.memory[:])[4]
 
 
 class Sabotaged(Service):

@@ -1,7 +1,8 @@
-/* What a thread is doing, told by the names that the service gives its log lines. A thread that a step starts beside
- * itself belongs to the step. */
+/* What a thread is doing, told by the names that the service gives its log lines, and by the route that a request is
+ * admitted to. A thread that a step or a request starts beside itself belongs to it. */
 #include "server/base/log.h"
 #include "server/base/span.h"
+#include "server/http/internal.h"
 #include "tests/sabotage/saboteur.h"
 
 #include <pthread.h>
@@ -9,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCOPE = 24 };
+enum { SCOPE = 24, PLACE = 64 };
 
 static _Thread_local char scope[SCOPE] = "io";
+static _Thread_local char route[PLACE];          /* of a request; "" where it is not known yet */
 static _Thread_local const char *at_rest = "io"; /* the scope when it does nothing in particular */
 
 const char *sabotage_scope(void)
@@ -19,14 +21,22 @@ const char *sabotage_scope(void)
     return scope;
 }
 
+const char *sabotage_place(void)
+{
+    return route[0] ? route : scope;
+}
+
 static void set_scope(struct span name)
 {
     snprintf(scope, sizeof scope, "%.*s", SPAN_ARG(name));
+    route[0] = '\0';
 }
 
 /* The linker's names for what was called and for what is. */
 void __wrap_log_context(const char *key_values);
 void __real_log_context(const char *key_values);
+bool __wrap_caller_admit(struct request *rq, void *context);
+bool __real_caller_admit(struct request *rq, void *context);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
 
@@ -45,10 +55,18 @@ void __wrap_log_context(const char *key_values)
     }
 }
 
+bool __wrap_caller_admit(struct request *rq, void *context)
+{
+    const struct route *at = rq->match.route;
+
+    snprintf(route, sizeof route, "%s:%s", at->method, at->path);
+    return __real_caller_admit(rq, context);
+}
+
 struct start {
     void *(*run)(void *);
     void *arg;
-    char scope[SCOPE];
+    char scope[SCOPE], route[PLACE];
 };
 
 static void *run_in_scope(void *arg)
@@ -58,6 +76,7 @@ static void *run_in_scope(void *arg)
     free(arg);
     at_rest = "idle";
     memcpy(scope, start.scope, sizeof scope);
+    memcpy(route, start.route, sizeof route);
     return start.run(start.arg);
 }
 
@@ -70,6 +89,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
         abort();
     *start = (struct start){ .run = run, .arg = arg };
     snprintf(start->scope, sizeof start->scope, "%s", strcmp(scope, "start") == 0 ? "idle" : scope);
+    memcpy(start->route, route, sizeof route);
     status = __real_pthread_create(thread, attr, run_in_scope, start);
     if (status != 0)
         free(start);
