@@ -99,7 +99,7 @@ integration-tsan: deps-build+test ## Whole jobs and kills, the programs built un
 crash: deps-build+test ## kill -9 at every commit point of every step and request, and 300 times at random
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator
 	@$(PYTHON_READY)
-	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-crash tests/support/run_pytest.sh $(BUILD) tests/sabotage/crash_test.py -s
+	@PYTEST_PASSES=long PYTEST_LOGS=$(BUILD)/pytest-crash tests/support/run_pytest.sh $(BUILD) tests/sabotage/crash_test.py -n 3 --dist worksteal
 
 nth: deps-build+test nth-bins ## Each allocation and each call of libpq and libcurl made to fail once, under AddressSanitizer
 	@$(PYTHON_READY)

@@ -69,6 +69,7 @@ class Sabotaged(Service):
         self.env.update(SABOTAGE_CONTROL=str(self.control.path), SABOTAGE_POINTS=str(points))
         self.database = database
         self.deaths, self.ends = 0, []
+        self.caught = []  # at each death: the steps that were being run
         self.keeping = False
         self.keeper = threading.Thread(target=self._keep, daemon=True)
 
@@ -90,18 +91,21 @@ class Sabotaged(Service):
                     continue
                 if self.child.returncode != -signal.SIGKILL:
                     self.ends.append(self.child.returncode)
-                self.deaths += 1
                 # Time passes: what the dead one held is free. How long that takes by itself is tested elsewhere.
                 with contextlib.suppress(psycopg.errors.UndefinedTable):
-                    connection.execute("UPDATE task SET lease_until = now() WHERE state = 'running'")
+                    self.caught.append([kind for (kind,) in connection.execute("UPDATE task SET lease_until = now() WHERE state = 'running' RETURNING kind")])
+                self.deaths += 1
 
-    def kill_at_random(self, dice, times):
-        """Wherever it is; gives when it was killed so often."""
+    def kill_at_random(self, dice, times, life_s):
+        """Each time at any moment of a life of life_s; gives the moments."""
+        moments = []
         while self.deaths < times:
-            time.sleep(dice.uniform(0.0, 0.2))
+            moments.append(dice.uniform(0.0, life_s))
+            time.sleep(moments[-1])
             deaths = self.deaths
             self.child.kill()
             wait_until("the next one to be up", lambda: self.deaths > deaths and self.port is not None, pause_s=0.005)
+        return moments
 
     def rest(self):
         """No more trouble; up, and kept no longer."""
