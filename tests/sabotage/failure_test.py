@@ -66,10 +66,10 @@ def test_every_imported_function_is_judged(counted):
             f"{len(calls.SPARED)} that cannot, or at which nobody looks")
 
 
-def test_every_call_of_a_start(tmp_path, counted):
+def fail_starts(folder, points):
     """It starts all the same, or says why not and ends."""
-    database, emulator, points = Database(), Emulator(tmp_path).start(), tmp_path / "points"
-    service = Sabotaged(tmp_path / "world", database, emulator, points, **QUICK)
+    database, emulator = Database(), Emulator(folder).start()
+    service = Sabotaged(folder / "world", database, emulator, points, **QUICK)
     ends = collections.Counter()
     try:
         while True:
@@ -96,9 +96,7 @@ def test_every_call_of_a_start(tmp_path, counted):
         service.kill()
         emulator.stop()
         database.drop()
-    found = [line.split() for line in points.read_text().splitlines()]
-    counted(f"{len(found)} calls of a start failed: {dict(collections.Counter(point[1] for point in found))}; ends {dict(ends)}")
-    assert {word for point in found for word in point} >= calls.AT_START
+    return ends
 
 
 class Asker:
@@ -169,17 +167,17 @@ class Asker:
             assert open_ones == 0, route
 
 
-def test_every_call_that_credentials_take(tmp_path, counted):
+def fail_credentials(folder, points):
     """Of a container's agent, while the settings name the machine's metadata too: an answer that is lost is asked for again, and a short memory is no
     mistake in the settings."""
-    emulator, control, points = Emulator(tmp_path).start(), Control(tmp_path), tmp_path / "points"
-    agent = Agent(emulator, tmp_path / "token")
+    emulator, control = Emulator(folder).start(), Control(folder)
+    agent = Agent(emulator, folder / "token")
     env = {"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", **agent.settings(),
            "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9/", "SABOTAGE_CONTROL": str(control.path), "SABOTAGE_POINTS": str(points)}
     ends = collections.Counter()
     try:
         while True:
-            control.arm(ONE, MEMORY | NET_MEMORY | NET_LOST, "start", "credentials")
+            control.arm(ONE, MEMORY | NET_MEMORY | NET_LOST, "start", "start")
             shown = subprocess.run([PROGRAM, "credentials"], env=env, capture_output=True, text=True, timeout=60)
             if not control.fired:
                 break
@@ -191,9 +189,17 @@ def test_every_call_that_credentials_take(tmp_path, counted):
         agent.stop()
         emulator.stop()
     assert shown.returncode == 0 and "container" in shown.stdout, shown
+    return ends
+
+
+def test_every_call_of_a_start(tmp_path, counted):
+    """Of the service, and of the command that looks for credentials: what both do, such as reading the settings, fails once."""
+    points = tmp_path / "points"
+    starts, looks = (fail(tmp_path / fail.__name__, points) for fail in (fail_starts, fail_credentials))
     found = [line.split() for line in points.read_text().splitlines()]
-    counted(f"{len(found)} calls for credentials failed; ends {dict(ends)}")
-    assert {word for point in found for word in point} >= calls.FOR_CREDENTIALS
+    assert len(found) == starts.total() + looks.total()
+    counted(f"{starts.total()} calls of a start failed, it ended with {dict(starts)}; {looks.total()} calls more of a search for credentials, {dict(looks)}")
+    assert {word for point in found for word in point} >= calls.AT_START | calls.FOR_CREDENTIALS
 
 
 def test_every_call_of_every_request(tmp_path, counted):
