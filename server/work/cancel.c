@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { SHARD_PAGE = 1000, CLOCKS_DIFFER_MS = 24 * 3600 * 1000 };
+enum { SHARD_PAGE = 1000, CLOCKS_DIFFER_MS = 24 * 3600 * 1000, LOOKS = 3 };
 
 static bool is_unsubmitted(const struct shard_row *shard)
 {
@@ -155,21 +155,27 @@ static bool adopt(void *arg, const struct bedrock_job *job)
 }
 
 /* Parts that have been there for a while may come from a backup, and have been submitted since. Those that Bedrock has
- * become parts whose answer is missing, and step submit takes them over, to be stopped as the others are. */
+ * become parts whose answer is missing, and step submit takes them over, to be stopped as the others are. A Bedrock
+ * that does not list its jobs holds up no cancel for good: as good as always it has none of these parts. */
 static bool look_for_unasked(struct cancel *cancel, struct err *err)
 {
     struct look look = { cancel, true, err };
     const struct bedrock_list rq = { .name_contains = "vidbatch-",
                                      .submitted_after_ms = cancel->oldest_ms - CLOCKS_DIFFER_MS };
+    struct err failed = { 0 };
     int64_t now_ms = 0;
 
     if (cancel->oldest_ms == 0)
         return true;
     if (!db_now_ms(cancel->step->db, &now_ms, err))
         return false;
-    if (now_ms - cancel->oldest_ms < cancel->step->settings->lookup_grace_ms)
-        return true;
-    return bedrock_list_jobs(cancel->step->client, &rq, adopt, &look, err) && look.ok;
+    if (now_ms - cancel->oldest_ms < cancel->step->settings->lookup_grace_ms ||
+        bedrock_list_jobs(cancel->step->client, &rq, adopt, &look, &failed))
+        return look.ok;
+    if (failed.retryable && cancel->step->task.attempt < LOOKS)
+        return err_pass(err, &failed);
+    log_warn("cancel.not_looked", "cause=%s", LOGQ(failed.what));
+    return true;
 }
 
 bool step_cancel(struct step *step, struct err *err)

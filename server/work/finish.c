@@ -59,8 +59,8 @@ static bool conclude(struct db *db, struct step *step, const struct job_row *job
                         json.len ? buf_cstr(&json) : NULL, &moved, err) ||
         !event_store_add(db, job->id, event, detail, err))
         return false;
-    step->again_ms = 0; /* the next turn cleans up */
-    return true;
+    step->again_ms = 0;                                   /* the next turn cleans up */
+    return task_store_remove(db, "cancel", job->id, err); /* one that was given up has nothing left to stop */
 }
 
 static bool finish_work(struct db *db, void *arg, struct err *err)
