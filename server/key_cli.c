@@ -5,8 +5,12 @@
 #include "server/base/clock.h"
 #include "server/base/id.h"
 #include "server/base/log.h"
+#include "server/base/money.h"
 #include "sql/audit_store.h"
+#include "sql/migrate.h"
 
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,11 +39,28 @@ static int fail(const struct err *err)
 
 static bool audit(struct db *db, const char *action, int64_t id, struct err *err)
 {
-    char subject[ID_SIZE];
-    const struct audit_row row = { .who = "cli", .action = action, .subject = subject };
+    char subject[ID_SIZE], host[HOST_NAME_MAX + 1] = "", from[HOST_NAME_MAX + 100];
+    const struct passwd *user = getpwuid(geteuid()); /* this process has one thread */
+    const struct audit_row row = { .who = "cli", .action = action, .subject = subject, .address = from };
 
+    (void)gethostname(host, sizeof host - 1);
+    snprintf(from, sizeof from, "%.80s@%s", user ? user->pw_name : "somebody", host);
     id_format(ID_KEY, id, subject);
     return audit_store_add(db, &row, err);
+}
+
+/* Asked when the words of the command are good. */
+static bool has_tables(struct db *db, struct err *err)
+{
+    int database = 0, build = 0;
+
+    if (!migrate_status(db, &database, &build, err))
+        return false;
+    if (database >= build)
+        return true;
+    return err_set(err, ERR_CONFLICT, false, HERE,
+                   database == 0 ? "the database has no tables of vidbatch yet; vidbatchd migrate makes them"
+                                 : "the database is an earlier version's; vidbatchd migrate brings it to this one's");
 }
 
 /* ---- create ---- */
@@ -118,7 +139,7 @@ static int create(struct db *db, int count, char **arguments, struct key_input *
     if (rule)
         return refuse("create", rule);
     api_key_new(clock_wall_ms(), &in->row.id, text, in->row.hash);
-    stored = db_transaction(db, store, &in->row, &err);
+    stored = has_tables(db, &err) && db_transaction(db, store, &in->row, &err);
     if (stored)
         print_key(text);
     api_key_wipe(text);
@@ -141,10 +162,18 @@ static void put_key(const struct key_row *row)
 {
     const bool is_expired = row->expires_ms && row->expires_ms <= row->now_ms;
     const char *state = row->revoked_ms ? "revoked" : is_expired ? "expired" : "active";
-    char id[ID_SIZE];
+    char id[ID_SIZE], money[MONEY_SIZE];
 
     id_format(ID_KEY, row->id, id);
     printf("%s  %-7s  %s  %s", id, state, row->scopes, row->name);
+    if (row->prefixes)
+        printf("  prefixes %s", row->prefixes);
+    if (row->models)
+        printf("  models %s", row->models);
+    if (row->has_budget) {
+        money_format(row->monthly_budget_micros, money);
+        printf("  monthly budget %s", money);
+    }
     put_time("created", row->created_ms);
     put_time("expires", row->expires_ms);
     put_time("last used", row->last_used_ms);
@@ -157,6 +186,8 @@ static int list(struct db *db)
     int64_t before = 0;
     int got = LIST_PAGE;
 
+    if (!has_tables(db, &err))
+        return fail(&err);
     while (got == LIST_PAGE) {
         AUTO(db_rows_done) struct db_rows rows = { 0 };
 
@@ -207,7 +238,7 @@ static int revoke_key(struct db *db, const char *text)
     if (!find_id(text, &id))
         return refuse("revoke", "it is no id of a key: key_ and 11 characters, as vidbatchd key list shows them");
     id_format(ID_KEY, id, shown);
-    if (db_transaction(db, revoke_one, &id, &err)) {
+    if (has_tables(db, &err) && db_transaction(db, revoke_one, &id, &err)) {
         fprintf(stderr, "%s is revoked; a running service knows within five seconds.\n", shown);
         return 0;
     }

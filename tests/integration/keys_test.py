@@ -191,6 +191,7 @@ def test_changes_are_written_down(admin, admin_key, service, database):
     client.call("DELETE", f"/v1/prefixes/{made}", 404)
     assert len(admin.get(f"/v1/audit?key_id={rows[0]['key_id']}")["data"]) == 4
     who = {(r["who"], r["action"]) for r in admin.pages("/v1/audit")}
+    assert all("@" in r["address"] for r in admin.pages("/v1/audit") if r["who"] == "cli")
     assert {("cli", "key.create"), ("operator", "key.create"), ("operator", "key.rotate"), ("operator", "key.revoke"), ("cli", "key.revoke")} <= who
 
 
@@ -265,3 +266,9 @@ def test_public_routes_need_no_key_and_unknown_paths_tell_nothing(client, admin_
         assert requests.get(service.url + path, headers={"Authorization": "nonsense"}, timeout=30).status_code == 200
     client.call("GET", "/v1/nothing", 404)
     client.call("PUT", "/v1/jobs", 405)
+
+
+def test_a_database_without_tables(stack):
+    for words in (("create", "--name", "first", "--scopes", "admin"), ("list",)):
+        refused = key_command(stack.database(), *words)
+        assert refused.returncode == 1 and "vidbatchd migrate makes them" in refused.stderr, refused.stderr
