@@ -21,11 +21,7 @@
 
 /* A stop ends within ten seconds: requests have the first four, with two more for those that must be interrupted; steps
  * have what is left of eight (their pool adds half a second for itself). */
-/* A handler's thread serves others too: what a long transaction holds, is not waited for. */
-static const int64_t handler_lock_ms = 2000;
 static const int64_t http_grace_ms = 4000, stop_ms = 8000;
-/* What a step asks for may take long; that of a database which says nothing for so long, nobody waits for. */
-static const int64_t work_answer_ms = 30 * 60 * 1000;
 
 struct app {
     const struct config *config;
@@ -75,13 +71,16 @@ static void interrupt_context(void *context)
     db_cancel(((struct handler_context *)context)->db);
 }
 
-static bool authenticate(void *arg, void *context, struct span token, bool known_only, struct caller *caller,
-                         struct err *err)
+static bool authenticate(void *arg, void *context, struct span token, struct caller *caller, struct err *err)
 {
     const struct handlers_app *handlers = arg;
 
-    return keyring_authenticate(handlers->keyring, ((struct handler_context *)context)->db, token, known_only, caller,
-                                err);
+    return keyring_authenticate(handlers->keyring, ((struct handler_context *)context)->db, token, caller, err);
+}
+
+static int64_t recognize(void *arg, struct span token)
+{
+    return keyring_recognize(((const struct handlers_app *)arg)->keyring, token);
 }
 
 static bool is_ready(void *arg, struct err *err)
@@ -188,7 +187,7 @@ static bool start_work(struct app *app, struct err *err)
 {
     const struct config *c = app->config;
     const struct db_options database = { .url = c->database_url,
-                                         .answer_timeout_ms = work_answer_ms,
+                                         .answer_timeout_ms = c->step_query_timeout_ms,
                                          .application_name = "vidbatchd work" };
 
     app->work = (struct work_settings){ .workers = (int)c->workers,
@@ -259,6 +258,7 @@ static bool start_http(struct app *app, struct err *err)
                                     .close_context = close_context,
                                     .interrupt_context = interrupt_context,
                                     .authenticate = authenticate,
+                                    .recognize = recognize,
                                     .admit = guard_admit,
                                     .arg = &app->handlers };
 
@@ -267,7 +267,7 @@ static bool start_http(struct app *app, struct err *err)
 
     app->database = (struct db_options){ .url = c->database_url,
                                          .statement_timeout_ms = c->query_timeout_ms,
-                                         .lock_timeout_ms = handler_lock_ms,
+                                         .lock_timeout_ms = c->lock_timeout_ms,
                                          .application_name = "vidbatchd http",
                                          .walks_indexes = true };
     app->handlers = (struct handlers_app){ .version = VIDBATCH_VERSION,

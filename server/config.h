@@ -27,7 +27,7 @@ struct config { /* texts are owned; "" where unset */
         max_video_bytes; /* 0: as the table of models says */
     int64_t list_concurrency, copy_concurrency, invoke_concurrency, invoke_timeout_ms, preflight_concurrency,
         job_timeout_hours;
-    int64_t presign_expires_ms, query_timeout_ms;
+    int64_t presign_expires_ms, query_timeout_ms, lock_timeout_ms, step_query_timeout_ms;
     int64_t plan_expires_ms, wait_rescan_ms;
     char *monthly_budget;
     int64_t monthly_budget_micros; /* from monthly_budget; 0: none */

@@ -86,3 +86,28 @@ def test_a_prefix_goes_at_once_and_its_videos_later(stack):
         assert database.value("SELECT count(*) FROM task WHERE kind = 'sweep'") == 1
     wait_until("the sweep", lambda: database.value("SELECT count(*) FROM video") == 0)
     wait_until("its task to end", lambda: database.value("SELECT count(*) FROM task WHERE kind = 'sweep'") == 0)
+
+
+def test_a_request_does_not_wait_for_what_others_hold(stack):
+    database, emulator = stack.database(), stack.emulator()
+    client = stack.service(database, emulator, VIDBATCH_LOCK_TIMEOUT="100ms").client()
+    made = client.wait_scan(client.register("videos/")["id"])
+    with psycopg.connect(database.url) as holder:
+        holder.execute("SELECT FROM prefix FOR UPDATE")
+        started = time.monotonic()
+        answer = client.call("PATCH", f"/v1/prefixes/{made['id']}", 503, json={"name": "other"})
+        assert answer.json()["code"] == "being_changed" and answer.headers["Retry-After"]
+        assert time.monotonic() - started < 2
+    assert client.call("PATCH", f"/v1/prefixes/{made['id']}", 200, json={"name": "other"}).json()["name"] == "other"
+
+
+def test_a_step_does_not_wait_for_ever(stack):
+    database, emulator = stack.database(), stack.emulator()
+    emulator.put_videos("videos/", 120)
+    service = stack.service(database, emulator, VIDBATCH_STEP_QUERY_TIMEOUT="1s")
+    client = service.client()
+    with psycopg.connect(database.url) as holder:
+        holder.execute("LOCK TABLE video")
+        made = client.register("videos/")
+        wait_until("the step to give up the wait", lambda: "task.retry" in service.log())
+    assert client.wait_scan(made["id"])["eligible_count"] == 120

@@ -71,7 +71,7 @@ def test_jobs_that_ran_when_the_backup_was_taken(stack, tmp_path):
 def test_jobs_that_were_started_after_the_backup(stack, tmp_path):
     """The backup has the parts as they were staged. What they started since is theirs by name and token: it is taken over, not doubled."""
     world = Disaster(stack, tmp_path, job_seconds=600)
-    world.emulator.fault(op="S3.CopyObject", action={"delay_ms": 300})
+    world.emulator.fault(op="S3.CopyObject", action={"delay_ms": 1000})
     job = world.client.launch(world.prefix["id"])["id"]
     wait_until("staging", lambda: world.old.value("SELECT count(*) FROM task WHERE kind = 'stage' AND state = 'running'"))
     dump(world.old, world.file)
