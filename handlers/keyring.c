@@ -97,15 +97,14 @@ static bool recall(struct keyring *ring, int64_t key_id, struct grant **out, uin
     return found;
 }
 
-/* Shares grant. That there is no key pushes out no other one that is in use: ids can be made up without end. */
+/* Shares grant. That there is no key pushes out no other one: ids can be made up without end. */
 static void keep(struct keyring *ring, int64_t key_id, struct grant *grant, int64_t read_ms, uint64_t changes)
 {
     struct slot *slot = slot_of(ring, key_id);
     struct grant *old = NULL;
 
     pthread_mutex_lock(&ring->lock);
-    if (changes == ring->changes &&
-        (grant || !slot->grant || slot->key_id == key_id || !is_fresh(slot->read_ms, clock_mono_ms()))) {
+    if (changes == ring->changes && (grant || !slot->grant || slot->key_id == key_id)) {
         old = slot->grant;
         if (slot->key_id != key_id)
             slot->used_ms = 0;
@@ -116,18 +115,6 @@ static void keep(struct keyring *ring, int64_t key_id, struct grant *grant, int6
     ring->any = ring->any || grant;
     pthread_mutex_unlock(&ring->lock);
     grant_unref(old);
-}
-
-/* Was there such a key when it was looked at last? */
-static bool is_remembered(struct keyring *ring, int64_t key_id)
-{
-    const struct slot *slot = slot_of(ring, key_id);
-    bool is = false;
-
-    pthread_mutex_lock(&ring->lock);
-    is = slot->key_id == key_id && slot->grant;
-    pthread_mutex_unlock(&ring->lock);
-    return is;
 }
 
 /* Gives a reference in *out; NULL: there is no such key. */
@@ -177,8 +164,8 @@ static bool deny(struct err *err, const char *code, const char *words)
     return err_code(err, code);
 }
 
-bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, bool known_only,
-                          struct caller *caller, struct err *err)
+bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, struct caller *caller,
+                          struct err *err)
 {
     unsigned char hash[API_KEY_HASH];
     struct grant *grant = NULL;
@@ -188,8 +175,6 @@ bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token
     if (!asks(ring, db, &must, err))
         return false;
     is_key = token.ptr && api_key_parse(token, &key_id, hash);
-    if (is_key && known_only && !is_remembered(ring, key_id))
-        return deny(err, "key_unknown", "This key was not seen here before.");
     if (is_key && !find(ring, db, key_id, &grant, err))
         return false;
     if (!must && !grant) { /* a key that is there shows that keys are asked for, though this was not known yet */
@@ -215,19 +200,31 @@ bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token
     return true;
 }
 
+int64_t keyring_recognize(struct keyring *ring, struct span token)
+{
+    unsigned char hash[API_KEY_HASH];
+    const struct slot *slot = NULL;
+    struct err err = { 0 };
+    int64_t key_id = 0;
+    bool is = false;
+
+    if (!api_key_parse(token, &key_id, hash))
+        return 0;
+    slot = slot_of(ring, key_id);
+    pthread_mutex_lock(&ring->lock);
+    is = slot->key_id == key_id && slot->grant && grant_judge(slot->grant, hash, clock_wall_ms(), &err);
+    pthread_mutex_unlock(&ring->lock);
+    return is ? key_id : 0;
+}
+
 void keyring_forget(struct keyring *ring, int64_t key_id)
 {
     struct slot *slot = slot_of(ring, key_id);
-    struct grant *old = NULL;
 
     pthread_mutex_lock(&ring->lock);
     ring->changes++;
     ring->any_read_ms = 0;
-    if (slot->key_id == key_id) {
-        old = slot->grant;
-        slot->grant = NULL;
-        slot->read_ms = 0;
-    }
+    if (slot->key_id == key_id)
+        slot->read_ms = 0; /* its grant stays, for keyring_recognize only */
     pthread_mutex_unlock(&ring->lock);
-    grant_unref(old);
 }

@@ -20,8 +20,10 @@ void keyring_free(struct keyring *ring);
 /* Whose token is it? As http_options.authenticate has it. While there never was a key, and must_ask is not set,
  * everybody may do everything. Once a key was seen, this process asks for one for ever. A database that can't be asked
  * lets in nobody but fresh keys: its error is given. */
-MUST_CHECK bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, bool known_only,
-                                     struct caller *caller, struct err *err);
+MUST_CHECK bool keyring_authenticate(struct keyring *ring, struct db *db, struct span token, struct caller *caller,
+                                     struct err *err);
+/* As http_options.recognize has it: without a query, and also from what is no longer fresh. Lets in nobody. */
+int64_t keyring_recognize(struct keyring *ring, struct span token);
 /* After a transaction that changed a key, or made the first one: the next request looks again. */
 void keyring_forget(struct keyring *ring, int64_t key_id);
 

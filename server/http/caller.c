@@ -63,13 +63,16 @@ void caller_note(struct request *rq)
 {
     const struct http_server *server = rq->server;
     struct address from = rq->link ? rq->link->peer : (struct address){ 0 };
+    int64_t key_id = 0;
 
     if (rq->link && rq->link->is_forwarder)
         from = forwarded_client(&server->forwarders, &from, request_header_list(rq, "X-Forwarded-For"));
-    rq->client = client_of_address(&from);
+    rq->client = rq->from = client_of_address(&from);
     address_text(&from, rq->address);
     rq->token_trouble = find_token(rq, &rq->token);
-    rq->sender = server->authenticate && rq->token.ptr ? client_of_token(rq->token) : rq->client;
+    if (server->recognize && rq->token.ptr)
+        key_id = server->recognize(server->arg, rq->token);
+    rq->sender = key_id != 0 ? client_of_key(key_id) : rq->from;
 }
 
 const char *rq_address(const struct request *rq)
@@ -93,7 +96,7 @@ void caller_done(struct caller *caller)
 
 /* What is wrong with the headers is no matter where nobody is asked, as behind a proxy that has credentials of its own.
  */
-static bool refuse_caller(struct request *rq, int64_t tired_s, const struct err *err)
+static bool refuse_caller(struct request *rq, const struct err *err)
 {
     struct reply *rp = &rq->reply;
 
@@ -101,8 +104,6 @@ static bool refuse_caller(struct request *rq, int64_t tired_s, const struct err 
         reply_error(rq, rp, err);
         return false;
     }
-    if (tired_s > 0)
-        return limits_refuse_tired(rq, tired_s);
     limits_note_denied(rq);
     if (rq->token_trouble) {
         reply_problem(rq, rp, 400, "bad_credentials", "%s", rq->token_trouble);
@@ -174,7 +175,6 @@ bool caller_admit(struct request *rq, void *context)
     struct http_server *server = rq->server;
     const int level = (int)rq->match.route->access - (int)ACCESS_READ; /* of scope_names; public: -1 */
     struct err err = { 0 };
-    int64_t tired_s = 0;
 
     if (level < 0)
         return true;
@@ -182,9 +182,8 @@ bool caller_admit(struct request *rq, void *context)
         rq->caller.scopes = SCOPE_ALL;
         return admit_open(rq) && limits_admit(rq);
     }
-    tired_s = limits_tired_s(rq);
-    if (!server->authenticate(server->arg, context, rq->token, tired_s > 0, &rq->caller, &err))
-        return refuse_caller(rq, tired_s, &err);
+    if (!server->authenticate(server->arg, context, rq->token, &rq->caller, &err))
+        return refuse_caller(rq, &err);
     if (rq->caller.key_id != 0)
         rq->client = client_of_key(rq->caller.key_id);
     else if (!admit_open(rq))
@@ -206,7 +205,7 @@ bool caller_may_go_on(struct request *rq, void *context)
     if (!server->authenticate || rq->caller.key_id == 0)
         return true;
     /* A database that does not answer says nothing about the key. */
-    ok = server->authenticate(server->arg, context, rq->token, false, &now, &err) || err.kind != ERR_DENIED;
+    ok = server->authenticate(server->arg, context, rq->token, &now, &err) || err.kind != ERR_DENIED;
     caller_done(&now);
     return ok;
 }

@@ -48,7 +48,7 @@ static struct link *open_link(struct http_server *server, struct MHD_Connection 
     link->peer = address_of_socket(info ? info->client_addr : NULL);
     link->is_forwarder = networks_have(&server->forwarders, &link->peer);
     link->tallied = !link->is_forwarder &&
-                    tally_take(&server->tally, client_of_address(&link->peer), TALLY_CONNECTIONS, clock_mono_ms());
+                    tally_take(&server->tally, client_of_address(&link->peer), TALLY_CONNECTIONS, 1, clock_mono_ms());
     watch_add(&server->watch, link);
     return link;
 }
@@ -59,7 +59,7 @@ static void close_link(struct http_server *server, struct link *link)
         return;
     watch_remove(&server->watch, link);
     if (link->tallied)
-        tally_give(&server->tally, client_of_address(&link->peer), TALLY_CONNECTIONS, clock_mono_ms());
+        tally_give(&server->tally, client_of_address(&link->peer), TALLY_CONNECTIONS, 1, clock_mono_ms());
     mem_free(link);
 }
 

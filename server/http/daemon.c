@@ -177,6 +177,8 @@ static void start_tally(struct http_server *server)
     tally_init(&server->tally, &(struct tally_limits){ .connections = l->max_connections_per_address,
                                                        .streams = l->max_streams,
                                                        .running = l->max_running_per_client,
+                                                       .parked = l->max_queue / 2,
+                                                       .held_bytes = l->max_held_bytes / 4,
                                                        .per_s = l->requests_per_s,
                                                        .burst = l->requests_burst,
                                                        .denied_per_s = l->denied_per_s,
@@ -232,6 +234,7 @@ bool http_start(const struct http_options *options, struct http_server **out, st
     server->interrupt_context = options->interrupt_context;
     server->interrupt_ms = options->interrupt_ms > 0 ? options->interrupt_ms : 1500;
     server->authenticate = options->authenticate;
+    server->recognize = options->recognize;
     server->admit = options->admit;
     server->open_is_local = options->open_is_local;
     server->arg = options->arg;

@@ -175,7 +175,7 @@ static void take_body(struct request *rq, const char *bytes, size_t len)
         rq->dropped_bytes = rq->body.len + len;
         return;
     }
-    if (!limits_hold(rq, len)) {
+    if (!limits_hold_body(rq, len)) {
         problem_unavailable(rq, "overloaded", "Too many bodies are on their way. Try again.");
         rq->phase = PHASE_DISCARD;
         buf_done(&rq->body); /* this one makes room at once, though the rest of it is still to come */

@@ -30,7 +30,7 @@ void pool_run_handler(struct request *rq, void *context)
     if (caller_admit(rq, context))
         rq->match.route->handler(rq, &rq->reply);
     /* What only reads can be asked for again. */
-    if (rq->reply.body.len > LARGE_ANSWER_BYTES && request_reads(rq) && !limits_hold(rq, rq->reply.body.len))
+    if (rq->reply.body.len > LARGE_ANSWER_BYTES && request_reads(rq) && !limits_hold_answer(rq, rq->reply.body.len))
         problem_unavailable(rq, "overloaded",
                             "Too many large answers wait for their readers. Try again, or ask for less.");
     assert(!rq->reply.stream.fill || !rq->match.route->inline_reply); /* fills need a handler thread */
@@ -89,14 +89,38 @@ static struct request *list_remove(struct request_list *list, struct request *be
     return rq;
 }
 
+/* Fills are not counted: each client's streams are. */
+static void leave_parking(struct pool *p, const struct request *rq)
+{
+    if (rq->work == WORK_HANDLER)
+        tally_give(&p->server->tally, rq->sender, TALLY_PARKED, 1, clock_mono_ms());
+}
+
+/* With the lock. Its client's turn, or a place to wait for it. False: neither. */
+static bool find_place(struct pool *p, struct request *rq)
+{
+    struct tally *tally = &p->server->tally;
+    const bool is_fill = rq->work == WORK_FILL;
+
+    rq->has_turn = false;
+    /* what is public tells whether the server is well, which must not depend on who floods it */
+    if (!is_fill && p->queued >= p->max_queued && rq->match.route->access != ACCESS_PUBLIC)
+        return false;
+    rq->has_turn = tally_take(tally, rq->sender, TALLY_RUNNING, 1, rq->queued_ms);
+    return rq->has_turn || is_fill || tally_take(tally, rq->sender, TALLY_PARKED, 1, rq->queued_ms);
+}
+
 /* With the lock. NULL: none of that client waits for a turn. */
 static struct request *unpark(struct pool *p, struct client_id who)
 {
     struct request *before = NULL;
 
     for (struct request *rq = p->parked.head; rq; before = rq, rq = rq->next)
-        if (client_is(rq->sender, who))
-            return list_remove(&p->parked, before, rq);
+        if (client_is(rq->sender, who)) {
+            (void)list_remove(&p->parked, before, rq);
+            leave_parking(p, rq);
+            return rq;
+        }
     return NULL;
 }
 
@@ -112,7 +136,7 @@ static bool end_turn(struct pool *p, struct request *rq)
             next->has_turn = true;
             list_add(&p->ready, next);
         } else {
-            tally_give(&p->server->tally, rq->sender, TALLY_RUNNING, clock_mono_ms());
+            tally_give(&p->server->tally, rq->sender, TALLY_RUNNING, 1, clock_mono_ms());
         }
         rq->has_turn = false;
     }
@@ -233,18 +257,17 @@ enum submitted pool_submit(struct pool *p, struct request *rq, enum work work)
     enum submitted how = POOL_TAKEN;
     bool is_ready = false;
 
+    rq->work = work;
+    rq->queued_ms = clock_mono_ms();
     pthread_mutex_lock(&p->lock);
     if (p->closed) {
         how = POOL_CLOSED;
-    } else if (work == WORK_HANDLER && p->queued >= p->max_queued) {
+    } else if (!find_place(p, rq)) {
         how = POOL_FULL;
     } else {
         /* Suspended under the lock: nobody can resume it before it is suspended, nor queue it after the pool closed. */
         MHD_suspend_connection(rq->connection);
-        rq->work = work;
-        rq->queued_ms = clock_mono_ms();
-        is_ready = tally_take(&p->server->tally, rq->sender, TALLY_RUNNING, rq->queued_ms);
-        rq->has_turn = is_ready;
+        is_ready = rq->has_turn;
         list_add(is_ready ? &p->ready : &p->parked, rq);
         if (work == WORK_HANDLER)
             p->queued++;
@@ -295,7 +318,9 @@ void pool_expire(struct pool *p, int64_t wait_ms)
     while (expired.head) {
         struct request *rq = list_remove(&expired, NULL, expired.head);
 
-        if (end_turn(p, rq))
+        if (!rq->has_turn)
+            leave_parking(p, rq);
+        else if (end_turn(p, rq))
             pthread_cond_signal(&p->some);
         metrics_refused(&p->server->metrics, HTTP_REFUSED_WAIT);
         problem_unavailable(rq, "overloaded", "It waited too long for its turn, and was not begun. Try again.");

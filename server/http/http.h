@@ -46,10 +46,12 @@ struct route {
 struct http_limits {
     int max_connections;             /* at a time; more are closed as they come; 1024 */
     int max_connections_per_address; /* or per /64 of IPv6; trusted forwarders have no such limit; 384 */
-    int max_queue;                   /* requests waiting for a handler thread; beyond: 503 with Retry-After; 512 */
-    int max_running_per_client; /* requests of a key, else of an address, that are handled at a time: the others wait
-                                   without keeping those of other clients waiting; 0: no limit */
-    int64_t max_held_bytes;     /* bodies that come and large answers that go, of all clients; beyond: 503; 64 MiB */
+    int max_queue; /* requests waiting for a handler thread, for one client half of it; beyond: 503 with Retry-After;
+                      1024 */
+    int max_running_per_client; /* requests of a recognized key, else of an address, that are handled at a time: the
+                                   others wait without keeping those of other clients waiting; 0: no limit */
+    int64_t max_held_bytes;     /* bodies that come and large answers that go, of all clients, for one a quarter of it;
+                                   beyond: 503; 64 MiB */
     int max_streams;            /* long answers at a time per key, else per address; beyond: 429; 128 */
     size_t max_header_bytes;    /* request line and headers; beyond: 431; 16 KiB */
     size_t max_body_bytes;      /* beyond: 413; 0: only the routes' own limits */
@@ -61,8 +63,8 @@ struct http_limits {
     int64_t send_bytes_per_s;   /* ... so much, as long as anything waits for it; 1024 */
     int64_t requests_per_s;     /* per key, else per address; beyond: 429 with Retry-After; 0: no limit */
     int64_t requests_burst;     /* that may come at once; five times that */
-    int64_t denied_per_s; /* answers 401 per address; beyond, and beyond ten times that at once: 429, but for tokens
-                             that were good before; 0: no limit */
+    int64_t denied_per_s;       /* answers 401 per address; beyond, and beyond ten times that at once: 429, but for keys
+                                   that are recognized; 0: no limit */
 };
 
 struct http_options {
@@ -92,11 +94,12 @@ struct http_options {
     /* Says who sends a request: runs on the handler thread before the handler of every route that is not public. token
      * is what came as `Authorization: Bearer` or `x-api-key`, borrowed; ptr NULL where nothing came. True: *caller
      * (empty until then) is filled, and the route's scope is asked of it. False with ERR_DENIED: 401 with err's code
-     * and words, which never quote the token; any other kind as reply_error has it. known_only: too many wrong tokens
-     * came from there, so that only one that was good before is worth a look; others are ERR_DENIED. Any number of
-     * threads at a time. NULL: nobody is asked. */
-    bool (*authenticate)(void *arg, void *context, struct span token, bool known_only, struct caller *caller,
-                         struct err *err);
+     * and words, which never quote the token; any other kind as reply_error has it. Any number of threads at a time.
+     * NULL: nobody is asked. */
+    bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
+    /* The id of the key whose token this was when authenticate looked at it last, 0 where that is not known: so that
+     * its requests are counted as its own before it is looked at. Never waits. Any thread. NULL: never known. */
+    int64_t (*recognize)(void *arg, struct span token);
     /* A last look before the handler of a route that is not public, when the caller has the route's scope: may it have
      * what it names? Works like a handler: false with rp filled. NULL: no look. */
     bool (*admit)(struct request *rq, struct reply *rp);

@@ -118,18 +118,19 @@ struct request {
     void *context;        /* of the handler thread that runs it */
 
     char id[REQUEST_ID_BYTES + 1];
-    struct link *link;          /* NULL: there was no memory for it, and it is being closed */
-    char address[ADDRESS_SIZE]; /* of the client */
-    struct client_id client;    /* whose limits count: the key's, else the address's */
-    struct client_id sender;    /* whose turn it takes: known before the key is looked at */
-    bool has_stream;            /* counted in the tally */
-    size_t held_bytes;          /* counted in the server's */
-    bool is_https;              /* its client speaks TLS, with us or with a trusted forwarder */
-    struct span origin;         /* of the web page of another origin that may read the answer; ptr NULL: none */
-    bool has_turn;              /* counted in the tally, for sender */
-    int64_t queued_ms;          /* when it began to wait for a handler thread */
-    struct span token;          /* as it came; ptr NULL: none that can be used */
-    const char *token_trouble;  /* what is wrong with it; NULL: nothing */
+    struct link *link;               /* NULL: there was no memory for it, and it is being closed */
+    char address[ADDRESS_SIZE];      /* of the client */
+    struct client_id client;         /* whose limits count: the key's, else the address's */
+    struct client_id sender;         /* whose turn it takes: the key's that is recognized, else the address's */
+    struct client_id from;           /* the address */
+    bool has_stream;                 /* counted in the tally */
+    size_t body_bytes, answer_bytes; /* held, of `from` and of `client` */
+    bool is_https;                   /* its client speaks TLS, with us or with a trusted forwarder */
+    struct span origin;              /* of the web page of another origin that may read the answer; ptr NULL: none */
+    bool has_turn;                   /* counted in the tally, for sender */
+    int64_t queued_ms;               /* when it began to wait for a handler thread */
+    struct span token;               /* as it came; ptr NULL: none that can be used */
+    const char *token_trouble;       /* what is wrong with it; NULL: nothing */
     struct caller caller;
     char method[METHOD_BYTES]; /* as sent, cut */
     char *target;              /* the raw path, terminated */
@@ -180,18 +181,15 @@ MUST_CHECK bool browser_add_headers(struct request *rq, struct MHD_Response *res
 /* ---- limits ---- */
 /* The defaults where *asked has zeros. */
 struct http_limits limits_of(const struct http_limits *asked);
-/* Does the head fit, and may what brings no token come from there? I/O thread. False: the problem is filled (431, 429).
- */
+/* Does the head fit, and may a client that is not recognized come from there? I/O thread. False: the problem is filled
+ * (431, 429). */
 MUST_CHECK bool limits_accept(struct request *rq);
-/* Seconds in which only known keys are looked at, for too many requests without a good one came from its address; 0:
- * all are. */
-int64_t limits_tired_s(struct request *rq);
-/* And that is why it is refused: fills 429, and gives false. */
-bool limits_refuse_tired(struct request *rq, int64_t wait_s);
 /* The caller is known: may it ask now? Adds the RateLimit fields. False: 429. */
 MUST_CHECK bool limits_admit(struct request *rq);
-/* Counts memory that the request takes until its end. False: all of it is taken. Any thread. */
-MUST_CHECK bool limits_hold(struct request *rq, size_t bytes);
+/* Counts memory that the request takes until its end: for its body, whoever says to have sent it by the address, and
+ * for its answer. False: all of it is taken, or what one client may have. Any thread. */
+MUST_CHECK bool limits_hold_body(struct request *rq, size_t bytes);
+MUST_CHECK bool limits_hold_answer(struct request *rq, size_t bytes);
 /* And that is free again. */
 void limits_let_go(struct request *rq);
 /* It was answered 401. */
@@ -275,8 +273,8 @@ struct http_server {
     void (*close_context)(void *context);
     void (*interrupt_context)(void *context);
     int64_t interrupt_ms;
-    bool (*authenticate)(void *arg, void *context, struct span token, bool known_only, struct caller *caller,
-                         struct err *err);
+    bool (*authenticate)(void *arg, void *context, struct span token, struct caller *caller, struct err *err);
+    int64_t (*recognize)(void *arg, struct span token);
     bool (*admit)(struct request *rq, struct reply *rp);
     bool open_is_local;
     void *arg;

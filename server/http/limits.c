@@ -20,7 +20,7 @@ struct http_limits limits_of(const struct http_limits *asked)
 
     l.max_connections = (int)or_else(l.max_connections, 1024);
     l.max_connections_per_address = (int)or_else(l.max_connections_per_address, 384);
-    l.max_queue = (int)or_else(l.max_queue, 512);
+    l.max_queue = (int)or_else(l.max_queue, 1024);
     l.max_held_bytes = or_else(l.max_held_bytes, HELD_BYTES);
     l.max_streams = (int)or_else(l.max_streams, 128);
     l.max_header_bytes = (size_t)or_else((int64_t)l.max_header_bytes, 16 * KIB);
@@ -59,21 +59,9 @@ bool limits_accept(struct request *rq)
         rq->reply.close = true;
         return false;
     }
-    if (!server->authenticate || rq->match.route->access == ACCESS_PUBLIC || rq->token.ptr)
+    if (!server->authenticate || rq->match.route->access == ACCESS_PUBLIC || rq->sender.is_key ||
+        tally_may_try(&rq->server->tally, rq->client, clock_mono_ms(), &wait_s))
         return true;
-    wait_s = limits_tired_s(rq); /* what brings no token needs no look */
-    return wait_s == 0 || limits_refuse_tired(rq, wait_s);
-}
-
-int64_t limits_tired_s(struct request *rq)
-{
-    int64_t wait_s = 0;
-
-    return tally_may_try(&rq->server->tally, rq->client, clock_mono_ms(), &wait_s) ? 0 : wait_s;
-}
-
-bool limits_refuse_tired(struct request *rq, int64_t wait_s)
-{
     return refuse(rq, HTTP_REFUSED_DENIED, wait_s, "too_many_denied",
                   "Too many requests without a valid key came from this address. Wait, and send a valid key.");
 }
@@ -99,30 +87,58 @@ bool limits_admit(struct request *rq)
         return true;
     ok = tally_request(&server->tally, rq->client, clock_mono_ms(), &q);
     add_fields(&rq->reply, &q);
-    return ok || refuse(rq, HTTP_REFUSED_RATE, q.wait_s, "rate_limited",
-                        rq->client.kind == CLIENT_KEY
-                            ? "This key sends requests faster than it may. Wait as Retry-After says."
-                            : "This address sends requests faster than it may. Wait as Retry-After says.");
+    return ok ||
+           refuse(rq, HTTP_REFUSED_RATE, q.wait_s, "rate_limited",
+                  rq->client.is_key ? "This key sends requests faster than it may. Wait as Retry-After says."
+                                    : "This address sends requests faster than it may. Wait as Retry-After says.");
 }
 
-bool limits_hold(struct request *rq, size_t bytes)
+/* First of what one client may have, so that nobody fills what all have. */
+static bool hold(struct http_server *server, struct client_id who, size_t bytes)
 {
-    struct http_server *server = rq->server;
-    const long long before = atomic_fetch_add(&server->held_bytes, (long long)bytes);
+    const int64_t now_ms = clock_mono_ms();
+    bool held = tally_take(&server->tally, who, TALLY_HELD_BYTES, (int64_t)bytes, now_ms);
 
-    if (before + (long long)bytes > server->limits.max_held_bytes) {
+    if (held &&
+        atomic_fetch_add(&server->held_bytes, (long long)bytes) + (long long)bytes > server->limits.max_held_bytes) {
         (void)atomic_fetch_sub(&server->held_bytes, (long long)bytes);
-        metrics_refused(&server->metrics, HTTP_REFUSED_MEMORY);
-        return false;
+        tally_give(&server->tally, who, TALLY_HELD_BYTES, (int64_t)bytes, now_ms);
+        held = false;
     }
-    rq->held_bytes += bytes;
+    if (!held)
+        metrics_refused(&server->metrics, HTTP_REFUSED_MEMORY);
+    return held;
+}
+
+static void let_go(struct http_server *server, struct client_id who, size_t *bytes)
+{
+    if (*bytes == 0)
+        return;
+    (void)atomic_fetch_sub(&server->held_bytes, (long long)*bytes);
+    tally_give(&server->tally, who, TALLY_HELD_BYTES, (int64_t)*bytes, clock_mono_ms());
+    *bytes = 0;
+}
+
+bool limits_hold_body(struct request *rq, size_t bytes)
+{
+    if (!hold(rq->server, rq->from, bytes))
+        return false;
+    rq->body_bytes += bytes;
+    return true;
+}
+
+bool limits_hold_answer(struct request *rq, size_t bytes)
+{
+    if (!hold(rq->server, rq->client, bytes))
+        return false;
+    rq->answer_bytes += bytes;
     return true;
 }
 
 void limits_let_go(struct request *rq)
 {
-    (void)atomic_fetch_sub(&rq->server->held_bytes, (long long)rq->held_bytes);
-    rq->held_bytes = 0;
+    let_go(rq->server, rq->from, &rq->body_bytes);
+    let_go(rq->server, rq->client, &rq->answer_bytes);
 }
 
 void limits_note_denied(struct request *rq)
@@ -134,7 +150,7 @@ void limits_begin_stream(struct request *rq)
 {
     struct http_server *server = rq->server;
 
-    rq->has_stream = tally_take(&server->tally, rq->client, TALLY_STREAMS, clock_mono_ms());
+    rq->has_stream = tally_take(&server->tally, rq->client, TALLY_STREAMS, 1, clock_mono_ms());
     if (!rq->has_stream)
         (void)refuse(rq, HTTP_REFUSED_STREAMS, 1, "too_many_streams",
                      "Too many long answers are being sent to this client. Read those first.");
@@ -143,7 +159,7 @@ void limits_begin_stream(struct request *rq)
 void limits_end(struct request *rq)
 {
     if (rq->has_stream)
-        tally_give(&rq->server->tally, rq->client, TALLY_STREAMS, clock_mono_ms());
+        tally_give(&rq->server->tally, rq->client, TALLY_STREAMS, 1, clock_mono_ms());
     rq->has_stream = false;
     limits_let_go(rq);
 }

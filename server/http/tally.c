@@ -20,19 +20,7 @@ struct tally_entry {
 
 struct client_id client_of_key(int64_t key_id)
 {
-    return (struct client_id){ .high = (uint64_t)key_id, .kind = CLIENT_KEY };
-}
-
-/* FNV-1a, from two starts: that two tokens fall together is as good as never, and would only make them share. */
-struct client_id client_of_token(struct span token)
-{
-    struct client_id who = { .high = 0xCBF29CE484222325U, .low = 0x84222325CBF29CE4U, .kind = CLIENT_TOKEN };
-
-    for (size_t i = 0; i < token.len; i++) {
-        who.high = (who.high ^ (unsigned char)token.ptr[i]) * 0x100000001B3U;
-        who.low = (who.low ^ (unsigned char)token.ptr[i]) * 0x100000001B3U;
-    }
-    return who;
+    return (struct client_id){ .high = (uint64_t)key_id, .is_key = true };
 }
 
 struct client_id client_of_address(const struct address *a)
@@ -48,7 +36,7 @@ struct client_id client_of_address(const struct address *a)
 
 bool client_is(struct client_id a, struct client_id b)
 {
-    return a.high == b.high && a.low == b.low && a.kind == b.kind;
+    return a.high == b.high && a.low == b.low && a.is_key == b.is_key;
 }
 
 void tally_init(struct tally *t, const struct tally_limits *limits)
@@ -117,7 +105,7 @@ static bool is_as_new(struct tally *t, struct tally_entry *e, int64_t now_ms)
 static struct tally_entry *find(struct tally *t, struct client_id who, bool add, int64_t now_ms)
 {
     /* Fibonacci's: addresses that follow each other go apart */
-    uint64_t hash = (who.high ^ who.low * 0x9E3779B97F4A7C15U ^ who.kind) * 0x9E3779B97F4A7C15U;
+    uint64_t hash = (who.high ^ who.low * 0x9E3779B97F4A7C15U ^ who.is_key) * 0x9E3779B97F4A7C15U;
     struct tally_entry **slot = &t->slots[(hash >> 40) % TALLY_SLOTS];
     struct tally_entry **at = slot;
 
@@ -140,11 +128,12 @@ static struct tally_entry *find(struct tally *t, struct client_id who, bool add,
 
 /* ---- what is open ---- */
 
-static bool is_full(const struct tally *t, const struct tally_entry *e, enum tally_kind kind)
+static bool is_full(const struct tally *t, const struct tally_entry *e, enum tally_kind kind, int64_t amount)
 {
-    const int64_t most[TALLY_KINDS] = { t->limits.connections, t->limits.streams, t->limits.running };
+    const int64_t most[TALLY_KINDS] = { t->limits.connections, t->limits.streams, t->limits.running, t->limits.parked,
+                                        t->limits.held_bytes };
 
-    return e && most[kind] > 0 && e->open[kind] >= most[kind];
+    return e && most[kind] > 0 && e->open[kind] > most[kind] - amount;
 }
 
 bool tally_has_room(struct tally *t, struct client_id who, enum tally_kind kind, int64_t now_ms)
@@ -152,33 +141,33 @@ bool tally_has_room(struct tally *t, struct client_id who, enum tally_kind kind,
     bool full = false;
 
     pthread_mutex_lock(&t->lock);
-    full = is_full(t, find(t, who, false, now_ms), kind);
+    full = is_full(t, find(t, who, false, now_ms), kind, 1);
     pthread_mutex_unlock(&t->lock);
     return !full;
 }
 
-bool tally_take(struct tally *t, struct client_id who, enum tally_kind kind, int64_t now_ms)
+bool tally_take(struct tally *t, struct client_id who, enum tally_kind kind, int64_t amount, int64_t now_ms)
 {
     struct tally_entry *e = NULL;
     bool full = false;
 
     pthread_mutex_lock(&t->lock);
     e = find(t, who, true, now_ms);
-    full = is_full(t, e, kind);
+    full = is_full(t, e, kind, amount);
     if (e && !full)
-        e->open[kind]++;
+        e->open[kind] += amount;
     pthread_mutex_unlock(&t->lock);
     return !full;
 }
 
-void tally_give(struct tally *t, struct client_id who, enum tally_kind kind, int64_t now_ms)
+void tally_give(struct tally *t, struct client_id who, enum tally_kind kind, int64_t amount, int64_t now_ms)
 {
     struct tally_entry *e = NULL;
 
     pthread_mutex_lock(&t->lock);
     e = find(t, who, false, now_ms);
-    if (e && e->open[kind] > 0) /* it is not there if there was no memory */
-        e->open[kind]--;
+    if (e) /* it is not there if there was no memory */
+        e->open[kind] = e->open[kind] > amount ? e->open[kind] - amount : 0;
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -59,8 +59,7 @@ static void drop(void *grant)
 }
 
 /* Tokens are names of scopes. */
-static bool authenticate(void *arg, void *context, struct span token, bool known_only, struct caller *caller,
-                         struct err *err)
+static bool authenticate(void *arg, void *context, struct span token, struct caller *caller, struct err *err)
 {
     static const struct {
         const char *token;
@@ -69,7 +68,6 @@ static bool authenticate(void *arg, void *context, struct span token, bool known
         { "reader", SCOPE_READ }, { "runner", SCOPE_READ | SCOPE_RUN }, { "boss", SCOPE_ALL }, { "idle", 0 }
     };
 
-    CHECK(!known_only);
     CHECK_TEXT(arg, "the app");
     CHECK_TEXT(context, "the app");
     CHECK(caller->key_id == 0 && !caller->grant);

@@ -122,15 +122,16 @@ static void post(int length)
 }
 
 /* Clients that have sent so much of bodies which never end, and are held: a body of `probe` bytes finds no room beside
- * them. Where it came between them it took the room of one, and all begin anew. */
-static void open_bodies(int *fds, int count, size_t len, int probe)
+ * them. Where it came between them it took the room of one, and all begin anew. apart: each from another address. */
+static void open_bodies(int *fds, int count, size_t len, int probe, bool apart)
 {
-    char bytes[1000];
+    char bytes[1000], address[24];
 
     memset(bytes, 'a', sizeof bytes);
     for (;;) {
         for (int i = 0; i < count; i++) {
-            fds[i] = client_open(http_port(server));
+            (void)snprintf(address, sizeof address, "127.0.0.%d", apart ? 2 + i : 1);
+            fds[i] = open_from(address);
             CHECK(client_say(fds[i], "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n") &&
                   client_send(fds[i], bytes, len));
         }
@@ -149,12 +150,33 @@ static void memory_is_bounded(void)
     int fds[4];
 
     start(false, (struct http_limits){ .max_held_bytes = 4000, .body_timeout_ms = 60000 }, NULL);
-    open_bodies(fds, 4, 900, 401);
+    open_bodies(fds, 4, 900, 401, true);
     check_refused(503, "overloaded");
     for (int i = 0; i < 4; i++)
         (void)close(fds[i]);
     wait_connections(0);
     post(1000); /* all was given back */
+    CHECK_I64(got.status, 200);
+    stop();
+}
+
+/* No address has more than a quarter of it. */
+static void memory_of_an_address_is_bounded(void)
+{
+    int fds[2], other = -1;
+
+    start(false, (struct http_limits){ .max_held_bytes = 8000, .body_timeout_ms = 60000 }, NULL);
+    open_bodies(fds, 2, 900, 401, false);
+    check_refused(503, "overloaded");
+    other = open_from("127.0.0.9");
+    CHECK(client_say(other, "POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789"));
+    client_read(other, &got, false);
+    CHECK_I64(got.status, 200);
+    (void)close(other);
+    for (int i = 0; i < 2; i++)
+        (void)close(fds[i]);
+    wait_connections(0);
+    post(1000);
     CHECK_I64(got.status, 200);
     stop();
 }
@@ -166,8 +188,8 @@ static void what_is_refused_holds_nothing(void)
     uint64_t refused = 0;
     int fd = -1;
 
-    start(false, (struct http_limits){ .max_held_bytes = 700, .body_timeout_ms = 60000 }, NULL);
-    open_bodies(&fd, 1, 500, 300);
+    start(false, (struct http_limits){ .max_held_bytes = 2800, .body_timeout_ms = 60000 }, NULL);
+    open_bodies(&fd, 1, 500, 300, false);
     check_refused(503, "overloaded");
     http_counts(server, &counts);
     refused = counts.refused[HTTP_REFUSED_MEMORY];
@@ -222,6 +244,7 @@ static const struct test tests[] = {
     { "heads are bounded", heads_are_bounded },
     { "bodies are bounded for all routes", bodies_are_bounded_for_all_routes },
     { "memory is bounded", memory_is_bounded },
+    { "memory of an address is bounded", memory_of_an_address_is_bounded },
     { "what is refused holds nothing", what_is_refused_holds_nothing },
     { "waiting is bounded", waiting_is_bounded },
 };

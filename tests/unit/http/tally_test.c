@@ -27,33 +27,36 @@ static void open_things_are_counted_by_client(void)
 {
     const struct client_id one = address("192.0.2.1"), two = address("192.0.2.2");
 
-    tally_init(&t, &(struct tally_limits){ .connections = 2, .streams = 1 });
-    CHECK(tally_take(&t, one, TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, one, TALLY_CONNECTIONS, 0));
-    CHECK(!tally_take(&t, one, TALLY_CONNECTIONS, 0));
+    tally_init(&t, &(struct tally_limits){ .connections = 2, .streams = 1, .held_bytes = 100 });
+    CHECK(tally_take(&t, one, TALLY_CONNECTIONS, 1, 0));
+    CHECK(tally_take(&t, one, TALLY_CONNECTIONS, 1, 0));
+    CHECK(!tally_take(&t, one, TALLY_CONNECTIONS, 1, 0));
     CHECK(!tally_has_room(&t, one, TALLY_CONNECTIONS, 0));
     CHECK(tally_has_room(&t, two, TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, two, TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, one, TALLY_STREAMS, 0));
-    CHECK(!tally_take(&t, one, TALLY_STREAMS, 0));
-    tally_give(&t, one, TALLY_CONNECTIONS, 0);
-    CHECK(tally_take(&t, one, TALLY_CONNECTIONS, 0));
-    CHECK(!tally_take(&t, one, TALLY_CONNECTIONS, 0));
-    tally_give(&t, address("192.0.2.3"), TALLY_CONNECTIONS, 0); /* never taken */
+    CHECK(tally_take(&t, two, TALLY_CONNECTIONS, 1, 0));
+    CHECK(tally_take(&t, one, TALLY_STREAMS, 1, 0));
+    CHECK(!tally_take(&t, one, TALLY_STREAMS, 1, 0));
+    tally_give(&t, one, TALLY_CONNECTIONS, 1, 0);
+    CHECK(tally_take(&t, one, TALLY_CONNECTIONS, 1, 0));
+    CHECK(!tally_take(&t, one, TALLY_CONNECTIONS, 1, 0));
+    tally_give(&t, address("192.0.2.3"), TALLY_CONNECTIONS, 1, 0); /* never taken */
+    CHECK(tally_take(&t, one, TALLY_HELD_BYTES, 70, 0));
+    CHECK(!tally_take(&t, one, TALLY_HELD_BYTES, 31, 0));
+    CHECK(tally_take(&t, one, TALLY_HELD_BYTES, 30, 0));
+    tally_give(&t, one, TALLY_HELD_BYTES, 100, 0);
+    CHECK(tally_take(&t, one, TALLY_HELD_BYTES, 100, 0));
+    CHECK(!tally_take(&t, two, TALLY_HELD_BYTES, 101, 0));
     tally_done(&t);
 }
 
 static void a_network_of_ipv6_is_one_client(void)
 {
     tally_init(&t, &(struct tally_limits){ .connections = 1 });
-    CHECK(tally_take(&t, address("2001:db8::1"), TALLY_CONNECTIONS, 0));
-    CHECK(!tally_take(&t, address("2001:db8::ffff:2"), TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, address("2001:db8:0:1::1"), TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, client_of_key(1), TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, client_of_key(2), TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, client_of_token(SPAN_LIT("vb_1")), TALLY_CONNECTIONS, 0));
-    CHECK(tally_take(&t, client_of_token(SPAN_LIT("vb_2")), TALLY_CONNECTIONS, 0));
-    CHECK(!tally_take(&t, client_of_token(SPAN_LIT("vb_1")), TALLY_CONNECTIONS, 0));
+    CHECK(tally_take(&t, address("2001:db8::1"), TALLY_CONNECTIONS, 1, 0));
+    CHECK(!tally_take(&t, address("2001:db8::ffff:2"), TALLY_CONNECTIONS, 1, 0));
+    CHECK(tally_take(&t, address("2001:db8:0:1::1"), TALLY_CONNECTIONS, 1, 0));
+    CHECK(tally_take(&t, client_of_key(1), TALLY_CONNECTIONS, 1, 0));
+    CHECK(tally_take(&t, client_of_key(2), TALLY_CONNECTIONS, 1, 0));
     tally_done(&t);
 }
 
@@ -129,23 +132,23 @@ static void no_limit_and_no_memory_refuse_nobody(void)
 
     tally_init(&t, &(struct tally_limits){ 0 });
     for (int i = 0; i < 1000; i++) {
-        CHECK(tally_take(&t, client_of_key(1), TALLY_STREAMS, 0));
+        CHECK(tally_take(&t, client_of_key(1), TALLY_STREAMS, 1, 0));
         CHECK(tally_request(&t, client_of_key(1), 0, &q));
         tally_denied(&t, client_of_key(1), 0);
         CHECK(tally_may_try(&t, client_of_key(1), 0, &wait_s));
     }
     CHECK_I64(entries(), 1);
     tally_done(&t);
-    tally_init(&t, &(struct tally_limits){ 1, 1, 1, 1, 1, 1, 1 });
+    tally_init(&t, &(struct tally_limits){ 1, 1, 1, 1, 1, 1, 1, 1, 1 });
     mem_fail_at(1);
     for (int i = 0; i < 3; i++) {
-        CHECK(tally_take(&t, client_of_key(1), TALLY_CONNECTIONS, 0));
+        CHECK(tally_take(&t, client_of_key(1), TALLY_CONNECTIONS, 1, 0));
         CHECK(tally_request(&t, client_of_key(1), 0, &q));
         tally_denied(&t, client_of_key(1), 0);
         CHECK(tally_may_try(&t, client_of_key(1), 0, &wait_s));
     }
     mem_fail_never();
-    tally_give(&t, client_of_key(1), TALLY_CONNECTIONS, 0);
+    tally_give(&t, client_of_key(1), TALLY_CONNECTIONS, 1, 0);
     CHECK_I64(entries(), 0);
     tally_done(&t);
 }
