@@ -17,9 +17,10 @@ static void wait_handled(uint64_t waiting, int running)
     const int64_t until_ms = clock_mono_ms() + 10000;
     struct http_counts counts = { 0 };
 
-    do
+    do {
+        (void)usleep(500);
         http_counts(server, &counts);
-    while ((counts.queued != waiting || atomic_load(&at_gate) != running) && clock_mono_ms() < until_ms);
+    } while ((counts.queued != waiting || atomic_load(&at_gate) != running) && clock_mono_ms() < until_ms);
     CHECK_I64(counts.queued, waiting);
     CHECK_I64(atomic_load(&at_gate), running);
 }
@@ -85,7 +86,8 @@ static void waiting_requests_of_a_client_are_bounded(void)
     int fds[6];
 
     handler_threads = 3;
-    start(true, (struct http_limits){ .max_running_per_client = 1, .max_queue = 4 }, "127.0.0.0/8");
+    start(true, (struct http_limits){ .max_running_per_client = 1, .max_queue = 4, .queue_timeout_ms = 60000 },
+          "127.0.0.0/8");
     for (int client = 0; client < 2; client++) {
         for (int k = 0; k < 3; k++)
             fds[client * 3 + k] = ask_gated(busy[client]);
