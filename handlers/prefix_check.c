@@ -1,6 +1,7 @@
 /* POST /v1/prefixes/{id}/check: the doctor's look at one prefix, and at what every job needs. It waits for AWS, at most
  * about half a minute, and there is one at a time: the other handler threads go on. */
 #include "handlers/app.h"
+#include "handlers/audited.h"
 #include "handlers/common.h"
 #include "handlers/routes.h"
 #include "server/base/clock.h"
@@ -19,7 +20,9 @@ static bool examine(struct request *rq, int64_t id, struct doctor_report *report
     struct prefix_row row = { 0 };
     struct doctor_place place;
 
-    if (!prefix_store_get(db_of(rq), id, &rows, &row, err))
+    /* it may leave an object in S3, where a put was tried */
+    if (!prefix_store_get(db_of(rq), id, &rows, &row, err) ||
+        !audited(db_of(rq), rq, "prefix.check", ID_PREFIX, id, err))
         return false;
     place = (struct doctor_place){ span_of(row.bucket), span_of(row.key_prefix), span_of(row.bucket_owner) };
     return doctor_examine(app_of(rq)->doctor, &place, 1, report, err);

@@ -180,7 +180,7 @@ def test_every_change_is_written_down(call, things, emulator, database, service,
         "PATCH /v1/prefixes/{id}": (prefix, {"name": "renamed"}, "prefix.update"),
         "DELETE /v1/prefixes/{id}": (fresh_prefix, None, "prefix.delete"),
         "POST /v1/prefixes/{id}/scan": (fresh_prefix, None, "prefix.scan"),
-        "POST /v1/prefixes/{id}/check": (prefix, None, None),  # looks only
+        "POST /v1/prefixes/{id}/check": (prefix, None, "prefix.check"),
         "POST /v1/prefixes/{id}/uploads": (prefix, {"files": [{"name": "a.mp4"}]}, "prefix.upload"),
         "POST /v1/plans": (None, {"prefix_id": prefix, "prompt": "?"}, "plan.create"),
         "DELETE /v1/plans/{id}": (fresh_plan, None, "plan.delete"),
