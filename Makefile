@@ -103,7 +103,7 @@ crash: deps-build+test ## kill -9 at every commit point of every step and reques
 
 nth: deps-build+test nth-bins ## Each allocation and each call of libpq and libcurl made to fail once, under AddressSanitizer
 	@$(PYTHON_READY)
-	@PYTEST_PASSES=long PYTEST_LOGS=build/asan/pytest-nth tests/support/run_pytest.sh build/asan tests/sabotage/failure_test.py -n 3 --dist worksteal
+	@PYTEST_PASSES=long PYTEST_LOGS=build/asan/pytest-nth tests/support/run_pytest.sh build/asan tests/sabotage/failure_test.py -n 4 --dist worksteal
 
 soak: deps-build+test ## 20,000 requests held against the contract, a million videos, hostile clients, then faults and kills for MINUTES (10)
 	@$(SUBMAKE) $(BUILD)/bin/vidbatchd $(BUILD)/bin/vidbatchd-sabotaged $(BUILD)/bin/vidbatch-emulator

@@ -18,7 +18,7 @@ from tests.support.vidbatch import Database, Emulator, wait_until
 pytestmark = pytest.mark.long
 
 EVERYTHING = MEMORY | DB_REFUSED | DB_CUT | DB_LOST | NET_MEMORY | NET_LOST
-QUICK = {"VIDBATCH_RETRY_BASE": "10ms", "VIDBATCH_RETRY_CAP": "50ms", "VIDBATCH_SHARD_RECORDS": "220", "VIDBATCH_WORKERS": "3"}
+QUICK = {"VIDBATCH_RETRY_BASE": "5ms", "VIDBATCH_RETRY_CAP": "10ms", "VIDBATCH_SHARD_RECORDS": "220", "VIDBATCH_WORKERS": "3"}
 STREAMS = (
     (scenarios.copies, scenarios.plans, scenarios.keys),
     (scenarios.in_place, scenarios.on_demand, scenarios.imports, scenarios.waits),
