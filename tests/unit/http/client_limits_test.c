@@ -89,9 +89,10 @@ static void waiting_requests_of_a_client_are_bounded(void)
     start(true, (struct http_limits){ .max_running_per_client = 1, .max_queue = 4, .queue_timeout_ms = 60000 },
           "127.0.0.0/8");
     for (int client = 0; client < 2; client++) {
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < 3; k++) { /* one by one: what has a turn waits too, until a thread has taken it */
             fds[client * 3 + k] = ask_gated(busy[client]);
-        wait_handled((uint64_t)client * 2 + 2, client + 1);
+            wait_handled((uint64_t)(client * 2 + k), client + 1);
+        }
         ask("/plain", busy[client]);
         check_refused(503, "overloaded");
         check_counted(HTTP_REFUSED_QUEUE, (uint64_t)client + 1);
