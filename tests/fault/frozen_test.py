@@ -13,7 +13,7 @@ from tests.support.vidbatch import Emulator, Service, wait_until
 
 pytestmark = pytest.mark.alone
 
-SETTINGS = {"VIDBATCH_HANDLER_THREADS": "2", "VIDBATCH_QUERY_TIMEOUT": "300ms", "VIDBATCH_WORKERS": "3"}
+SETTINGS = {"VIDBATCH_HANDLER_THREADS": "2", "VIDBATCH_MAX_RUNNING_PER_CLIENT": "2", "VIDBATCH_QUERY_TIMEOUT": "300ms", "VIDBATCH_WORKERS": "3"}
 PROMISE_S = 10
 
 

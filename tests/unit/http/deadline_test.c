@@ -95,7 +95,8 @@ static bool start(void)
         .handler_threads = 2,
         /* a slow machine may take long to send what is asked for at once: the rate is what a byte now and then is not
          */
-        .limits = { .head_timeout_ms = DEADLINE_MS,
+        .limits = { .max_held_bytes = 16 * MUCH_BYTES, /* they all come from one address */
+                    .head_timeout_ms = DEADLINE_MS,
                     .idle_timeout_ms = DEADLINE_MS,
                     .body_timeout_ms = DEADLINE_MS,
                     .send_timeout_ms = DEADLINE_MS,
