@@ -155,9 +155,10 @@ static inline bool same_number(const json_t *want, const json_t *got)
         return true;
     if (json_is_integer(want))
         return json_is_integer(got) && json_integer_value(got) == json_integer_value(want);
-    /* We cut the decimal digits, Jansson has rounded them to a double before. */
+    /* We cut the decimal digits, Jansson has rounded them to a double before: 1.99999999999999999999995 is 2.0 there.
+     */
     off = fabs((double)json_integer_value(got) - x);
-    return off < 1.0 || off <= fabs(x) * 1e-15;
+    return off < 1.0 || (off == 1.0 && x == trunc(x)) || off <= fabs(x) * 1e-15;
 }
 
 static inline bool same_tree(json_t *want, json_t *got)
