@@ -199,7 +199,9 @@ static void counts_add_up(void)
     uint64_t total = 0;
     double sum_s = 0;
 
-    http_counts(server, &before);
+    do /* the last answer of the test before may be read, but not counted yet */
+        http_counts(server, &before);
+    while (before.in_flight > 0);
     client_get(port(), "/livez", &got);
     client_get(port(), "/nope", &got);
     do {
