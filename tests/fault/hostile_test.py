@@ -24,7 +24,7 @@ LIMITS = {
     "VIDBATCH_LOG_LEVEL": "warn",
 }
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.measures]
 
 
 class Hostile(threading.Thread):

@@ -13,6 +13,7 @@ from tests.support.vidbatch import SANITIZED, wait_until
 
 pytestmark = [
     pytest.mark.alone,
+    pytest.mark.measures,
     pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory and time say nothing about the program's"),
 ]
 

@@ -167,6 +167,7 @@ def put_rows(database):
 
 
 @pytest.mark.alone
+@pytest.mark.measures
 @pytest.mark.skipif(SANITIZED, reason="a million summaries: the same statements run under a sanitizer with fewer")
 def test_a_million_summaries(stack):
     database, emulator = stack.database(), stack.emulator()

@@ -6,7 +6,7 @@
 #   VIDBATCH_TEST_DATABASE_URL  a PostgreSQL in which they may create and drop databases
 #   VIDBATCH_SANITIZED          1 when the programs carry a sanitizer: memory and time then say nothing
 # PYTEST_LOGS: where logs and the tests' own files go (BUILD/pytest-logs), made anew.
-# PYTEST_PASSES: only these of the passes "together alone long", or "both" for what of "together" carries that mark.
+# PYTEST_PASSES: only these of the passes "together alone long", or "both" and "measures" for what of "together" and "alone" carries that mark.
 set -uo pipefail
 build=${1:?usage: run_pytest.sh BUILD [PYTEST OPTION...]}
 shift

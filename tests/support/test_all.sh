@@ -115,7 +115,7 @@ if is_wanted nth; then
 fi
 suite unit-tsan submake unit-tsan
 suite fuzz submake fuzz SECONDS="${FUZZ_SECONDS:-2}"
-PYTEST_PASSES="both alone" suite integration submake integration
+PYTEST_PASSES="both measures" suite integration submake integration
 PYTEST_PASSES="together alone" suite integration-asan submake integration-asan
 suite integration-tsan submake integration-tsan
 suite demo submake demo ONCE=1
