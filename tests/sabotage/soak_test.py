@@ -44,16 +44,24 @@ class Cluster:
 
 
 class Samples:
-    """What a process holds, once a second."""
+    """What a process holds, once a second. Connections to AWS are counted by themselves: each worker keeps up to KEPT idle ones to use again, so
+    their number follows what was done at a time."""
 
-    def __init__(self, service, database):
+    KEPT = 64  # CURLMOPT_MAXCONNECTS in aws/client.c
+    CLIENTS = 5  # four workers, and the requests that ask AWS
+
+    def __init__(self, service, database, emulator):
         self.service, self.database, self.taken = service, database, []
+        self.aws_port = f"{int(emulator.url.rsplit(':', 1)[1]):04X}"
 
     def take(self):
         folder = pathlib.Path(f"/proc/{self.service.child.pid}")
         with contextlib.suppress(Exception):  # the database may be away
             connections = self.database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'vidbatchd%%'")
-            self.taken.append((self.service.status_kib("VmRSS"), len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir())), connections))
+            open_files = [os.readlink(fd) for fd in (folder / "fd").iterdir()]
+            aws = {f"socket:[{line.split()[9]}]" for line in (folder / "net/tcp").read_text().splitlines() if line.split()[2].endswith(":" + self.aws_port)}
+            to_aws = sum(name in aws for name in open_files)
+            self.taken.append((self.service.status_kib("VmRSS"), len(open_files) - to_aws, len(list((folder / "task").iterdir())), connections, to_aws))
 
     def third(self, n):
         part = self.taken[len(self.taken) * n // 3:len(self.taken) * (n + 1) // 3]
@@ -114,12 +122,12 @@ def test_soak(stack, tmp_path, monkeypatch):
         database, emulator = Database(), stack.emulator(job_seconds=2)
         lives, dies = (stack.service(database, emulator, name=name, VIDBATCH_LOG_LEVEL="info", VIDBATCH_LOOKUP_GRACE="10s") for name in ("lives", "dies"))
         jobs = Jobs(Stubborn(lives), emulator, dice)
-        samples, kills, begun = Samples(lives, database), 0, time.monotonic()
+        samples, kills, begun = Samples(lives, database, emulator), 0, time.monotonic()
         for fault in FAULTS:
             emulator.fault(op="*", **fault)
         next_kill, next_crash = begun + 8, begun + 20
         while time.monotonic() < begun + SECONDS:
-            jobs.turn(time.monotonic() < begun + SECONDS / 2)
+            jobs.turn(time.monotonic() < begun + SECONDS * 0.85)  # alike in each third
             samples.take()
             if time.monotonic() > next_kill:
                 dies.kill()
@@ -140,6 +148,7 @@ def test_soak(stack, tmp_path, monkeypatch):
         middle, last = samples.third(1), samples.third(2)
         assert last[0] < middle[0] * 1.1 + 8 * 1024, "resident memory grows"
         assert last[1] <= middle[1] + 5 and last[2] <= middle[2] and last[3] <= middle[3] + 5, "descriptors, threads or connections grow"
+        assert max(sample[4] for sample in samples.taken) <= Samples.KEPT * Samples.CLIENTS, "more connections to AWS than are kept"
         assert lives.stop() == 0
     finally:
         cluster.run("stop")
@@ -155,7 +164,7 @@ def report(jobs, samples, emulator, cluster, kills, share, took_s):
     videos = sum(job["counts"]["total"] for job in jobs.ended)
     rows = [("seconds", f"{took_s:.0f}"), ("jobs", len(jobs.ended)), ("records answered", videos), ("Bedrock jobs", len(emulator.jobs())),
             ("calls to AWS made to fail", share), ("database crashes", cluster.crashes), ("replica kills", kills)]
-    for name, *values in zip(("resident KiB", "descriptors", "threads", "connections"), *(samples.third(n) for n in range(3))):
+    for name, *values in zip(("resident KiB", "other descriptors", "threads", "to the database", "to AWS"), *(samples.third(n) for n in range(3))):
         rows.append((f"{name}, median of each third", "  ".join(f"{value:.0f}" for value in values)))
     print()
     for name, value in rows:
