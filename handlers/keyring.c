@@ -212,7 +212,7 @@ int64_t keyring_recognize(struct keyring *ring, struct span token)
         return 0;
     slot = slot_of(ring, key_id);
     pthread_mutex_lock(&ring->lock);
-    is = slot->key_id == key_id && slot->grant && grant_judge(slot->grant, hash, clock_wall_ms(), &err);
+    is = slot->key_id == key_id && slot->grant && grant_judge(slot->grant, hash, grant_now_ms(slot->grant), &err);
     pthread_mutex_unlock(&ring->lock);
     return is ? key_id : 0;
 }

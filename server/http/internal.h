@@ -210,12 +210,11 @@ struct request_list {
     struct request *head, *tail;
 };
 struct pool {
-    pthread_mutex_t lock;      /* guards ready, parked, queued, closed, running */
-    pthread_cond_t some;       /* work came, or the pool closed */
-    struct request_list ready; /* each has its client's turn */
-    struct request_list
-        parked;    /* their clients have as many turns as they may; whoever ends one gives it to the next */
-    size_t queued; /* handlers that wait; fills are as few as connections and always welcome */
+    pthread_mutex_t lock;       /* guards ready, parked, queued, closed, running */
+    pthread_cond_t some;        /* work came, or the pool closed */
+    struct request_list ready;  /* each has its client's turn */
+    struct request_list parked; /* wait for a turn of their client: whoever ends one gives it to the next */
+    size_t queued;              /* handlers that wait; fills are as few as connections and always welcome */
     size_t max_queued;
     bool closed;
     int running;          /* threads that have not ended */

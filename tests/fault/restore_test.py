@@ -133,3 +133,20 @@ def test_a_job_that_was_started_days_before_the_restore_and_is_cancelled(stack, 
     assert world.client.wait_job(job)["state"] == "cancelled"
     assert {j["status"] for j in world.emulator.jobs()} == {"Stopped"} and created(world.emulator) == SHARDS
     assert world.new.value("SELECT count(*) FROM shard WHERE bedrock_arn IS NOT NULL") == SHARDS
+
+
+def test_a_cancel_does_not_need_the_look(stack):
+    """Where Bedrock's list is forbidden, a job of which Bedrock has nothing is cancelled all the same."""
+    database, emulator = stack.database(), stack.emulator()
+    emulator.put_videos("v/", 110)
+    client = stack.service(database, emulator, VIDBATCH_LOOKUP_GRACE="1s").client()
+    prefix = client.wait_scan(client.register("v/")["id"])
+    emulator.fault(op="S3.CopyObject", action={"delay_ms": 1000})
+    emulator.fault(op="Bedrock.ListModelInvocationJobs", action={"status": 403, "code": "AccessDeniedException"})
+    job = client.launch(prefix["id"])["id"]
+    wait_until("a part that may be a backup's", lambda: database.value("SELECT count(*) FROM shard WHERE created_at < now() - interval '1 s'"))
+    asked = len(emulator.requests("Bedrock.ListModelInvocationJobs"))
+    client.post(f"/v1/jobs/{job}/cancel", None, 202)
+    assert client.wait_job(job)["state"] == "cancelled"
+    assert len(emulator.requests("Bedrock.ListModelInvocationJobs")) > asked and emulator.jobs() == []
+    assert database.value("SELECT count(*) FROM task WHERE state = 'dead'") == 0
