@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { SHARD_PAGE = 1000, CLOCKS_DIFFER_MS = 24 * 3600 * 1000, LOOKS = 3 };
+enum { SHARD_PAGE = 1000, LOOKS = 3 };
 
 static bool is_unsubmitted(const struct shard_row *shard)
 {
@@ -31,9 +31,8 @@ static const char *step_that_ends(const struct shard_row *shard)
 
 struct cancel {
     struct step *step;
-    bool again; /* a Stop was refused although the job goes on */
-    int64_t
-        oldest_ms; /* when the first part came to be that Bedrock was not asked about, as far as is known; 0: none */
+    bool again;        /* a Stop was refused although the job goes on */
+    int64_t oldest_ms; /* when the first part came to be that is not known to be asked for; 0: there is none */
 };
 
 static bool cancel_work(struct db *db, void *arg, struct err *err)

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* At most, AWS's clock and the database's: a look for what was asked for begins so much earlier. */
+enum { CLOCKS_DIFFER_MS = 24 * 3600 * 1000 };
+
 struct step {
     const struct work_settings *settings;
     struct db *db;

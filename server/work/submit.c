@@ -18,12 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    SLOT_POLL_MS = 2000,
-    CLOCKS_DIFFER_MS = 24 * 3600 * 1000,
-    SLEEP_WATCHES = 60,
-    LONGEST_SLEEP_MS = 24 * 3600 * 1000
-};
+enum { SLOT_POLL_MS = 2000, SLEEP_WATCHES = 60, LONGEST_SLEEP_MS = 24 * 3600 * 1000 };
 
 struct submit {
     struct step *step;
